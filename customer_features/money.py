@@ -1,0 +1,86 @@
+"""Money as integers: the only place where a number is rounded.
+
+An amount becomes *units* of 1/10000 once, on the way in; units are added as integers, so no order
+of rows can change a sum; a result becomes a double of two decimals once, at the end, half up.
+The same arithmetic stands here twice, in Python and as SQL text, side by side; the agreement tests
+hold the two together bit for bit.
+"""
+
+from __future__ import annotations
+
+from math import floor
+
+UNITS_PER_ONE = 10_000
+"""Units in one unit of currency: four decimals, the finest minor unit in ISO 4217."""
+
+UNITS_PER_CENT = 100
+
+MAX_AMOUNT = 100_000_000_000.0
+"""The largest amount of one row (10^11): below it ``amount * 10000 + 0.5`` keeps its integer part exact."""
+
+MAX_CENTS = 2**53 - 1
+"""The largest total in cents that a double still holds to the cent."""
+
+
+def units(amount: float) -> int:
+    """Units of a finite amount: ``floor(amount * 10000 + 0.5)``, both IEEE operations."""
+    return floor(amount * 10000 + 0.5)
+
+
+def cents(total_units: int, visits: int = 1) -> int:
+    """Units over visits as whole cents, half up (a half goes towards plus infinity, also below 0)."""
+    return (2 * total_units + 100 * visits) // (200 * visits)
+
+
+def rounded(total_units: int, visits: int = 1) -> float:
+    """Units over visits as a double of two decimals, half up."""
+    return (2 * total_units + 100 * visits) // (200 * visits) / 100
+
+
+def out_of_range(total_units: int) -> bool:
+    """Whether a customer's total passes what a double holds to the cent."""
+    return not -MAX_CENTS <= cents(total_units) <= MAX_CENTS
+
+
+def floor_div_sql(numerator: str, divisor: str) -> str:
+    """Floor division of 128-bit integers, for a positive divisor.
+
+    SQL engines truncate towards zero; taking the non-negative remainder off first leaves an exact
+    multiple, which every engine divides alike.
+    """
+    return f"(({numerator}) - ((({numerator}) % ({divisor})) + ({divisor})) % ({divisor})) // ({divisor})"
+
+
+def cents_sql(total_units: str, visits: str = "1") -> str:
+    """SQL of :func:`cents`, for 128-bit ``total_units`` and ``visits``."""
+    if visits == "1":
+        return floor_div_sql(f"{total_units} + 50", "CAST(100 AS HUGEINT)")
+    return floor_div_sql(f"2 * {total_units} + 100 * {visits}", f"200 * CAST({visits} AS HUGEINT)")
+
+
+def rounded_sql(total_units: str, visits: str = "1") -> str:
+    """SQL of :func:`rounded`: whole cents, cast exactly, over a double 100."""
+    return f"CAST({cents_sql(total_units, visits)} AS DOUBLE) / CAST(100 AS DOUBLE)"
+
+
+def out_of_range_sql(total_units: str) -> str:
+    """SQL of :func:`out_of_range`."""
+    return f"{cents_sql(total_units)} NOT BETWEEN -{MAX_CENTS} AND {MAX_CENTS}"
+
+
+def units_of_double_sql(amount: str) -> str:
+    """SQL of :func:`units` for a DOUBLE."""
+    return f"CAST(FLOOR({amount} * CAST(10000 AS DOUBLE) + CAST(0.5 AS DOUBLE)) AS BIGINT)"
+
+
+def units_of_decimal_sql(amount: str, scale: int) -> str:
+    """Units of a DECIMAL of the given scale, scaled exactly, half up.
+
+    Casting to four decimals rounds a half away from zero; below zero that is one unit too low,
+    which the comparison with the exact half puts right.
+    """
+    four = f"CAST({amount} AS DECIMAL(38, 4))"
+    exact = f"CAST({four} * 10000 AS BIGINT)"
+    if scale <= 4:
+        return exact
+    return f"{exact} + CASE WHEN {amount} < 0 AND {amount} - {four} = 0.00005 THEN 1 ELSE 0 END"

@@ -1,0 +1,213 @@
+"""What a caller may choose, parsed and checked once for every door."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from customer_features.errors import InvalidOption, did_you_mean
+
+
+class Grain(StrEnum):
+    """What one row is."""
+
+    TRANSACTION = "transaction"
+    """A row is a visit (the contract's formulas to the letter)."""
+    LINE = "line"
+    """A row is an order line with its own amount."""
+    REPEATED_TOTAL = "repeated_total"
+    """A row is an order line that repeats the order's total."""
+
+
+class Future(StrEnum):
+    """What becomes of a row dated after ``today``."""
+
+    FAULT = "fault"
+    EXCLUDE = "exclude"
+
+
+class Returns(StrEnum):
+    """What becomes of a negative amount."""
+
+    FAULT = "fault"
+    NET = "net"
+
+
+class OnFault(StrEnum):
+    """What a bulk run does with faulty rows."""
+
+    QUARANTINE = "quarantine"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far back rows count: a number of months or of days, at least one."""
+
+    months: int = 0
+    days: int = 0
+
+    def __str__(self) -> str:
+        count, step = (self.months, "month") if self.months else (self.days, "day")
+        return f"{count} {step}{'' if count == 1 else 's'}"
+
+    def opens_after(self, today: date) -> date | None:
+        """The last day before the window (``today - window``); None when that is before year 1.
+
+        A month step that lands past the end of a month takes its last day.
+        """
+        try:
+            if not self.months:
+                return today - timedelta(days=self.days)
+            month = today.year * 12 + today.month - 1 - self.months
+            year, month = divmod(month, 12)
+            return date(year, month + 1, min(today.day, monthrange(year, month + 1)[1])) if year >= 1 else None
+        except OverflowError:
+            return None
+
+
+_STEPS = {"day": 1, "week": 7, "month": 1, "year": 12}
+_WINDOW = re.compile(r"\s*([0-9]{1,7})\s*(day|week|month|year)s?\s*", re.IGNORECASE | re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+E_ = TypeVar("E_", bound=StrEnum)
+
+
+def parse_choice(option: str, value: object, choices: type[E_]) -> E_:
+    """One of an enumeration's values. Raises InvalidOption naming those allowed."""
+    try:
+        return choices(str(value)) if isinstance(value, str) else choices(value)
+    except ValueError:
+        allowed = [choice.value for choice in choices]
+        hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+        raise InvalidOption(option, f"{value!r} is not one of {', '.join(allowed)}{hint}") from None
+
+
+def parse_day(option: str, value: object) -> date:
+    """A calendar date: a ``date`` or text ``YYYY-MM-DD``. Raises InvalidOption."""
+    if isinstance(value, datetime):
+        raise InvalidOption(option, f"{value.isoformat()} is a datetime; give a date, YYYY-MM-DD")
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise InvalidOption(option, f"'{value}' is not a day of the calendar") from None
+    if isinstance(value, str) and _DATE.match(value) and value[10:11] in ("T", "t", " "):
+        raise InvalidOption(option, f"'{value}' is a datetime; give a date, YYYY-MM-DD")
+    raise InvalidOption(option, f"{value!r} is not a date; give YYYY-MM-DD, for example 2025-04-24")
+
+
+def parse_window(value: object) -> Window | None:
+    """``"12 months"``, ``"540 days"`` (weeks and years too) or None. Raises InvalidOption."""
+    if value is None or isinstance(value, Window):
+        return value
+    match = _WINDOW.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InvalidOption("window", f"{value!r} is not a window; give for example '12 months' or '540 days'")
+    count, step = int(match[1]), match[2].lower()
+    if count == 0:
+        raise InvalidOption("window", f"'{value}' holds no day; give at least '1 day'")
+    total = count * _STEPS[step]
+    return Window(months=total) if step in ("month", "year") else Window(days=total)
+
+
+def parse_timezone(value: object) -> str:
+    """An IANA timezone name, as it stands. Raises InvalidOption."""
+    from zoneinfo import available_timezones
+
+    if isinstance(value, ZoneInfo):
+        value = value.key
+    known = available_timezones()
+    if isinstance(value, str) and value in known:
+        return value
+    hint = did_you_mean(value, known) if isinstance(value, str) else ""
+    raise InvalidOption("timezone", f"{value!r} is not an IANA timezone such as 'America/Sao_Paulo' or 'UTC'{hint}")
+
+
+def parse_share(value: object) -> float:
+    """A share from 0 to 1, also written ``1%``. Raises InvalidOption."""
+    try:
+        if isinstance(value, str) and value.strip().endswith("%"):
+            share = float(value.strip()[:-1]) / 100
+        else:
+            share = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise InvalidOption("max_faults", f"{value!r} is not a share; give a number from 0 to 1, or for example 1%")
+    return share
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The choices of one run. Make it with :meth:`parse`, which checks every value."""
+
+    today: date
+    grain: Grain = Grain.TRANSACTION
+    future: Future = Future.FAULT
+    returns: Returns = Returns.FAULT
+    window: Window | None = None
+    timezone: str = "UTC"
+    on_fault: OnFault = OnFault.FAIL
+    max_faults: float = 0.01
+    window_opens_after: date | None = field(init=False, default=None)
+    """Rows up to and including this day stand before the window (None: every day counts)."""
+
+    def __post_init__(self) -> None:
+        if self.window is not None:
+            object.__setattr__(self, "window_opens_after", self.window.opens_after(self.today))
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        today: object = None,
+        grain: object = Grain.TRANSACTION,
+        future: object = Future.FAULT,
+        returns: object = Returns.FAULT,
+        window: object = None,
+        timezone: object = None,
+        on_fault: object = OnFault.FAIL,
+        max_faults: object = 0.01,
+    ) -> Options:
+        """Check every value and fill in what was left out.
+
+        ``today`` defaults to the current date in ``timezone``, which defaults to UTC.
+        Raises InvalidOption for the first value that is not allowed.
+        """
+        zone = "UTC" if timezone is None else parse_timezone(timezone)
+        return cls(
+            today=current_day(zone) if today is None else parse_day("today", today),
+            grain=parse_choice("grain", grain, Grain),
+            future=parse_choice("future", future, Future),
+            returns=parse_choice("returns", returns, Returns),
+            window=parse_window(window),
+            timezone=zone,
+            on_fault=parse_choice("on_fault", on_fault, OnFault),
+            max_faults=parse_share(max_faults),
+        )
+
+    def described(self) -> dict[str, Any]:
+        """The choices as plain JSON values, for a manifest."""
+        return {
+            "today": self.today.isoformat(),
+            "grain": self.grain.value,
+            "future": self.future.value,
+            "returns": self.returns.value,
+            "window": None if self.window is None else str(self.window),
+            "timezone": self.timezone,
+            "on_fault": self.on_fault.value,
+            "max_faults": self.max_faults,
+        }
+
+
+def current_day(timezone: str) -> date:
+    """The current calendar date in an IANA timezone."""
+    return datetime.now(UTC).astimezone(ZoneInfo(timezone)).date()
