@@ -1,14 +1,14 @@
 """Every exception that this package raises on purpose.
 
-    CustomerFeaturesError
-    ├── UsageError              what was asked for cannot be done (the command line exits with 2)
-    │   ├── InvalidOption       an option's value is not one of those allowed
-    │   ├── SourceError         a source cannot be read
-    │   │   └── ColumnError     a column is missing, unfit, or two would serve
-    │   ├── OutputError         the result cannot be written
-    │   └── MissingExtra        an optional dependency is not installed
-    ├── DataFaults              the data were refused (the command line exits with 1)
-    └── InvalidRequest          a request body was refused: an HTTP status and a problem document
+CustomerFeaturesError
+├── UsageError              what was asked for cannot be done (the command line exits with 2)
+│   ├── InvalidOption       an option's value is not one of those allowed
+│   ├── SourceError         a source cannot be read
+│   │   └── ColumnError     a column is missing, unfit, or two would serve
+│   ├── OutputError         the result cannot be written
+│   └── MissingExtra        an optional dependency is not installed
+├── DataFaults              the data were refused (the command line exits with 1)
+└── InvalidRequest          a request body was refused: an HTTP status and a problem document
 """
 
 from __future__ import annotations

@@ -239,8 +239,7 @@ FAULTS: list[Fault] = [
         Scope.CUSTOMER,
         "transactions",
         out_of_range_sql("units"),
-        f"customer {{found}} has a total that passes {MAX_CENTS} cents, which a double no longer holds"
-        " to the cent",
+        f"customer {{found}} has a total that passes {MAX_CENTS} cents, which a double no longer holds to the cent",
         "check the amounts' unit",
     ),
 ]
@@ -267,7 +266,10 @@ WARNINGS: dict[str, Warn] = {
             "{found}: each of its rows counts as a visit; if rows are order lines, use the grain line or"
             " repeated_total",
         ),
-        Warn("duplicate_row", "{found}: same customer, transaction, date, amount and product; all of them count"),
+        Warn(
+            "duplicate_row",
+            "{found}: same customer, transaction, date, amount and product; all of them count",
+        ),
         Warn(
             "looks_like_repeated_totals",
             "{found} of the transactions have several rows whose amounts are all equal: if each repeats its"

@@ -89,9 +89,7 @@ FEATURES: list[Feature] = [
         name="avg_ticket",
         formula="purchase_total / visits",
         sql=money.rounded_sql("units", "visits"),
-        values=lambda m: [
-            money.rounded(units, visits) for units, visits in zip(m.units, m.visits, strict=True)
-        ],
+        values=lambda m: [money.rounded(units, visits) for units, visits in zip(m.units, m.visits, strict=True)],
         unit="currency per visit",
         minimum=0,
         maximum=None,

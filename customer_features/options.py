@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from customer_features.errors import InvalidOption, did_you_mean
 
@@ -81,7 +81,7 @@ E_ = TypeVar("E_", bound=StrEnum)
 def parse_choice(option: str, value: object, choices: type[E_]) -> E_:
     """One of an enumeration's values. Raises InvalidOption naming those allowed."""
     try:
-        return choices(str(value)) if isinstance(value, str) else choices(value)
+        return choices(value)  # type: ignore[arg-type]
     except ValueError:
         allowed = [choice.value for choice in choices]
         hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
@@ -120,14 +120,14 @@ def parse_window(value: object) -> Window | None:
 
 def parse_timezone(value: object) -> str:
     """An IANA timezone name, as it stands. Raises InvalidOption."""
-    from zoneinfo import available_timezones
-
     if isinstance(value, ZoneInfo):
         value = value.key
-    known = available_timezones()
-    if isinstance(value, str) and value in known:
-        return value
-    hint = did_you_mean(value, known) if isinstance(value, str) else ""
+    if isinstance(value, str):
+        try:
+            return str(ZoneInfo(value))
+        except (ValueError, OSError, KeyError):
+            pass  # unknown, or a path or folder instead of a name
+    hint = did_you_mean(value, available_timezones()) if isinstance(value, str) else ""
     raise InvalidOption("timezone", f"{value!r} is not an IANA timezone such as 'America/Sao_Paulo' or 'UTC'{hint}")
 
 

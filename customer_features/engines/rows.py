@@ -1,0 +1,228 @@
+"""The rows engine: JSON-sized input, bytes in, bytes out, plain Python over integers.
+
+The happy path is one typed decode, one pass and one encode. Everything that is wrong with a request
+is found on failure alone, by a second pass in ``rows_faults``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
+from math import floor
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+
+from customer_features import features, money
+from customer_features.engines import rows_faults
+from customer_features.engines.rows_warnings import Warning_, find_warnings
+from customer_features.errors import InvalidOption
+from customer_features.features import Measures
+from customer_features.options import Future, Grain, Options, Returns
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=money.MAX_AMOUNT)]
+SignedAmount = Annotated[float, msgspec.Meta(ge=-money.MAX_AMOUNT, le=money.MAX_AMOUNT)]
+Loyalty = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+# gc=False: these objects hold no reference cycle, and the collector need not walk them.
+class Transaction(msgspec.Struct, gc=False):
+    """One row of a request."""
+
+    transaction_id: Identifier
+    date: dt.date
+    amount: Amount
+    product_id: Identifier
+
+
+class SignedTransaction(Transaction, gc=False):
+    """One row of a request that nets returns: its amount may be negative."""
+
+    amount: SignedAmount
+
+
+class Customer(msgspec.Struct, gc=False):
+    """One customer of a request."""
+
+    customer_id: Identifier
+    transactions: Annotated[list[Transaction], msgspec.Meta(min_length=1)]
+    loyalty_score: Loyalty | None = None
+
+
+class SignedCustomer(Customer, gc=False):
+    """One customer of a request that nets returns."""
+
+    transactions: Annotated[list[SignedTransaction], msgspec.Meta(min_length=1)]  # type: ignore[assignment]
+
+
+class RequestOptions(msgspec.Struct, gc=False):
+    """The optional keys of a request; null is as good as absent."""
+
+    today: dt.date | None = None
+    grain: Grain | None = None
+    future: Future | None = None
+    returns: Returns | None = None
+    window: str | None = None
+
+
+class Request(RequestOptions, gc=False, kw_only=True):
+    """A request body."""
+
+    customers: list[Customer]
+
+
+class SignedRequest(RequestOptions, gc=False, kw_only=True):
+    """A request body that nets returns."""
+
+    customers: list[SignedCustomer]
+
+
+_decode = msgspec.json.Decoder(Request).decode
+_decode_options = msgspec.json.Decoder(RequestOptions).decode
+_decode_signed = msgspec.json.Decoder(SignedRequest).decode
+_encode = msgspec.json.Encoder().encode
+
+# Mapping a getter over a customer's few rows costs less than a comprehension's frame.
+_date = attrgetter("date")
+_product_id = attrgetter("product_id")
+_transaction_id = attrgetter("transaction_id")
+
+
+def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC") -> bytes:
+    """The HTTP route's work without HTTP: a request body in, the answer's body out.
+
+    ``body`` is the contract's request document as UTF-8 JSON; ``timezone`` (IANA) settles what day it
+    is when the document holds no ``today``. The answer is the contract's, with a ``warnings`` array
+    beside ``customers`` only when there is something to warn of.
+
+    Raises InvalidRequest with status 400 (not JSON in UTF-8) or 422 (any fault; nothing is computed),
+    and the problem document to send.
+    """
+    request: Request | SignedRequest
+    try:
+        # Keys that are skipped are not decoded, so bad UTF-8 in them is looked for here.
+        request = _read(str(body, "utf-8"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Malformed or faulty, unless a duplicate key stood in the way: then the document comes back.
+        request = msgspec.convert(rows_faults.explain(bytes(body), timezone), SignedRequest)
+    try:
+        ids, measures, warnings = measure(request.customers, parse_options(request, timezone))
+    except (_Faulty, InvalidOption) as error:
+        rows_faults.explain(bytes(body), timezone)
+        raise RuntimeError("the second pass found no fault where the first one did") from error
+    return _encode(_answer(ids, measures, warnings))
+
+
+def _read(text: str) -> Request | SignedRequest:
+    """The typed request; amounts below 0 are looked at again when the request nets returns."""
+    try:
+        return _decode(text)
+    except msgspec.ValidationError:
+        if _decode_options(text).returns is Returns.NET:
+            return _decode_signed(text)
+        raise
+
+
+def parse_options(request: RequestOptions, timezone: str) -> Options:
+    """The request's optional keys as options. Raises InvalidOption."""
+    given = {name: getattr(request, name) for name in RequestOptions.__struct_fields__}
+    return Options.parse(**{name: value for name, value in given.items() if value is not None}, timezone=timezone)
+
+
+class _Faulty(Exception):
+    """A typed request that breaks a rule which only the second pass can name."""
+
+
+def measure(
+    customers: Iterable[Customer | SignedCustomer], options: Options
+) -> tuple[list[str], Measures, list[Warning_]]:
+    """Roll typed customers up: ids, measures and warnings, in the request's order."""
+    customers = list(customers)
+    ids = [customer.customer_id for customer in customers]
+    if len(set(ids)) != len(ids):
+        raise _Faulty
+    rows = [customer.transactions for customer in customers]
+    loyalty = [customer.loyalty_score or 0.0 for customer in customers]
+    last_day = [max(map(_date, own)) for own in rows]
+    if options.future is Future.FAULT and last_day and max(last_day) > options.today:
+        raise _Faulty
+    if options.window_opens_after is not None or options.future is Future.EXCLUDE:
+        rows = [_counted(own, options) for own in rows]
+        kept = [place for place, own in enumerate(rows) if own]
+        ids = [ids[place] for place in kept]
+        rows = [rows[place] for place in kept]
+        loyalty = [loyalty[place] for place in kept]
+        last_day = [max(map(_date, own)) for own in rows]
+    warnings = find_warnings(ids, rows, options)
+    units = _total_units(rows, options)
+    if units and (money.out_of_range(max(units)) or money.out_of_range(min(units))):
+        raise _Faulty
+    if options.returns is Returns.NET:
+        rows = [[row for row in own if row.amount >= 0] for own in rows]
+        if not all(rows):
+            raise _Faulty
+        last_day = [max(map(_date, own)) for own in rows]
+    if options.grain is Grain.TRANSACTION:
+        visits = [len(own) for own in rows]
+    else:
+        visits = [len(set(map(_transaction_id, own))) for own in rows]
+    measures = Measures(
+        today=options.today.toordinal(),
+        units=units,
+        visits=visits,
+        products=[len(set(map(_product_id, own))) for own in rows],
+        last_day=[day.toordinal() for day in last_day],
+        loyalty=loyalty,
+    )
+    return ids, measures, warnings
+
+
+def _counted(own: list[Transaction], options: Options) -> list[Transaction]:
+    """A customer's rows that are neither after ``today`` nor before the window."""
+    today, opens_after = options.today, options.window_opens_after
+    return [row for row in own if row.date <= today and (opens_after is None or row.date > opens_after)]
+
+
+def _total_units(rows: list[list[Transaction]], options: Options) -> list[int]:
+    """The sum of units of each customer; an order's repeated total counts once."""
+    if options.grain is not Grain.REPEATED_TOTAL:
+        # One flat comprehension for all rows (money.units written out), then a sum for each customer.
+        quantities = iter([floor(row.amount * 10000 + 0.5) for own in rows for row in own])
+        return [sum(islice(quantities, len(own))) for own in rows]
+    totals: list[int] = []
+    for own in rows:
+        orders = {row.transaction_id: (money.units(row.amount), row.date) for row in own}
+        if any([orders[row.transaction_id] != (money.units(row.amount), row.date) for row in own]):
+            raise _Faulty
+        totals.append(sum([units for units, _ in orders.values()]))
+    return totals
+
+
+@lru_cache(maxsize=8)
+def vector_type(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """The type of a ``features`` object: one double for each feature, in order."""
+    return msgspec.defstruct("Features", [(name, float) for name in names], gc=False)
+
+
+class CustomerVector(msgspec.Struct, gc=False):
+    """One customer of an answer."""
+
+    customer_id: str
+    features: Any
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """An answer's body."""
+
+    customers: list[CustomerVector]
+    warnings: list[Warning_] = []
+
+
+def _answer(ids: list[str], measures: Measures, warnings: list[Warning_]) -> Answer:
+    vector = vector_type(features.names())
+    columns = [feature.values(measures) for feature in features.FEATURES]
+    return Answer([CustomerVector(*pair) for pair in zip(ids, map(vector, *columns), strict=True)], warnings)
