@@ -1,5 +1,69 @@
-"""One exact feature vector per customer from raw purchase transactions."""
+"""One exact feature vector per customer from raw purchase transactions.
+
+    build(frame, ...)   vectors of a dataframe's customers, as the same kind of dataframe
+    check(frame, ...)   the faulty rows of a dataframe, with their faults
+    answer(body)        the HTTP route's work without HTTP: request bytes in, answer bytes out
+
+What they need is imported when they are first used: ``answer`` runs on the light core alone.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from customer_features.errors import (
+    ColumnError,
+    CustomerFeaturesError,
+    DataFaults,
+    FoundFault,
+    InvalidOption,
+    InvalidRequest,
+    MissingExtra,
+    OutputError,
+    SourceError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from customer_features.engines.rows import answer
+    from customer_features.frames import FaultsQuarantined, Suspicious, build, check
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ColumnError",
+    "CustomerFeaturesError",
+    "DataFaults",
+    "FaultsQuarantined",
+    "FoundFault",
+    "InvalidOption",
+    "InvalidRequest",
+    "MissingExtra",
+    "OutputError",
+    "SourceError",
+    "Suspicious",
+    "UsageError",
+    "__version__",
+    "answer",
+    "build",
+    "check",
+]
+
+_LAZY = {
+    "answer": "customer_features.engines.rows",
+    "build": "customer_features.frames",
+    "check": "customer_features.frames",
+    "FaultsQuarantined": "customer_features.frames",
+    "Suspicious": "customer_features.frames",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'customer_features' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -49,8 +49,9 @@ class Fault:
     """One rule.
 
     ``sql``: for a row rule a predicate over ``customer_id``, ``transaction_id``, ``product_id`` (text),
-    ``date_found``, ``amount_found`` (text as read), ``day`` (DATE), ``number`` (DOUBLE) and ``today``;
-    for an order or customer rule over the columns of that roll-up (see ``query.py``).
+    ``date_missing``, ``amount_missing`` (booleans), ``day`` (DATE, null when unreadable), ``number``
+    (DOUBLE, null when unreadable) and ``today``; for an order or customer rule over the columns of that
+    roll-up (see ``query.py``).
     ``rows``: a row rule's predicate in Python. ``field``: where the fault is, as an HTTP path ends.
     ``message``: a sentence with one ``{found}``. ``mend``: what a person would do about it.
     """
@@ -105,7 +106,7 @@ FAULTS: list[Fault] = [
         "missing_date",
         Scope.ROW,
         "date",
-        "date_found IS NULL OR date_found = ''",
+        "date_missing",
         "date is missing: a date YYYY-MM-DD is required",
         "fill in the date, or map the right column",
         lambda row, options: _empty(row.date),
@@ -114,9 +115,8 @@ FAULTS: list[Fault] = [
         "unreadable_date",
         Scope.ROW,
         "date",
-        "day IS NULL AND date_found <> ''",
-        "date '{found}' cannot be read: allowed are calendar days from 0001-01-01 to 9999-12-31,"
-        " written YYYY-MM-DD",
+        "day IS NULL AND NOT date_missing",
+        "date '{found}' cannot be read: allowed are calendar days from 0001-01-01 to 9999-12-31, written YYYY-MM-DD",
         "write dates as YYYY-MM-DD, for example with --map date=EXPR",
         lambda row, options: row.day is None and not _empty(row.date),
     ),
@@ -134,7 +134,7 @@ FAULTS: list[Fault] = [
         "missing_amount",
         Scope.ROW,
         "amount",
-        "amount_found IS NULL OR amount_found = ''",
+        "amount_missing",
         "amount is missing: a number from 0 to 100000000000 is required",
         "fill in the amount, or map the right column",
         lambda row, options: _empty(row.amount),
@@ -143,7 +143,7 @@ FAULTS: list[Fault] = [
         "unreadable_amount",
         Scope.ROW,
         "amount",
-        "number IS NULL AND amount_found <> ''",
+        "number IS NULL AND NOT amount_missing",
         "amount '{found}' cannot be read: allowed is a plain number such as 520.55",
         "write amounts with a decimal point and without signs or separators",
         lambda row, options: row.number is None and not _empty(row.amount),

@@ -272,9 +272,7 @@ def _check_orders(rows: list[tuple[int, Row]], path: str, options: Options, foun
                 found.add(f"{path}[{place}].{rule.field}", rule.says(f"'{_short(row.transaction_id)}'"))
 
 
-def _check_totals(
-    customer_id: str, rows: list[tuple[int, Row]], path: str, options: Options, found: _Faults
-) -> None:
+def _check_totals(customer_id: str, rows: list[tuple[int, Row]], path: str, options: Options, found: _Faults) -> None:
     numbers = [row.number or 0.0 for _, row in rows]
     if options.returns is Returns.NET and all(number < 0 for number in numbers):
         found.add(path, faults.fault("only_returns").says(f"'{_short(customer_id)}'"))

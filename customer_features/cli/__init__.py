@@ -1,0 +1,113 @@
+"""The command line: parse, call, print. A module a command, imported when the command is called."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from customer_features import __version__, features
+from customer_features.errors import DataFaults, UsageError
+
+_COMMANDS = {
+    "build": "Build one feature vector per customer from purchase rows.",
+    "check": "List the faulty rows of a source, without building.",
+    "keys": "Create, list, rotate and revoke the service's credentials.",
+    "serve": "Serve the HTTP endpoint.",
+}
+
+
+class _Commands(click.Group):
+    """The commands by name; each module is imported on demand, so that help needs no extra installed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"customer_features.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from customer_features.errors import did_you_mean
+
+            raise UsageError(
+                f"there is no command '{args[0]}'{did_you_mean(args[0], _COMMANDS)}; allowed are {', '.join(_COMMANDS)}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+        with formatter.section("Features"):
+            formatter.write_dl(
+                [
+                    (name, f"{meaning}: {formula} ({unit}, {span})")
+                    for name, formula, unit, span, meaning in features.table()
+                ]
+            )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="customer-features")
+def group() -> None:
+    """Turn raw purchase transactions into one exact feature vector per customer."""
+
+
+class _Terminated(BaseException):
+    """SIGTERM came: unwind, so that nothing half-written stays, and exit with 143."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 data refused, 2 wrong usage, 130 and 143 interrupted."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The exit code of one command; what goes wrong is said in a sentence on standard error."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code: Any = group.main(args=arguments, prog_name="customer-features", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except UsageError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2
+    except DataFaults as error:
+        click.echo(f"Error: {error}\nNothing was published.", err=True)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted; nothing was published.", err=True)
+        return 130
+    except _Terminated:
+        click.echo("Terminated; nothing was published.", err=True)
+        return 143
+    except BrokenPipeError:
+        # The reader of standard output went away, as `head` does: no one is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if os.environ.get("CUSTOMER_FEATURES_DEBUG"):
+            raise
+        click.echo(
+            f"Error: this is a fault of customer-features itself, and nothing was published: {type(error).__name__}:"
+            f" {error}\nSet CUSTOMER_FEATURES_DEBUG=1 to see where, and please report it.",
+            err=True,
+        )
+        return 2
+
+
+def _terminate(signum: int, frame: Any) -> NoReturn:
+    raise _Terminated

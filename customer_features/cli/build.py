@@ -1,0 +1,66 @@
+"""``customer-features build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+
+from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
+from customer_features.engines.duckdb import Outcome
+from customer_features.errors import SourceError
+from customer_features.publish import Published, check_target, publish
+
+
+@click.command()
+@shared_options
+@click.option(
+    "--out",
+    required=True,
+    metavar="FILE",
+    help="Where the vectors go; the suffix decides: .parquet, .csv or .arrow.",
+)
+@click.option(
+    "--on-fault",
+    default="quarantine",
+    metavar="POLICY",
+    help="Faulty rows: quarantine (set them aside in a file) or fail  [default: quarantine]",
+)
+@click.option(
+    "--max-faults",
+    default="1%",
+    metavar="SHARE",
+    help="Stop when more rows than this share are faulty  [default: 1%]",
+)
+def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **choices: Any) -> None:
+    """Build one feature vector per customer from purchase rows.
+
+    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, or - for
+    standard input. Beside FILE a manifest is written, and a quarantine when rows were set aside.
+    """
+    began = monotonic()
+    given = Given.of(sources, assignments, **choices)
+    check_target(Path(out))
+    with judged(given) as engine:
+        say_recognised(engine)
+        if not engine.outcome.rows_in:
+            raise SourceError(f"{', '.join(sources)}: no rows, only a header; nothing was published")
+        published = publish(engine, Path(out))
+        _summary(engine.outcome, published, monotonic() - began)
+
+
+def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
+    say(
+        f"Rows:       {outcome.rows_in:,} in = {outcome.used:,} used + {outcome.excluded:,} excluded"
+        f" + {outcome.quarantined:,} quarantined"
+    )
+    for name, count in outcome.faults.items():
+        say(f"            {count:,} {name}")
+    say(f"Customers:  {outcome.customers:,}")
+    for warning in outcome.warnings:
+        say(f"Warning:    {warning['name']}: {warning['message']}")
+    if published.quarantine:
+        say(f"Quarantine: {published.quarantine}")
+    say(f"Features:   {published.features}  (manifest: {published.manifest.name}; {seconds:.1f} s)")

@@ -1,0 +1,161 @@
+"""What ``build`` and ``check`` share: the options, opening the sources, and what is said about a run."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+
+from customer_features.columns import parse_mapping
+from customer_features.engines.duckdb import Engine, connected
+from customer_features.errors import InvalidOption, SourceError
+from customer_features.options import Options
+from customer_features.sources import Part, opened
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_STATABLE = ("today", "grain", "future", "returns", "window")
+
+
+def shared_options(command: Function) -> Function:
+    """The options that every bulk command takes."""
+    for decorate in reversed(
+        (
+            click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+            click.option(
+                "--today",
+                metavar="DATE",
+                help="Reference date for recency, YYYY-MM-DD  [default: the current date]",
+            ),
+            click.option(
+                "--map",
+                "assignments",
+                multiple=True,
+                metavar="FIELD=EXPR",
+                help="Which column, or SQL expression over one row, a field is. Repeat for each field.",
+            ),
+            click.option("--loyalty", metavar="FILE", help="A file with customer_id and loyalty_score (0 to 1)."),
+            click.option(
+                "--grain",
+                metavar="GRAIN",
+                help="What a row is: transaction (a visit), line (an order line with its own amount) or"
+                " repeated_total (an order line that repeats the order's total)  [default: transaction]",
+            ),
+            click.option("--future", metavar="POLICY", help="Rows after today: fault or exclude  [default: fault]"),
+            click.option("--returns", metavar="POLICY", help="Negative amounts: fault or net  [default: fault]"),
+            click.option("--window", metavar="SPAN", help="How far back rows count, e.g. '12 months' or '540 days'."),
+            click.option(
+                "--timezone",
+                metavar="TZ",
+                envvar="CUSTOMER_FEATURES_TIMEZONE",
+                help="Business timezone that turns instants into dates  [default: UTC]",
+            ),
+            click.option(
+                "--memory-limit",
+                metavar="SIZE",
+                help="Memory to use before spilling to disk, e.g. 2GB  [default: half]",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+@dataclass(slots=True)
+class Given:
+    """The shared options as they were given on the command line."""
+
+    sources: tuple[str, ...]
+    assignments: tuple[str, ...]
+    loyalty: str | None
+    memory_limit: str | None
+    choices: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
+        loyalty, memory_limit = choices.pop("loyalty"), choices.pop("memory_limit")
+        given = {name: value for name, value in choices.items() if value is not None}
+        Options.parse(**given)  # a wrong value is said before any file is read
+        return cls(sources, assignments, loyalty, memory_limit, given)
+
+
+@contextmanager
+def judged(given: Given) -> Iterator[Engine]:
+    """An engine that has read and judged the sources."""
+    mapping = parse_mapping(given.assignments)
+    with connected(memory_limit=given.memory_limit) as connection, opened(given.sources, connection) as parts:
+        options = Options.parse(**_stated(parts), **given.choices) if parts else None
+        if options is None:
+            raise SourceError("there is nothing to read")
+        loyalty = None
+        if given.loyalty is not None:
+            with opened([given.loyalty], connection) as scores:
+                loyalty = scores[0]
+        engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
+        for part in parts:
+            for note in part.notes:
+                say(note)
+        with _progress(engine):
+            engine.judge()
+        _refuse_changed(parts)
+        yield engine
+
+
+def _stated(parts: list[Part]) -> dict[str, Any]:
+    """Options that request documents among the sources state; the command line's own come first."""
+    stated: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.stated.items():
+            if name in _STATABLE and stated.setdefault(name, value) != value:
+                raise InvalidOption(
+                    name, f"the documents state both {stated[name]!r} and {value!r}; give it on the command line"
+                )
+    return stated
+
+
+def _refuse_changed(parts: list[Part]) -> None:
+    for part in parts:
+        for file in part.files:
+            if not file.unchanged():
+                raise SourceError(f"{file.name}: changed while it was read; nothing was published, run again")
+
+
+def say(text: str) -> None:
+    """Something for people: on standard error."""
+    click.echo(text, err=True)
+
+
+def say_recognised(engine: Engine) -> None:
+    """Which columns were taken for which fields."""
+    taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
+    if taken:
+        say(f"Recognised: {', '.join(taken)}")
+
+
+@contextmanager
+def _progress(engine: Engine) -> Iterator[None]:
+    """A bar on standard error while the engine works, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+
+    def show() -> None:
+        with click.progressbar(length=100, label="Reading", file=sys.stderr, show_eta=False) as bar:
+            while not done.wait(0.2):
+                percent = int(max(engine.connection.query_progress(), 0.0))
+                bar.update(percent - bar.pos)
+            bar.update(100 - bar.pos)
+
+    painter = threading.Thread(target=show, daemon=True)
+    painter.start()
+    try:
+        yield
+    finally:
+        done.set()
+        painter.join()

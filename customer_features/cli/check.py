@@ -1,0 +1,72 @@
+"""``customer-features check``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
+from customer_features.engines.duckdb import Engine
+from customer_features.faults import fault
+
+EXAMPLES = 3
+"""So many examples are shown of each fault."""
+
+
+@click.command()
+@shared_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.pass_context
+def check(
+    ctx: click.Context, /, sources: tuple[str, ...], assignments: tuple[str, ...], as_json: bool, **choices: Any
+) -> None:
+    """List the faulty rows of a source, without building.
+
+    Exits with 1 when there are any.
+    """
+    given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
+    with judged(given) as engine:
+        say_recognised(engine)
+        found = _found(engine)
+        if as_json:
+            click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        else:
+            _table(found)
+        if engine.outcome.quarantined:
+            ctx.exit(1)
+
+
+def _found(engine: Engine) -> dict[str, Any]:
+    """Faults with counts, examples and what would mend them, as plain values."""
+    outcome = engine.outcome
+    faults = []
+    for name, count in outcome.faults.items():
+        examples = engine.examples(name, EXAMPLES)
+        faults.append(
+            {
+                "fault": name,
+                "rows": count,
+                "mend": fault(name).mend,
+                "examples": [{"source": e.source, "row_number": e.row_number, "message": e.message} for e in examples],
+            }
+        )
+    rows = {
+        "in": outcome.rows_in,
+        "used": outcome.used,
+        "excluded": outcome.excluded,
+        "quarantined": outcome.quarantined,
+    }
+    return {"rows": rows, "faults": faults, "warnings": outcome.warnings}
+
+
+def _table(found: dict[str, Any]) -> None:
+    for entry in found["faults"]:
+        click.echo(f"{entry['fault']}: {entry['rows']:,} rows; to mend it, {entry['mend']}")
+        for example in entry["examples"]:
+            click.echo(f"  {example['source']}, row {example['row_number']}: {example['message']}")
+    for warning in found["warnings"]:
+        click.echo(f"warning: {warning['name']}: {warning['message']}")
+    rows = found["rows"]
+    say(f"{rows['in']:,} rows read, {rows['quarantined']:,} of them faulty")

@@ -1,0 +1,63 @@
+"""The contract's nested JSON document as flat columns, for the bulk engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from customer_features.errors import SourceError
+
+_ROW = ("transaction_id", "date", "amount", "product_id")
+_STATED = ("today", "grain", "future", "returns", "window")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Flat text columns, a row for each transaction, and the options that the document states."""
+
+    columns: dict[str, list[str | None]]
+    stated: dict[str, Any]
+
+
+def read_document(body: bytes, name: str) -> Document:
+    """Flatten a request document; a customer without transactions gives one row without them.
+
+    Values are kept as text, as the other text formats do. Raises SourceError where it is not the
+    contract's document.
+    """
+    try:
+        # Numbers stay the text they were sent as; the engine reads them, as it reads those of a CSV.
+        document = json.loads(body.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=str)
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{name}: is not UTF-8 at byte {error.start}") from None
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{name}: is not JSON: {error}") from None
+    customers = document.get("customers") if isinstance(document, dict) else None
+    if not isinstance(customers, list):
+        raise SourceError(
+            f"{name}: is not the contract's document, an object with an array 'customers';"
+            " for one object a line use the suffix .ndjson"
+        )
+    columns: dict[str, list[str | None]] = {key: [] for key in ("customer_id", "loyalty_score", *_ROW)}
+    for place, customer in enumerate(customers):
+        if not isinstance(customer, dict):
+            raise SourceError(f"{name}: customers[{place}] is not an object")
+        transactions = customer.get("transactions")
+        if transactions is not None and not isinstance(transactions, list):
+            raise SourceError(f"{name}: customers[{place}].transactions is not an array")
+        for number, row in enumerate(transactions or [{}]):
+            if not isinstance(row, dict):
+                raise SourceError(f"{name}: customers[{place}].transactions[{number}] is not an object")
+            columns["customer_id"].append(_text(customer.get("customer_id")))
+            columns["loyalty_score"].append(_text(customer.get("loyalty_score")))
+            for key in _ROW:
+                columns[key].append(_text(row.get(key)))
+    stated = {key: document[key] for key in _STATED if document.get(key) is not None}
+    return Document(columns, stated)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,81 @@
+"""Warnings of the DuckDB engine: what is suspicious about rows that are legal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from customer_features.engines.rows_warnings import SUSPICIOUS_SHARE
+from customer_features.faults import WARNINGS
+from customer_features.options import Grain, Options
+
+if TYPE_CHECKING:
+    import duckdb
+
+NAMED = 3
+"""So many examples are named in a warning."""
+
+
+def find_warnings(connection: duckdb.DuckDBPyConnection, counted: str, options: Options) -> list[dict[str, Any]]:
+    """Warnings about the rows that counted: name, number of cases and a sentence with examples."""
+    if not _any_repeats(connection, counted, options):
+        return []
+    found: list[dict[str, Any]] = []
+    used = f"(SELECT * FROM {counted} WHERE state = 0)"
+    if options.grain is Grain.TRANSACTION:
+        found += _repeated_ids(connection, used)
+    found += _duplicate_rows(connection, used)
+    return found
+
+
+def _any_repeats(connection: duckdb.DuckDBPyConnection, counted: str, options: Options) -> bool:
+    """Whether anything repeats at all. Two ids may share a hash, one id has but one: "no" is certain."""
+    key = "customer_id, transaction_id"
+    if options.grain is not Grain.TRANSACTION:
+        key += ", product_id, day, units"
+    rows, distinct = connection.sql(
+        f"SELECT COUNT(*), COUNT(DISTINCT hash({key})) FROM {counted} WHERE state = 0"
+    ).fetchall()[0]
+    return bool(distinct < rows)
+
+
+def _repeated_ids(connection: duckdb.DuckDBPyConnection, used: str) -> list[dict[str, Any]]:
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE repeated_ids AS SELECT customer_id, transaction_id, COUNT(*) AS n,"
+        f" MIN(units) = MAX(units) AS alike FROM {used} GROUP BY customer_id, transaction_id HAVING n > 1"
+    )
+    several, alike, surplus = connection.sql(
+        "SELECT COUNT(*), COUNT_IF(alike), SUM(n - 1) FROM repeated_ids"
+    ).fetchall()[0]
+    if not several:
+        return []
+    examples = connection.sql(
+        f"SELECT customer_id, transaction_id, n FROM repeated_ids ORDER BY customer_id, transaction_id LIMIT {NAMED}"
+    ).fetchall()
+    listed = "; ".join(f"'{order}' of customer '{customer}' stands {n} times" for customer, order, n in examples)
+    found = [_warning("repeated_transaction_id", several, f"{several} transaction ids repeat, e.g. {listed}")]
+    if alike / several >= SUSPICIOUS_SHARE:
+        rows = connection.sql(f"SELECT COUNT(*) FROM {used}").fetchall()[0][0]
+        orders = rows - surplus
+        what = f"{alike} of {orders} ({alike / orders:.1%})"
+        found.insert(0, _warning("looks_like_repeated_totals", alike, what))
+    return found
+
+
+def _duplicate_rows(connection: duckdb.DuckDBPyConnection, used: str) -> list[dict[str, Any]]:
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE duplicate_rows AS SELECT customer_id, transaction_id, COUNT(*) AS n"
+        f" FROM {used} GROUP BY customer_id, transaction_id, product_id, day, units HAVING n > 1"
+    )
+    count = connection.sql("SELECT COUNT(*) FROM duplicate_rows").fetchall()[0][0]
+    if not count:
+        return []
+    examples = connection.sql(
+        "SELECT customer_id, transaction_id, n FROM duplicate_rows ORDER BY customer_id, transaction_id, n"
+        f" LIMIT {NAMED}"
+    ).fetchall()
+    listed = "; ".join(f"one of '{order}' of customer '{customer}' {n} times" for customer, order, n in examples)
+    return [_warning("duplicate_row", count, f"{count} rows are repeated, e.g. {listed}")]
+
+
+def _warning(name: str, count: int, what: str) -> dict[str, Any]:
+    return {"name": name, "count": int(count), "message": WARNINGS[name].says(what)}

@@ -1,0 +1,200 @@
+"""Definition and options in, SQL out: how rows are judged, rolled up and made into vectors.
+
+The steps, each a SELECT over the one before: *staged* (typed columns, see ``reading``), *judged*
+(the first fault of a row, and whether it is left out), *rolled up* (measures of a customer), and the
+features. Everything that names a feature or a fault is read from their tables.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from customer_features import features
+from customer_features.columns import literal, quoted
+from customer_features.faults import FAULTS, Fault, Scope, group_faults, row_faults
+from customer_features.options import Future, Grain, Options, Returns
+
+
+def date_literal(day: date) -> str:
+    """A day as an SQL literal."""
+    return f"DATE '{day.isoformat()}'"
+
+
+def staged(readings: dict[str, str], relation: str, more: str = "") -> str:
+    """The staged columns over a relation; ``more`` is further select items."""
+    items = ", ".join(f"{sql} AS {name}" for name, sql in readings.items())
+    return f"SELECT {more}{items} FROM {relation}"
+
+
+def judged(relation: str, options: Options) -> str:
+    """Staged rows with ``fault`` (the number of the first that holds, or null) and ``excluded``."""
+    cases = " ".join(f"WHEN {rule.sql} THEN {number}" for number, rule in enumerate(row_faults(options)))
+    today = date_literal(options.today)
+    return (
+        f"SELECT *, CASE {cases} END AS fault, COALESCE({_excluded(options)}, FALSE) AS outside"
+        f" FROM (SELECT *, {today} AS today FROM {relation})"
+    )
+
+
+def _excluded(options: Options) -> str:
+    out = []
+    if options.future is Future.EXCLUDE:
+        out.append("day > today")
+    if options.window_opens_after is not None:
+        out.append(f"day <= {date_literal(options.window_opens_after)}")
+    return " OR ".join(out) or "FALSE"
+
+
+def counted(relation: str, options: Options, conflicts: bool = False) -> str:
+    """Judged rows with ``state`` (0 used, 1 excluded, 2 faulty), ids and values null where they do not count.
+
+    ``conflicts``: rows of the orders in the table ``conflicting_orders`` are faulty too.
+    """
+    source = f"({judged(relation, options)})"
+    state = "CASE WHEN fault IS NOT NULL THEN 2 WHEN outside THEN 1 ELSE 0 END"
+    if conflicts:
+        source += " LEFT JOIN conflicting_orders USING (customer_id, transaction_id)"
+        state = "CASE WHEN fault IS NOT NULL THEN 2 WHEN outside THEN 1 WHEN order_fault IS NOT NULL THEN 2 ELSE 0 END"
+    purchase = "state = 0 AND number >= 0" if options.returns is Returns.NET else "state = 0"
+    return f"""SELECT customer_id, transaction_id, product_id, day, state, loyalty, loyalty_faulty, loyalty_found,
+    CASE WHEN state = 0 THEN units END AS units,
+    CASE WHEN {purchase} THEN transaction_id END AS visit,
+    CASE WHEN {purchase} THEN product_id END AS product,
+    CASE WHEN {purchase} THEN day END AS purchase_day
+  FROM (SELECT *, {state} AS state FROM {source})"""
+
+
+def orders(relation: str) -> str:
+    """Counted rows by order, for the grain ``repeated_total``: the lowest and highest of what must agree."""
+    return f"""SELECT customer_id, transaction_id, MIN(units) AS lowest_units, MAX(units) AS highest_units,
+    MIN(day) AS first_day, MAX(day) AS last_day FROM {relation} WHERE state = 0 GROUP BY customer_id, transaction_id"""
+
+
+def conflicting_orders(relation: str, options: Options) -> str:
+    """Orders that break an order rule, with the number of each rule that they break."""
+    rules = group_faults(Scope.ORDER, options)
+    return (
+        f"SELECT customer_id, transaction_id, {_first(rules)} AS order_fault, {_names(rules)} AS order_faults"
+        f" FROM ({orders(relation)}) WHERE {' OR '.join(f'({rule.sql})' for rule in rules)}"
+    )
+
+
+def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: bool = False) -> str:
+    """Counted rows by customer: the measures, how many rows came and counted, and what customer rules read.
+
+    ``loyalty``: the rows carry a loyalty column; ``loyalty_table``: a table ``loyalty_scores`` does.
+    """
+    visits = "COUNT(visit)" if options.grain is Grain.TRANSACTION else "COUNT(DISTINCT visit)"
+    scores = (
+        """BOOL_OR(loyalty_faulty AND state = 0) AS loyalty_faulty,
+    MIN(CASE WHEN state = 0 THEN loyalty END) AS lowest_loyalty,
+    MAX(CASE WHEN state = 0 THEN loyalty END) AS highest_loyalty,
+    MIN(CASE WHEN loyalty_faulty AND state = 0 THEN loyalty_found END) AS loyalty_shown"""
+        if loyalty
+        else """FALSE AS loyalty_faulty, CAST(NULL AS DOUBLE) AS lowest_loyalty,
+    CAST(NULL AS DOUBLE) AS highest_loyalty, CAST(NULL AS VARCHAR) AS loyalty_shown"""
+    )
+    by_customer = f"""SELECT customer_id, SUM(units) AS units, {visits} AS visits,
+    COUNT(DISTINCT product) AS products, MAX(purchase_day) AS last_day,
+    COUNT(*) AS rows_in, COUNT(*) FILTER (state = 0) AS used, COUNT(*) FILTER (state = 1) AS excluded,
+    {scores}
+  FROM {relation} GROUP BY customer_id"""
+    if options.grain is Grain.REPEATED_TOTAL:
+        totals = f"SELECT customer_id, SUM(highest_units) AS order_units FROM ({orders(relation)}) GROUP BY customer_id"
+        by_customer = (
+            f"SELECT * EXCLUDE (order_units) REPLACE (order_units AS units) FROM ({by_customer})"
+            f" LEFT JOIN ({totals}) USING (customer_id)"
+        )
+    if loyalty_table:
+        by_customer = (
+            "SELECT c.* REPLACE (COALESCE(s.loyalty_faulty, FALSE) AND used > 0 AS loyalty_faulty,"
+            " s.lowest_loyalty AS lowest_loyalty, s.highest_loyalty AS highest_loyalty,"
+            " s.loyalty_shown AS loyalty_shown)"
+            f" FROM ({by_customer}) c LEFT JOIN loyalty_scores s USING (customer_id)"
+        )
+    return f"SELECT *, COALESCE(lowest_loyalty, 0) AS loyalty FROM ({by_customer})"
+
+
+def faulty_customers(relation: str, options: Options) -> str:
+    """Customers that break a customer rule, with the first rule and all of them."""
+    rules = group_faults(Scope.CUSTOMER, options)
+    return (
+        f"SELECT customer_id, {_first(rules)} AS customer_fault, {_names(rules)} AS customer_faults,"
+        f" loyalty_shown FROM {relation} WHERE used > 0 AND ({' OR '.join(f'({rule.sql})' for rule in rules)})"
+    )
+
+
+def vectors(relation: str, options: Options, customers_out: str | None = None) -> str:
+    """The features of each customer, ordered by id in byte order, from rolled-up customers.
+
+    ``customers_out`` names a table of customers to leave out.
+    """
+    items = ", ".join(f"{feature.sql} AS {quoted(feature.name)}" for feature in features.FEATURES)
+    without = f" ANTI JOIN {customers_out} USING (customer_id)" if customers_out else ""
+    return (
+        f"SELECT customer_id, {items} FROM (SELECT *, {date_literal(options.today)} AS today FROM {relation}{without}"
+        " WHERE used > 0) ORDER BY customer_id"
+    )
+
+
+def _first(rules: list[Fault]) -> str:
+    return f"CASE {' '.join(f'WHEN {rule.sql} THEN {literal(rule.name)}' for rule in rules)} END"
+
+
+def _names(rules: list[Fault]) -> str:
+    cases = ", ".join(f"CASE WHEN {rule.sql} THEN {literal(rule.name)} END" for rule in rules)
+    return f"list_filter([{cases}], lambda name: name IS NOT NULL)"
+
+
+def quarantined(relation: str, options: Options, orders_out: bool, customers_out: bool) -> str:
+    """Rows of a relation that are set aside: ``fault``, ``faults`` and ``message`` beside all its columns.
+
+    The relation holds the staged columns and ``*_found``, under names that no source column bears.
+    ``orders_out``, ``customers_out``: whether the tables of conflicting orders and faulty customers exist.
+    """
+    rules = row_faults(options)
+    today = date_literal(options.today)
+    source = f"(SELECT *, {today} AS today FROM {relation})"
+    group_faults_of_row, group_first = [], []
+    if orders_out:
+        source += " LEFT JOIN conflicting_orders USING (customer_id, transaction_id)"
+        group_faults_of_row.append("COALESCE(order_faults, [])")
+        group_first.append("order_fault")
+    if customers_out:
+        source += " LEFT JOIN faulty_customers USING (customer_id)"
+        group_faults_of_row.append("COALESCE(customer_faults, [])")
+        group_first.append("customer_fault")
+    of_group = " || ".join(group_faults_of_row) or "CAST([] AS VARCHAR[])"
+    # Excluded rows stay excluded: only the rows that counted go with their order or customer.
+    names = "own || CASE WHEN outside THEN [] ELSE of_group END"
+    inner = (
+        f"SELECT *, {_names(rules)} AS own, COALESCE({_excluded(options)}, FALSE) AS outside,"
+        f" {of_group} AS of_group FROM {source}"
+    )
+    return (
+        f"SELECT * EXCLUDE (own, outside, of_group, names), names[1] AS fault,"
+        " array_to_string(names, ',') AS faults,"
+        f" {_message(customers_out)} AS message"
+        f" FROM (SELECT *, {names} AS names FROM ({inner})) WHERE len(names) > 0"
+    )
+
+
+def _message(customers_out: bool) -> str:
+    """SQL of the sentence for ``names[1]``, with what was found filled in."""
+    found = {
+        "date": "date_found",
+        "amount": "amount_found",
+        "loyalty_score": "COALESCE(loyalty_shown, '')" if customers_out else "''",
+        "transactions": "'''' || customer_id || ''''",
+    }
+    cases = []
+    for rule in FAULTS:
+        value = found.get(rule.field, "''")
+        if rule.scope is Scope.ORDER:
+            value = "'''' || transaction_id || ''''"
+        elif rule.name == "conflicting_loyalty":
+            value = "'''' || customer_id || ''''"
+        before, hole, after = rule.message.partition("{found}")
+        text = f"{literal(before)} || {value} || {literal(after)}" if hole else literal(before)
+        cases.append(f"WHEN {literal(rule.name)} THEN {text}")
+    return f"CASE names[1] {' '.join(cases)} END"

@@ -1,0 +1,306 @@
+"""Sources: files by path or glob, standard input, tables in memory -> parts that DuckDB can read.
+
+A *part* is one or more files of one format with the same columns. Column types of text formats are
+declared (everything is text), never sniffed: ``00123`` stays ``00123``.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from customer_features.columns import literal, quoted
+from customer_features.document import Document, read_document
+from customer_features.errors import MissingExtra, SourceError, did_you_mean
+
+try:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.ipc
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("reading files", "bulk") from error
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "json",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+ALLOWED = ".csv, .tsv, .ndjson, .jsonl, .json (each also .gz or .zst), .parquet, .arrow"
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One input file: its path, the name it is reported under, and its state when the run began."""
+
+    path: Path
+    name: str
+    bytes: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: Path, name: str | None = None) -> File:
+        """The file's state now. Raises SourceError when it cannot be read."""
+        try:
+            state = path.stat()
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise SourceError(f"{name or path}: cannot be read: {error.strerror or error}") from None
+        return cls(path, name or str(path), state.st_size, state.st_mtime_ns)
+
+    def unchanged(self) -> bool:
+        """Whether size and time of change are still those of the beginning."""
+        try:
+            state = self.path.stat()
+        except OSError:
+            return False
+        return (state.st_size, state.st_mtime_ns) == (self.bytes, self.modified)
+
+
+@dataclass(slots=True)
+class Part:
+    """Files (or one table in memory) that are read alike.
+
+    ``reader``: DuckDB FROM-clause with ``{files}`` for a list of paths, or a table's name; ``columns``:
+    DuckDB type of each column; ``parse_once``: reading is dear, so the rows are staged in a table;
+    ``stated``: options that the source itself states (a request document's ``today``).
+    """
+
+    name: str
+    reader: str
+    columns: dict[str, str]
+    files: list[File] = field(default_factory=list)
+    parse_once: bool = False
+    table: Any = None
+    stated: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def relation(self) -> str:
+        """The FROM-clause over all files."""
+        return self.over(self.files)
+
+    def over(self, files: list[File]) -> str:
+        """The FROM-clause over some of the files."""
+        paths = ", ".join(literal(str(file.path)) for file in files)
+        return self.reader.replace("{files}", f"[{paths}]")
+
+
+@contextmanager
+def opened(names: Iterable[str], connection: duckdb.DuckDBPyConnection) -> Iterator[list[Part]]:
+    """The parts of some sources, in order; what standard input held is kept in a file meanwhile.
+
+    Raises SourceError (nothing there, unreadable, unknown format).
+    """
+    with tempfile.TemporaryDirectory(prefix="customer-features-") as folder:
+        parts: list[Part] = []
+        for file in _expand(list(names), Path(folder)):
+            part = _part(file, connection)
+            last = parts[-1] if parts else None
+            if last and part.files and (last.reader, last.columns) == (part.reader, part.columns):
+                last.files += part.files
+            else:
+                parts.append(part)
+        yield parts
+
+
+def _expand(names: list[str], folder: Path) -> Iterator[File]:
+    seen: set[str] = set()
+    for name in names:
+        for file in _files(name, folder):
+            real = os.path.realpath(file.path)
+            # The same file named twice (by two globs, say) must not count twice.
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _files(name: str, folder: Path) -> list[File]:
+    if name == "-":
+        path = folder / "stdin"
+        with path.open("wb") as spool:
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+        return [File.of(path, "-")]
+    if "://" in name:
+        raise SourceError(f"{name}: addresses are not read in this version; give a file (allowed: {ALLOWED})")
+    path = Path(name)
+    if path.is_dir():
+        raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")
+    if path.exists():
+        return [File.of(path)]
+    if glob.has_magic(name):
+        # pathlib's glob cannot take a pattern that is absolute.
+        matches = sorted(match for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
+        if not matches:
+            raise SourceError(f"{name}: no file matches")
+        return [File.of(Path(match)) for match in matches]
+    try:
+        beside = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        beside = []
+    raise SourceError(f"{name}: no such file{did_you_mean(path.name, beside)}")
+
+
+def _part(file: File, connection: duckdb.DuckDBPyConnection) -> Part:
+    suffixes = [suffix.lower() for suffix in Path(file.name).suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    suffix = suffixes[-2] if compression and len(suffixes) > 1 else "" if compression else (suffixes or [""])[-1]
+    if file.bytes == 0:
+        raise SourceError(f"{file.name}: is empty; a table with a header and rows, or a JSON document, is needed")
+    kind = FORMATS.get(suffix) or _sniff(file, compression)
+    if kind is None:
+        raise SourceError(f"{file.name}: its format is not known by its name or its first bytes; allowed are {ALLOWED}")
+    if compression:
+        _check_whole(file, compression)
+    reading = {"csv": _csv, "tsv": _csv, "ndjson": _ndjson, "json": _json, "parquet": _parquet, "arrow": _arrow}
+    try:
+        part = reading[kind](file, kind, compression, connection)
+    except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
+        raise SourceError(f"{file.name}: cannot be read as {kind}: {first_line(error)}") from None
+    if not part.columns:
+        raise SourceError(f"{file.name}: holds no columns")
+    return part
+
+
+def first_line(error: BaseException) -> str:
+    """What an engine's error says, without its advice about its own options."""
+    text = str(error).split("\n\n")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("Possible", "*", "LINE", "^"))]
+    return " ".join(kept).removeprefix("Invalid Input Error: ").removeprefix("IO Error: ") or type(error).__name__
+
+
+def _sniff(file: File, compression: str | None) -> str | None:
+    """The format of a file without a telling name, from its first bytes."""
+    with _bytes(file, compression) as stream:
+        head = stream.read(4096)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(b"ARROW1"):
+        return "arrow"
+    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if "\0" in text or text.count("\ufffd") > len(text) / 10:
+        return None
+    if text.startswith(("{", "[")):
+        # One object a line is NDJSON; anything else that starts so is one document.
+        first = text.splitlines()[0].rstrip()
+        return "ndjson" if first.startswith("{") and first.endswith("}") and len(text.splitlines()) > 1 else "json"
+    return "csv" if text else None
+
+
+def _bytes(file: File, compression: str | None) -> Any:
+    return pa.input_stream(str(file.path), compression=compression)
+
+
+def _check_whole(file: File, compression: str) -> None:
+    """Raise SourceError where a compressed file ends too early: the engine reads such a file as far as it goes."""
+    try:
+        with _bytes(file, compression) as stream:
+            while stream.read(1 << 22):
+                pass
+    except (OSError, pa.ArrowException, EOFError) as error:
+        raise SourceError(f"{file.name}: is not a whole {compression} file: {first_line(error)}") from None
+
+
+def _csv(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
+    with _bytes(file, compression) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="") as text:
+        head = text.read(1 << 16)
+    if "\0" in head.split("\n")[0]:
+        raise SourceError(f"{file.name}: holds binary data, not text; allowed are {ALLOWED}")
+    candidates = ["\t"] if kind == "tsv" else list(_DELIMITERS)
+    headers = {mark: next(csv.reader(io.StringIO(head, newline=""), delimiter=mark), []) for mark in candidates}
+    delimiter = max(candidates, key=lambda mark: len(headers[mark]))
+    columns = _unique(headers[delimiter], file)
+    declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
+    reader = (
+        f"read_csv({{files}}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='\"', escape='\"',"
+        f" columns={declared}, nullstr='', compression={literal(compression or 'none')}, strict_mode=true)"
+    )
+    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
+    if delimiter not in (",", "\t"):
+        part.notes.append(f"{file.name}: fields are separated by {_DELIMITERS[delimiter]}")
+    return part
+
+
+def _unique(header: list[str], file: File) -> list[str]:
+    names = [name if name else f"column_{place}" for place, name in enumerate(header, 1)]
+    seen: set[str] = set()
+    for name in names:
+        if name.lower() in seen:
+            raise SourceError(f"{file.name}: two columns are named '{name}'; give each its own name")
+        seen.add(name.lower())
+    return names
+
+
+def _ndjson(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
+    layout = "newline_delimited" if kind == "ndjson" else "array"
+    packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[compression])
+    path = literal(str(file.path))
+    described = connection.execute(
+        f"DESCRIBE SELECT * FROM read_json({path}, format='{layout}', compression={packed}, records=true,"
+        " maximum_depth=1)"
+    ).fetchall()
+    columns = [str(row[0]) for row in described]
+    declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
+    reader = f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared})"
+    return Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
+
+
+def _json(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
+    with _bytes(file, compression) as stream:
+        head = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+        if head.startswith(b"["):
+            return _ndjson(file, kind, compression, connection)
+    with _bytes(file, compression) as stream:
+        document: Document = read_document(stream.read(), file.name)
+    part = table_part(
+        pa.table({k: pa.array(v, pa.string()) for k, v in document.columns.items()}), file.name, connection
+    )
+    part.files, part.stated = [file], document.stated
+    return part
+
+
+def _parquet(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
+    path = literal(str(file.path))
+    described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({path})").fetchall()
+    columns = {str(row[0]): str(row[1]) for row in described}
+    return Part(file.name, "read_parquet({files})", columns, [file])
+
+
+def _arrow(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
+    with pa.memory_map(str(file.path)) as mapped:
+        try:
+            table = pa.ipc.open_file(mapped).read_all()
+        except pa.ArrowInvalid:
+            mapped.seek(0)
+            table = pa.ipc.open_stream(mapped).read_all()
+    part = table_part(table, file.name, connection)
+    part.files = [file]
+    return part
+
+
+def table_part(table: Any, name: str, connection: duckdb.DuckDBPyConnection) -> Part:
+    """A part over an Arrow table (or anything DuckDB registers) in memory."""
+    registered = f"part_{id(table):x}"
+    connection.register(registered, table)
+    described = connection.execute(f"DESCRIBE SELECT * FROM {quoted(registered)}").fetchall()
+    return Part(name, quoted(registered), {str(row[0]): str(row[1]) for row in described}, table=table)
