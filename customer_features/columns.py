@@ -94,17 +94,22 @@ def check_fields(mapping: Mapping[str, str]) -> None:
 
 
 def resolve(
-    columns: Iterable[str], mapping: Mapping[str, str], source: str, fields: Iterable[str] = REQUIRED
+    columns: Iterable[str],
+    mapping: Mapping[str, str],
+    source: str,
+    fields: Iterable[str] = REQUIRED,
+    optional: Iterable[str] = OPTIONAL,
 ) -> dict[str, Mapped]:
     """The expression of each field over a source's columns.
 
-    ``fields`` are those that must be found; an optional one is taken when it is there. Raises
+    ``fields`` are those that must be found; one of ``optional`` is taken when it is there. Raises
     ColumnError when one is missing, when two columns would serve, or when a mapped column is unknown.
     """
+    fields = tuple(fields)
     columns = list(columns)
     found: dict[str, Mapped] = {}
     missing: list[str] = []
-    for field in FIELDS:
+    for field in (*fields, *optional):
         if field in mapping:
             found[field] = _mapped(field, mapping[field], columns, source)
             continue
@@ -171,7 +176,7 @@ def _mapped(field: str, expression: str, columns: list[str], source: str) -> Map
 def _parse(field: str, expression: str) -> exp.Expression:
     try:
         tree = sqlglot.parse_one(f"SELECT {expression}", dialect="duckdb")
-    except sqlglot.ParseError as error:
+    except (sqlglot.ParseError, sqlglot.TokenError) as error:
         raise InvalidOption(
             "map", f"{field}={expression} cannot be read as an SQL expression: {_first(error)}"
         ) from None
@@ -188,8 +193,10 @@ def _clauses(tree: exp.Expression) -> Iterable[str]:
     return (name for name, value in tree.args.items() if value)
 
 
-def _first(error: sqlglot.ParseError) -> str:
-    return str(error.errors[0]["description"]) if error.errors else str(error)
+def _first(error: sqlglot.ParseError | sqlglot.TokenError) -> str:
+    if isinstance(error, sqlglot.ParseError) and error.errors:
+        return str(error.errors[0]["description"])
+    return str(error.__cause__ or error).splitlines()[0]
 
 
 def arithmetic_over_text(sql: str) -> str:

@@ -229,7 +229,7 @@ FAULTS: list[Fault] = [
         "only_returns",
         Scope.CUSTOMER,
         "transactions",
-        "visits = 0 AND used > 0",
+        "visits = 0",
         "customer {found} has nothing but returns: at least one purchase is required",
         "widen the window, or leave the customer out",
         applies=lambda options: options.returns is Returns.NET,

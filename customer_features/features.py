@@ -40,9 +40,9 @@ class Measures:
 class Feature:
     """One feature: its name, how it is computed, and what it means to people.
 
-    ``sql`` is a DOUBLE expression over the measure columns ``units`` (128-bit integer), ``visits``,
-    ``products`` (integers), ``last_day``, ``today`` (dates) and ``loyalty`` (double, never null);
-    ``values`` is the same over :class:`Measures`.
+    ``sql`` is a DOUBLE expression over the measure columns ``units``, ``visits``, ``products`` (64-bit
+    integers: a total is summed in 128 bits and found in range before), ``last_day``, ``today`` (dates) and
+    ``loyalty`` (double, never null); ``values`` is the same over :class:`Measures`.
     """
 
     name: str

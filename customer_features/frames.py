@@ -230,6 +230,8 @@ def _like(table: Any, frame: Frame) -> Frame:
     elif kind == "polars":
         same = sys.modules["polars"].from_arrow(table)
     elif kind == "duckdb":
-        # On the relation's own connection, so that it can be joined there: the engine finds the local name.
-        same = frame.query("transactions", "SELECT * FROM same")  # type: ignore[attr-defined]
+        # On the relation's own connection, so that it can be joined there: the engine finds the local name,
+        # unless a table of that connection bears it.
+        customer_features_result = table  # noqa: F841
+        same = frame.query("customer_features_input", "SELECT * FROM customer_features_result")  # type: ignore[attr-defined]
     return cast(Frame, same)

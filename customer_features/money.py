@@ -42,30 +42,23 @@ def out_of_range(total_units: int) -> bool:
     return not -MAX_CENTS <= cents(total_units) <= MAX_CENTS
 
 
-def floor_div_sql(numerator: str, divisor: str) -> str:
-    """Floor division of 128-bit integers, for a positive divisor.
-
-    SQL engines truncate towards zero; taking the non-negative remainder off first leaves an exact
-    multiple, which every engine divides alike.
-    """
-    return f"(({numerator}) - ((({numerator}) % ({divisor})) + ({divisor})) % ({divisor})) // ({divisor})"
-
-
-def cents_sql(total_units: str, visits: str = "1") -> str:
-    """SQL of :func:`cents`, for 128-bit ``total_units`` and ``visits``."""
-    if visits == "1":
-        return floor_div_sql(f"{total_units} + 50", "CAST(100 AS HUGEINT)")
-    return floor_div_sql(f"2 * {total_units} + 100 * {visits}", f"200 * CAST({visits} AS HUGEINT)")
-
-
 def rounded_sql(total_units: str, visits: str = "1") -> str:
-    """SQL of :func:`rounded`: whole cents, cast exactly, over a double 100."""
-    return f"CAST({cents_sql(total_units, visits)} AS DOUBLE) / CAST(100 AS DOUBLE)"
+    """SQL of :func:`rounded`, for a BIGINT total within :func:`out_of_range_sql` and BIGINT visits.
+
+    SQL engines truncate towards zero where Python floors; taking the non-negative remainder off first
+    leaves an exact multiple, which every engine divides alike.
+    """
+    if visits == "1":
+        numerator, divisor = f"({total_units} + 50)", "100"
+    else:
+        numerator, divisor = f"(2 * {total_units} + 100 * {visits})", f"(200 * {visits})"
+    remainder = f"((({numerator} % {divisor}) + {divisor}) % {divisor})"
+    return f"CAST(({numerator} - {remainder}) // {divisor} AS DOUBLE) / CAST(100 AS DOUBLE)"
 
 
 def out_of_range_sql(total_units: str) -> str:
-    """SQL of :func:`out_of_range`."""
-    return f"{cents_sql(total_units)} NOT BETWEEN -{MAX_CENTS} AND {MAX_CENTS}"
+    """SQL of :func:`out_of_range`, for a 128-bit total: what rounds to ``MAX_CENTS`` at most lies between."""
+    return f"{total_units} NOT BETWEEN {-MAX_CENTS * 100 - 50} AND {MAX_CENTS * 100 + 49}"
 
 
 def units_of_double_sql(amount: str) -> str:

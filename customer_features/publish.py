@@ -67,8 +67,8 @@ def publish(engine: Engine, out: Path) -> Published:
     Raises OutputError when something cannot be written; nothing is published then.
     """
     check_target(out)
-    manifest = out.with_name(f"{out.name}.manifest.json")
-    aside = out.with_name(f"{out.name}.quarantine.parquet")
+    _keep_sources(engine, out)
+    manifest, aside = _manifest(out), _aside(out)
     with ExitStack() as leftovers:
         try:
             vectors = _Staging(out, leftovers)
@@ -89,6 +89,23 @@ def publish(engine: Engine, out: Path) -> Published:
         except (OSError, pa.ArrowException, duckdb.Error) as error:
             raise OutputError(f"{out}: cannot be written: {_reason(error)}; nothing was published") from None
     return Published(out, manifest, aside if quarantine is not None else None, described)
+
+
+def _keep_sources(engine: Engine, out: Path) -> None:
+    """Raise OutputError where a file of the run would take the place of one that was read."""
+    parts = [*engine.parts, engine.loyalty] if engine.loyalty is not None else engine.parts
+    read = {file.path.resolve() for part in parts for file in part.files}
+    for final in (out, _manifest(out), _aside(out)):
+        if final.resolve() in read:
+            raise OutputError(f"{out}: {final} is one of the sources and would be overwritten; give another name")
+
+
+def _manifest(out: Path) -> Path:
+    return out.with_name(f"{out.name}.manifest.json")
+
+
+def _aside(out: Path) -> Path:
+    return out.with_name(f"{out.name}.quarantine.parquet")
 
 
 def _reason(error: BaseException) -> str:

@@ -46,28 +46,25 @@ def _excluded(options: Options) -> str:
 
 
 def counted(relation: str, options: Options, conflicts: bool = False) -> str:
-    """Judged rows with ``state`` (0 used, 1 excluded, 2 faulty), ids and values null where they do not count.
+    """The staged rows that count: no fault, neither after ``today`` nor before the window.
 
-    ``conflicts``: rows of the orders in the table ``conflicting_orders`` are faulty too.
+    ``conflicts``: rows of the orders in the table ``conflicting_orders`` do not count either.
     """
-    source = f"({judged(relation, options)})"
-    state = "CASE WHEN fault IS NOT NULL THEN 2 WHEN outside THEN 1 ELSE 0 END"
-    if conflicts:
-        source += " LEFT JOIN conflicting_orders USING (customer_id, transaction_id)"
-        state = "CASE WHEN fault IS NOT NULL THEN 2 WHEN outside THEN 1 WHEN order_fault IS NOT NULL THEN 2 ELSE 0 END"
-    purchase = "state = 0 AND number >= 0" if options.returns is Returns.NET else "state = 0"
-    return f"""SELECT customer_id, transaction_id, product_id, day, state, loyalty, loyalty_faulty, loyalty_found,
-    CASE WHEN state = 0 THEN units END AS units,
-    CASE WHEN {purchase} THEN transaction_id END AS visit,
-    CASE WHEN {purchase} THEN product_id END AS product,
-    CASE WHEN {purchase} THEN day END AS purchase_day
-  FROM (SELECT *, {state} AS state FROM {source})"""
+    without = " ANTI JOIN conflicting_orders USING (customer_id, transaction_id)" if conflicts else ""
+    return f"SELECT * FROM ({judged(relation, options)}){without} WHERE fault IS NULL AND NOT outside"
+
+
+def excluded(relation: str, options: Options) -> str | None:
+    """How many rows are left out without being faulty; None where the options leave out none."""
+    if options.future is not Future.EXCLUDE and options.window_opens_after is None:
+        return None
+    return f"SELECT COUNT(*) FROM ({judged(relation, options)}) WHERE fault IS NULL AND outside"
 
 
 def orders(relation: str) -> str:
     """Counted rows by order, for the grain ``repeated_total``: the lowest and highest of what must agree."""
     return f"""SELECT customer_id, transaction_id, MIN(units) AS lowest_units, MAX(units) AS highest_units,
-    MIN(day) AS first_day, MAX(day) AS last_day FROM {relation} WHERE state = 0 GROUP BY customer_id, transaction_id"""
+    MIN(day) AS first_day, MAX(day) AS last_day FROM {relation} GROUP BY customer_id, transaction_id"""
 
 
 def conflicting_orders(relation: str, options: Options) -> str:
@@ -80,39 +77,63 @@ def conflicting_orders(relation: str, options: Options) -> str:
 
 
 def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: bool = False) -> str:
-    """Counted rows by customer: the measures, how many rows came and counted, and what customer rules read.
+    """Counted rows by customer: the measures but ``products``, how many rows counted, and what the rules read.
 
     ``loyalty``: the rows carry a loyalty column; ``loyalty_table``: a table ``loyalty_scores`` does.
     """
-    visits = "COUNT(visit)" if options.grain is Grain.TRANSACTION else "COUNT(DISTINCT visit)"
-    scores = (
-        """BOOL_OR(loyalty_faulty AND state = 0) AS loyalty_faulty,
-    MIN(CASE WHEN state = 0 THEN loyalty END) AS lowest_loyalty,
-    MAX(CASE WHEN state = 0 THEN loyalty END) AS highest_loyalty,
-    MIN(CASE WHEN loyalty_faulty AND state = 0 THEN loyalty_found END) AS loyalty_shown"""
-        if loyalty
-        else """FALSE AS loyalty_faulty, CAST(NULL AS DOUBLE) AS lowest_loyalty,
+    # A return takes from the total and counts as nothing else: its other values are null.
+    purchase = "CASE WHEN number >= 0 THEN {} END" if options.returns is Returns.NET else "{}"
+    visits = "DISTINCT " + purchase.format("transaction_id")
+    if options.grain is Grain.TRANSACTION:
+        visits = purchase.format("units")
+    scores = """FALSE AS loyalty_faulty, CAST(NULL AS DOUBLE) AS lowest_loyalty,
     CAST(NULL AS DOUBLE) AS highest_loyalty, CAST(NULL AS VARCHAR) AS loyalty_shown"""
-    )
-    by_customer = f"""SELECT customer_id, SUM(units) AS units, {visits} AS visits,
-    COUNT(DISTINCT product) AS products, MAX(purchase_day) AS last_day,
-    COUNT(*) AS rows_in, COUNT(*) FILTER (state = 0) AS used, COUNT(*) FILTER (state = 1) AS excluded,
-    {scores}
+    if loyalty:
+        scores = """BOOL_OR(loyalty_faulty) AS loyalty_faulty, MIN(loyalty) AS lowest_loyalty,
+    MAX(loyalty) AS highest_loyalty, MIN(CASE WHEN loyalty_faulty THEN loyalty_found END) AS loyalty_shown"""
+    by_customer = f"""SELECT customer_id, COUNT(*) AS used, SUM(units) AS units, COUNT({visits}) AS visits,
+    MAX({purchase.format("day")}) AS last_day, {scores}
   FROM {relation} GROUP BY customer_id"""
     if options.grain is Grain.REPEATED_TOTAL:
         totals = f"SELECT customer_id, SUM(highest_units) AS order_units FROM ({orders(relation)}) GROUP BY customer_id"
         by_customer = (
             f"SELECT * EXCLUDE (order_units) REPLACE (order_units AS units) FROM ({by_customer})"
-            f" LEFT JOIN ({totals}) USING (customer_id)"
+            f" JOIN ({totals}) USING (customer_id)"
         )
     if loyalty_table:
-        by_customer = (
-            "SELECT c.* REPLACE (COALESCE(s.loyalty_faulty, FALSE) AND used > 0 AS loyalty_faulty,"
-            " s.lowest_loyalty AS lowest_loyalty, s.highest_loyalty AS highest_loyalty,"
-            " s.loyalty_shown AS loyalty_shown)"
-            f" FROM ({by_customer}) c LEFT JOIN loyalty_scores s USING (customer_id)"
-        )
-    return f"SELECT *, COALESCE(lowest_loyalty, 0) AS loyalty FROM ({by_customer})"
+        by_customer = f"""SELECT c.* REPLACE (COALESCE(s.loyalty_faulty, FALSE) AS loyalty_faulty,
+    s.lowest_loyalty AS lowest_loyalty, s.highest_loyalty AS highest_loyalty, s.loyalty_shown AS loyalty_shown)
+  FROM ({by_customer}) c LEFT JOIN loyalty_scores s USING (customer_id)"""
+    return by_customer
+
+
+HASH = "hash({})"
+"""The engine's 64-bit hash of an id. Distinct counts go by it only after it was found exact on these very data."""
+
+
+def hashes_are_exact(relation: str) -> str:
+    """Whether no two products, and no two rolled-up customers, share a hash: one row, one boolean."""
+    product = HASH.format("product_id")
+    customer = HASH.format("customer_id")
+    products = f"SELECT DISTINCT product_id, {product} AS h FROM {relation}"
+    return f"""SELECT (SELECT COUNT(*) = COUNT(DISTINCT h) FROM ({products}))
+  AND (SELECT COUNT(*) = COUNT(DISTINCT {customer}) FROM customers_measured)"""
+
+
+def with_products(relation: str, options: Options, by_hash: bool) -> str:
+    """Rolled-up customers with their number of distinct products, counted over counted rows.
+
+    ``by_hash``: count pairs of hashes, which take a third of the memory of pairs of ids.
+    """
+    customer, product = ("customer_id", "product_id")
+    key = "customer_id"
+    if by_hash:
+        customer, product, key = HASH.format(customer), HASH.format(product), HASH.format("c.customer_id")
+    purchases = " WHERE number >= 0" if options.returns is Returns.NET else ""
+    pairs = f"SELECT DISTINCT {customer} AS customer, {product} AS product FROM {relation}{purchases}"
+    counts = f"SELECT customer, COUNT(*) AS products FROM ({pairs}) GROUP BY customer"
+    return f"""SELECT c.*, COALESCE(products, 0) AS products, COALESCE(lowest_loyalty, 0) AS loyalty
+  FROM customers_measured c LEFT JOIN ({counts}) p ON p.customer = {key}"""
 
 
 def faulty_customers(relation: str, options: Options) -> str:
@@ -120,7 +141,7 @@ def faulty_customers(relation: str, options: Options) -> str:
     rules = group_faults(Scope.CUSTOMER, options)
     return (
         f"SELECT customer_id, {_first(rules)} AS customer_fault, {_names(rules)} AS customer_faults,"
-        f" loyalty_shown FROM {relation} WHERE used > 0 AND ({' OR '.join(f'({rule.sql})' for rule in rules)})"
+        f" loyalty_shown FROM {relation} WHERE {' OR '.join(f'({rule.sql})' for rule in rules)}"
     )
 
 
@@ -131,10 +152,11 @@ def vectors(relation: str, options: Options, customers_out: str | None = None) -
     """
     items = ", ".join(f"{feature.sql} AS {quoted(feature.name)}" for feature in features.FEATURES)
     without = f" ANTI JOIN {customers_out} USING (customer_id)" if customers_out else ""
-    return (
-        f"SELECT customer_id, {items} FROM (SELECT *, {date_literal(options.today)} AS today FROM {relation}{without}"
-        " WHERE used > 0) ORDER BY customer_id"
+    measures = (
+        f"SELECT * REPLACE (CAST(units AS BIGINT) AS units), {date_literal(options.today)} AS today"
+        f" FROM {relation}{without}"
     )
+    return f"SELECT customer_id, {items} FROM ({measures}) ORDER BY customer_id"
 
 
 def _first(rules: list[Fault]) -> str:

@@ -102,7 +102,7 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str) -> dict[st
         return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}
     if base == "DATE":
         day = sql
-    elif base == "TIMESTAMP WITH TIME ZONE":
+    elif base == "TIMESTAMP WITH TIME ZONE" or base.startswith("TIMESTAMPTZ"):
         day = f"CAST(timezone({literal(timezone)}, {sql}) AS DATE)"
     elif base.startswith("TIMESTAMP"):
         day = f"CAST({sql} AS DATE)"

@@ -10,6 +10,7 @@ import csv
 import glob
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -101,8 +102,13 @@ class Part:
 
     def over(self, files: list[File]) -> str:
         """The FROM-clause over some of the files."""
-        paths = ", ".join(literal(str(file.path)) for file in files)
+        paths = ", ".join(literal(_unglobbed(str(file.path))) for file in files)
         return self.reader.replace("{files}", f"[{paths}]")
+
+
+def _unglobbed(path: str) -> str:
+    """A path that the engine does not take for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 @contextmanager
@@ -186,7 +192,8 @@ def first_line(error: BaseException) -> str:
     text = str(error).split("\n\n")[0]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("Possible", "*", "LINE", "^"))]
-    return " ".join(kept).removeprefix("Invalid Input Error: ").removeprefix("IO Error: ") or type(error).__name__
+    said = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", " ".join(kept))
+    return re.sub(r" Try setting .*$", "", said) or type(error).__name__
 
 
 def _sniff(file: File, compression: str | None) -> str | None:
@@ -233,7 +240,8 @@ def _csv(file: File, kind: str, compression: str | None, connection: duckdb.Duck
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_csv({{files}}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='\"', escape='\"',"
-        f" columns={declared}, nullstr='', compression={literal(compression or 'none')}, strict_mode=true)"
+        f" columns={declared}, nullstr='', compression={literal(compression or 'none')}, strict_mode=true,"
+        " hive_partitioning=false)"
     )
     part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
     if delimiter not in (",", "\t"):
@@ -254,14 +262,18 @@ def _unique(header: list[str], file: File) -> list[str]:
 def _ndjson(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
     layout = "newline_delimited" if kind == "ndjson" else "array"
     packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[compression])
-    path = literal(str(file.path))
+    path = literal(_unglobbed(str(file.path)))
     described = connection.execute(
+        # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
         f"DESCRIBE SELECT * FROM read_json({path}, format='{layout}', compression={packed}, records=true,"
-        " maximum_depth=1)"
+        " maximum_depth=1, sample_size=-1, hive_partitioning=false)"
     ).fetchall()
     columns = [str(row[0]) for row in described]
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
-    reader = f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared})"
+    reader = (
+        f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared},"
+        " hive_partitioning=false)"
+    )
     return Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
 
 
@@ -280,10 +292,12 @@ def _json(file: File, kind: str, compression: str | None, connection: duckdb.Duc
 
 
 def _parquet(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
-    path = literal(str(file.path))
-    described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({path})").fetchall()
+    # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
+    reader = "read_parquet({files}, hive_partitioning=false)"
+    path = literal(_unglobbed(str(file.path)))
+    described = connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described}
-    return Part(file.name, "read_parquet({files})", columns, [file])
+    return Part(file.name, reader, columns, [file])
 
 
 def _arrow(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
@@ -301,6 +315,11 @@ def _arrow(file: File, kind: str, compression: str | None, connection: duckdb.Du
 def table_part(table: Any, name: str, connection: duckdb.DuckDBPyConnection) -> Part:
     """A part over an Arrow table (or anything DuckDB registers) in memory."""
     registered = f"part_{id(table):x}"
-    connection.register(registered, table)
-    described = connection.execute(f"DESCRIBE SELECT * FROM {quoted(registered)}").fetchall()
+    try:
+        connection.register(registered, table)
+        described = connection.execute(f"DESCRIBE SELECT * FROM {quoted(registered)}").fetchall()
+    except duckdb.Error as error:
+        raise SourceError(
+            f"{name}: a column has a type that is not read ({first_line(error)}); drop or convert it first"
+        ) from None
     return Part(name, quoted(registered), {str(row[0]): str(row[1]) for row in described}, table=table)

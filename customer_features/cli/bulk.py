@@ -85,24 +85,27 @@ class Given:
 
 
 @contextmanager
-def judged(given: Given) -> Iterator[Engine]:
+def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
     """An engine that has read and judged the sources."""
     mapping = parse_mapping(given.assignments)
-    with connected(memory_limit=given.memory_limit) as connection, opened(given.sources, connection) as parts:
+    with (
+        connected(memory_limit=given.memory_limit) as connection,
+        opened(given.sources, connection) as parts,
+        opened([] if given.loyalty is None else [given.loyalty], connection) as scores,
+    ):
         options = Options.parse(**_stated(parts), **given.choices) if parts else None
         if options is None:
             raise SourceError("there is nothing to read")
-        loyalty = None
-        if given.loyalty is not None:
-            with opened([given.loyalty], connection) as scores:
-                loyalty = scores[0]
+        if len(scores) > 1:
+            raise SourceError(f"{given.loyalty}: its files differ in format or columns; give one kind of file")
+        loyalty = scores[0] if scores else None
         engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
         for part in parts:
             for note in part.notes:
                 say(note)
         with _progress(engine):
-            engine.judge()
-        _refuse_changed(parts)
+            engine.judge(exact_warnings=exact_warnings)
+        _refuse_changed([*parts, *scores])
         yield engine
 
 

@@ -27,7 +27,7 @@ def check(
     Exits with 1 when there are any.
     """
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
-    with judged(given) as engine:
+    with judged(given, exact_warnings=True) as engine:
         say_recognised(engine)
         found = _found(engine)
         if as_json:

@@ -7,6 +7,7 @@ file, to set the faulty rows aside with their row numbers and original values.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from customer_features import query
-from customer_features.columns import REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
+from customer_features.columns import OPTIONAL, REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.errors import (
     ColumnError,
@@ -39,6 +40,9 @@ LISTED = 100
 """So many faulty rows are named in an exception."""
 
 _RESERVED = ("source", "row_number", "fault", "faults", "message")
+# Columns of our own that stand beside those of a source bear names that no source's column has.
+_PLACE = '"customer_features: place"'
+_FILE = "customer_features: file"
 
 
 @contextmanager
@@ -120,7 +124,7 @@ class Engine:
         self.loyalty = loyalty
         self.outcome = Outcome()
         self._staged: list[_Staged] = []
-        self._orders_out = self._customers_out = False
+        self._orders_out = self._customers_out = self._clean = False
 
     @property
     def recognised(self) -> dict[str, str]:
@@ -134,22 +138,28 @@ class Engine:
         """The column or expression of each field, as people named it."""
         return {name: mapped.shown for staged in self._staged for name, mapped in staged.fields.items()}
 
-    def judge(self) -> Outcome:
+    def judge(self, *, exact_warnings: bool = False) -> Outcome:
         """Read the sources, roll them up and set faulty rows aside; nothing is handed out yet.
+
+        ``exact_warnings``: look for suspicious rows everywhere, not in a sample of very many.
 
         Raises SourceError, ColumnError, and DataFaults where the options say to stop.
         """
         with _translated():
             for number, part in enumerate(self.parts):
-                self._stage(number, part)
+                with _translated(part):
+                    self._stage(number, part)
             if self.loyalty is not None:
-                self._stage_loyalty(self.loyalty)
+                with _translated(self.loyalty):
+                    self._stage_loyalty(self.loyalty)
             self._count_sources()
             self._roll_up()
             self._set_aside()
             self._reconcile()
             self._stop_on_faults()
-            self.outcome.warnings = find_warnings(self.connection, self._counted, self.options)
+            self.outcome.warnings = find_warnings(
+                self.connection, self._counted, self.options, self.outcome.used, exact=exact_warnings
+            )
         return self.outcome
 
     def vectors(self) -> duckdb.DuckDBPyRelation:
@@ -163,7 +173,7 @@ class Engine:
 
     def faulty_rows(self) -> duckdb.DuckDBPyRelation:
         """The rows set aside (there may be none): source, row_number, fault, faults, message, original columns."""
-        return self.connection.sql("SELECT * EXCLUDE (place) FROM quarantine ORDER BY place, row_number")
+        return self.connection.sql(f"SELECT * EXCLUDE ({_PLACE}) FROM quarantine ORDER BY {_PLACE}, row_number")
 
     def found(self) -> list[FoundFault]:
         """The first hundred faulty rows."""
@@ -176,16 +186,15 @@ class Engine:
     def _faults(self, condition: str, count: int) -> list[FoundFault]:
         rows = self.connection.sql(
             f"SELECT source, row_number, fault, message FROM quarantine WHERE {condition}"
-            f" ORDER BY place, row_number LIMIT {count}"
+            f" ORDER BY {_PLACE}, row_number LIMIT {count}"
         ).fetchall()
         return [FoundFault(*row) for row in rows]
 
     # -- staging -------------------------------------------------------------------------------------------
 
     def _stage(self, number: int, part: Part) -> None:
-        wanted = resolve(part.columns, self.columns, part.name, REQUIRED)
-        if self.loyalty is not None:
-            wanted.pop("loyalty_score", None)
+        optional = OPTIONAL if self.loyalty is None else ()
+        wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
         readings = read(fields, types, self.options.timezone, part.name)
         for name, fraction in readings.integral.items():
@@ -194,8 +203,8 @@ class Engine:
         select = query.staged(readings.staged, part.relation)
         if part.parse_once:
             # Parsing text costs more than all else: the typed rows are kept, and spilled when memory is short.
-            counting = f"SELECT filename AS source_file, {select.removeprefix('SELECT ')}"
-            reader = part.relation.removesuffix(")") + ", filename='filename')"
+            counting = f"SELECT {quoted(_FILE)} AS source_file, {select.removeprefix('SELECT ')}"
+            reader = part.relation.removesuffix(")") + f", filename={literal(_FILE)})"
             counting = counting.replace(part.relation, reader)
             self.connection.execute(f"CREATE TEMP TABLE {relation} AS {counting}")
         else:
@@ -233,11 +242,15 @@ class Engine:
             )
 
     def _stage_loyalty(self, part: Part) -> None:
-        mapping = {name: sql for name, sql in self.columns.items() if name == "loyalty_score"}
         needed = ("customer_id", "loyalty_score")
-        wanted = {
-            name: mapped for name, mapped in resolve(part.columns, mapping, part.name, needed).items() if name in needed
-        }
+        mapping = {name: sql for name, sql in self.columns.items() if name in needed}
+        try:
+            wanted = resolve(part.columns, mapping, part.name, needed, ())
+        except ColumnError:
+            # The customers' column may bear another name here than among the transactions.
+            if mapping.pop("customer_id", None) is None:
+                raise
+            wanted = resolve(part.columns, mapping, part.name, needed, ())
         fields, types = self._typed(part, wanted)
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():
@@ -254,10 +267,16 @@ class Engine:
     # -- rolling up ----------------------------------------------------------------------------------------
 
     @property
-    def _counted(self) -> str:
+    def _all_rows(self) -> str:
         names = ", ".join(next(iter(self._staged)).readings.staged)
-        union = " UNION ALL ".join(f"SELECT {names} FROM {staged.relation}" for staged in self._staged)
-        return f"({query.counted(f'({union})', self.options, self._orders_out)})"
+        return f"({' UNION ALL '.join(f'SELECT {names} FROM {staged.relation}' for staged in self._staged)})"
+
+    @property
+    def _counted(self) -> str:
+        """The rows that count; once every row was found to, they need no second judgement."""
+        if self._clean:
+            return self._all_rows
+        return f"({query.counted(self._all_rows, self.options, self._orders_out)})"
 
     def _roll_up(self) -> None:
         if self.options.grain is Grain.REPEATED_TOTAL:
@@ -267,20 +286,24 @@ class Engine:
             self._orders_out = self._count("SELECT COUNT(*) FROM conflicting_orders") > 0
         with_loyalty = any("loyalty_score" in staged.fields for staged in self._staged)
         rolled_up = query.rolled_up(self._counted, self.options, with_loyalty, self.loyalty is not None)
-        self.connection.execute(f"CREATE TEMP TABLE customers_rolled_up AS {rolled_up}")
+        self.connection.execute(f"CREATE TEMP TABLE customers_measured AS {rolled_up}")
+        out = self.outcome
+        out.rows_in = sum(out.rows_by_source.values())
+        self._clean = self._count("SELECT COALESCE(SUM(used), 0) FROM customers_measured") == out.rows_in
+        by_hash = bool(self._count(query.hashes_are_exact(self._counted)))
+        with_products = query.with_products(self._counted, self.options, by_hash)
+        self.connection.execute(f"CREATE TEMP TABLE customers_rolled_up AS {with_products}")
         self.connection.execute(
             f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_rolled_up', self.options)}"
         )
         self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
         without = " ANTI JOIN faulty_customers USING (customer_id)" if self._customers_out else ""
-        totals = self.connection.sql(
-            "SELECT COALESCE(SUM(rows_in), 0), COALESCE(SUM(excluded), 0) FROM customers_rolled_up"
+        used, customers = self.connection.sql(
+            f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_rolled_up{without}"
         ).fetchall()[0]
-        kept = self.connection.sql(
-            f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_rolled_up{without} WHERE used > 0"
-        ).fetchall()[0]
-        self.outcome.rows_in, self.outcome.excluded = int(totals[0]), int(totals[1])
-        self.outcome.used, self.outcome.customers = int(kept[0]), int(kept[1])
+        out.used, out.customers = int(used), int(customers)
+        excluded = query.excluded(self._all_rows, self.options)
+        out.excluded = self._count(excluded) if excluded else 0
 
     def _count(self, sql: str) -> int:
         return int(self.connection.sql(sql).fetchall()[0][0])
@@ -306,7 +329,7 @@ class Engine:
         originals = self._originals()
         declared = ", ".join(f"{quoted(name)} {type_name}" for name, type_name in originals.values())
         self.connection.execute(
-            "CREATE TEMP TABLE quarantine (place INTEGER, source VARCHAR, row_number BIGINT, fault VARCHAR,"
+            f"CREATE TEMP TABLE quarantine ({_PLACE} INTEGER, source VARCHAR, row_number BIGINT, fault VARCHAR,"
             f" faults VARCHAR, message VARCHAR, {declared})"
         )
         if self.outcome.rows_in == self.outcome.used + self.outcome.excluded:
@@ -325,13 +348,17 @@ class Engine:
     def _originals(self) -> dict[str, tuple[str, str]]:
         """Original columns of all parts: the name each has in the quarantine, and its type there."""
         columns: dict[str, tuple[str, str]] = {}
+        taken = {name.lower() for staged in self._staged for name in staged.part.columns} | set(_RESERVED)
         for staged in self._staged:
             for name, type_name in staged.part.columns.items():
                 if name.lower() in columns:
                     shown, known = columns[name.lower()]
                     columns[name.lower()] = (shown, known if known == type_name else "VARCHAR")
                 else:
-                    shown = f"original_{name}" if name.lower() in _RESERVED else name
+                    shown = name
+                    while name.lower() in _RESERVED and shown.lower() in taken:
+                        shown = f"original_{shown}"
+                    taken.add(shown.lower())
                     columns[name.lower()] = (shown, "VARCHAR" if type_name == '"NULL"' else type_name)
         return columns
 
@@ -348,17 +375,17 @@ class Engine:
         targets = ", ".join(quoted(originals[name.lower()][0]) for name in carried.values())
         values = ", ".join(f"CAST({alias} AS {originals[name.lower()][1]})" for alias, name in carried.items())
         return (
-            f"INSERT INTO quarantine (place, source, row_number, fault, faults, message, {targets})"
+            f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message, {targets})"
             f" SELECT {place}, {source}, row_number, fault, faults, message, {values} FROM ({aside})"
         )
 
     def _reconcile(self) -> None:
+        # Four counts from four queries: of the sources, the roll-up, the rows left out and those set aside.
         out = self.outcome
-        counted = sum(out.rows_by_source.values())
-        if out.rows_in != out.used + out.excluded + out.quarantined or counted != out.rows_in:
+        if out.rows_in != out.used + out.excluded + out.quarantined:
             raise RuntimeError(
-                f"rows do not add up: {out.rows_in} in (the sources hold {counted}), {out.used} used,"
-                f" {out.excluded} excluded, {out.quarantined} quarantined; nothing was published"
+                f"rows do not add up: {out.rows_in} in, {out.used} used, {out.excluded} excluded,"
+                f" {out.quarantined} quarantined; nothing was published"
             )
 
     def _stop_on_faults(self) -> None:
@@ -379,8 +406,8 @@ class Engine:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """The engine's errors as ours, in a sentence."""
+def _translated(part: Part | None = None) -> Iterator[None]:
+    """The engine's errors as ours, in a sentence that names the file."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:
@@ -388,4 +415,7 @@ def _translated() -> Iterator[None]:
             f"memory or spill space is short: {first_line(error)}; raise --memory-limit or free disk space"
         ) from None
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-        raise SourceError(f"a source cannot be read: {first_line(error)}") from None
+        # Of several files that are read at once the engine's own report says which one it was.
+        file = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
+        source = file[1] if file else part.name if part else "a source"
+        raise SourceError(f"{source}: cannot be read: {first_line(error)}") from None

@@ -15,15 +15,33 @@ NAMED = 3
 """So many examples are named in a warning."""
 
 
-def find_warnings(connection: duckdb.DuckDBPyConnection, counted: str, options: Options) -> list[dict[str, Any]]:
-    """Warnings about the rows that counted: name, number of cases and a sentence with examples."""
+EXACT_ROWS = 1_000_000
+"""Up to so many rows everything is looked at; beyond, a sample of the customers."""
+
+SAMPLED_ROWS = 250_000
+"""About so many rows are looked at in a sample: proving that nothing repeats costs as much as the roll-up."""
+
+
+def find_warnings(
+    connection: duckdb.DuckDBPyConnection, counted: str, options: Options, rows: int, *, exact: bool
+) -> list[dict[str, Any]]:
+    """Warnings about the rows that counted: name, number of cases and a sentence with examples.
+
+    ``rows``: how many counted; ``exact``: look at all of them, however many.
+    """
+    share = 1 if exact or rows <= EXACT_ROWS else rows // SAMPLED_ROWS
+    if share > 1:
+        # Whole customers, chosen by a hash of their id: the same data give the same sample.
+        counted = f"(SELECT * FROM {counted} WHERE hash(customer_id) % {share} = 0)"
     if not _any_repeats(connection, counted, options):
         return []
     found: list[dict[str, Any]] = []
-    used = f"(SELECT * FROM {counted} WHERE state = 0)"
     if options.grain is Grain.TRANSACTION:
-        found += _repeated_ids(connection, used)
-    found += _duplicate_rows(connection, used)
+        found += _repeated_ids(connection, counted)
+    found += _duplicate_rows(connection, counted)
+    if share > 1:
+        for warning in found:
+            warning["message"] += f" (seen in a sample, 1/{share} of the customers; check looks at all)"
     return found
 
 
@@ -32,16 +50,14 @@ def _any_repeats(connection: duckdb.DuckDBPyConnection, counted: str, options: O
     key = "customer_id, transaction_id"
     if options.grain is not Grain.TRANSACTION:
         key += ", product_id, day, units"
-    rows, distinct = connection.sql(
-        f"SELECT COUNT(*), COUNT(DISTINCT hash({key})) FROM {counted} WHERE state = 0"
-    ).fetchall()[0]
+    rows, distinct = connection.sql(f"SELECT COUNT(*), COUNT(DISTINCT hash({key})) FROM {counted}").fetchall()[0]
     return bool(distinct < rows)
 
 
-def _repeated_ids(connection: duckdb.DuckDBPyConnection, used: str) -> list[dict[str, Any]]:
+def _repeated_ids(connection: duckdb.DuckDBPyConnection, counted: str) -> list[dict[str, Any]]:
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE repeated_ids AS SELECT customer_id, transaction_id, COUNT(*) AS n,"
-        f" MIN(units) = MAX(units) AS alike FROM {used} GROUP BY customer_id, transaction_id HAVING n > 1"
+        f" MIN(units) = MAX(units) AS alike FROM {counted} GROUP BY customer_id, transaction_id HAVING n > 1"
     )
     several, alike, surplus = connection.sql(
         "SELECT COUNT(*), COUNT_IF(alike), SUM(n - 1) FROM repeated_ids"
@@ -54,17 +70,17 @@ def _repeated_ids(connection: duckdb.DuckDBPyConnection, used: str) -> list[dict
     listed = "; ".join(f"'{order}' of customer '{customer}' stands {n} times" for customer, order, n in examples)
     found = [_warning("repeated_transaction_id", several, f"{several} transaction ids repeat, e.g. {listed}")]
     if alike / several >= SUSPICIOUS_SHARE:
-        rows = connection.sql(f"SELECT COUNT(*) FROM {used}").fetchall()[0][0]
+        rows = connection.sql(f"SELECT COUNT(*) FROM {counted}").fetchall()[0][0]
         orders = rows - surplus
         what = f"{alike} of {orders} ({alike / orders:.1%})"
         found.insert(0, _warning("looks_like_repeated_totals", alike, what))
     return found
 
 
-def _duplicate_rows(connection: duckdb.DuckDBPyConnection, used: str) -> list[dict[str, Any]]:
+def _duplicate_rows(connection: duckdb.DuckDBPyConnection, counted: str) -> list[dict[str, Any]]:
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE duplicate_rows AS SELECT customer_id, transaction_id, COUNT(*) AS n"
-        f" FROM {used} GROUP BY customer_id, transaction_id, product_id, day, units HAVING n > 1"
+        f" FROM {counted} GROUP BY customer_id, transaction_id, product_id, day, units HAVING n > 1"
     )
     count = connection.sql("SELECT COUNT(*) FROM duplicate_rows").fetchall()[0][0]
     if not count:

@@ -1,0 +1,69 @@
+# Two commands do all the set-up on a machine with Python (3.11 or newer) and make:
+#   make demo    the main job on real data
+#   make test    the tests that run on every change
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test test-slow serve lint format bench lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) --editable '.[all,demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "Installing the development tools into $(VENV) ..."
+	@$(PIP) --editable '.[all,demo,dev]'
+	@touch $@
+
+#   make demo    build vectors of 2,469 real households, then ask the service for the contract's example
+demo: $(VENV)/.run
+	@$(BIN)/python examples/demo.py
+
+#   make test    the tests that run on every change
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal
+
+#   make test-slow    the long ones (CI runs them too)
+test-slow: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
+
+#   make serve   the service on http://127.0.0.1:8000, without credentials, for a local trial
+serve: $(VENV)/.run
+	@$(BIN)/customer-features serve --no-auth
+
+#   make lint    formatting, lint, types, import arrows
+lint: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+#   make bench   ratios against peers, side by side in one run
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks
+
+#   make lock    renew constraints.txt, the locked environment
+lock:
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,demo,dev]'
+	@{ echo "# The locked environment of development, tests and demo; renew it with: make lock"; \
+	   $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
+
+#   make clean   remove what the above made
+clean:
+	@rm -rf $(VENV) .demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
