@@ -1,0 +1,85 @@
+"""``customer-features serve``: the HTTP service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from customer_features.errors import MissingExtra
+from customer_features.options import parse_timezone
+from customer_features.service import settings as known
+from customer_features.service.settings import Settings, parse_duration, parse_size
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _setting(name: str, **more: Any) -> Callable[[F], F]:
+    """An option that the environment may give as well."""
+    variable = "CUSTOMER_FEATURES_" + name.removeprefix("--").replace("-", "_").upper()
+    return click.option(name, envvar=variable, show_envvar=True, show_default=True, **more)
+
+
+@click.command()
+@_setting("--host", default="127.0.0.1", metavar="H", help="Address to listen on.")
+@_setting("--port", default=8000, type=click.IntRange(0, 65535), metavar="P", help="Port; 0 takes a free one.")
+@_setting("--workers", default=1, type=click.IntRange(1, 256), metavar="N", help="Processes that answer.")
+@_setting("--no-auth", is_flag=True, help="Ask for no credentials; refused unless H is a loopback address.")
+@_setting("--max-body", default="32MiB", metavar="SIZE", help="Largest request body.")
+@_setting("--request-timeout", default="60s", metavar="TIME", help="How long a body may take to arrive.")
+@_setting("--drain", default="0s", metavar="TIME", help="How long /ready answers 503 before the stop.")
+@_setting("--timezone", default="UTC", metavar="TZ", help="Where it is today when a request holds no today.")
+@_setting("--log-level", default="info", type=click.Choice(known.LOG_LEVELS), help="What is logged.")
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    no_auth: bool,
+    max_body: str,
+    request_timeout: str,
+    drain: str,
+    timezone: str,
+    log_level: str,
+) -> None:
+    """Answer POST /api/v1/ai/customer_features over HTTP.
+
+    Credentials are made with `customer-features keys create NAME` and live under
+    CUSTOMER_FEATURES_DATA_DIR. SIGTERM or Ctrl-C stops the service: what is in flight is finished first,
+    and the exit code is 0.
+    """
+    settings = Settings(
+        host=host,
+        port=port,
+        workers=workers,
+        auth=not no_auth,
+        max_body=parse_size("max-body", max_body),
+        request_timeout=parse_duration("request-timeout", request_timeout),
+        drain=parse_duration("drain", drain, least=0),
+        timezone=parse_timezone(timezone),
+        log_level=log_level,
+    )
+    settings.checked_address()
+    try:
+        from customer_features.service import server
+    except ImportError as error:
+        raise MissingExtra("customer-features serve", "service") from error
+    if settings.auth:
+        _look_at_keys(settings)
+    server.run(settings, lambda url: click.echo(f"Listening on {url}", err=True))
+
+
+def _look_at_keys(settings: Settings) -> None:
+    """Open the store before the workers do, so that what is wrong with it is said once and plainly."""
+    from customer_features.service.credentials import CredentialStore
+
+    store = CredentialStore(settings.data_dir)
+    try:
+        if not store.all_keys():
+            click.echo(
+                f"There are no keys in {settings.data_dir} yet, so every request will be refused. Make one with:"
+                " customer-features keys create NAME",
+                err=True,
+            )
+    finally:
+        store.close()

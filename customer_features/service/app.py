@@ -1,0 +1,122 @@
+"""The application: routes, their order, and what becomes of an exception. One for each worker."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import Any, cast
+
+from litestar import Litestar, Request, Response, asgi, route
+from litestar.enums import HttpMethod
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+
+from customer_features.service import openapi, problems
+from customer_features.service.authentication import Authenticator
+from customer_features.service.credentials import CredentialStore
+from customer_features.service.guard import guarded, log_failure
+from customer_features.service.limits import Limits
+from customer_features.service.log import LOGGER
+from customer_features.service.replies import COMMON, Reply
+from customer_features.service.route import PATHS, Route
+from customer_features.service.settings import Settings
+
+HEALTH, READY, OPENAPI = "/health", "/ready", "/openapi.json"
+_READ = [HttpMethod.GET, HttpMethod.HEAD]
+
+
+def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> ASGIApp:
+    """The ASGI application of one worker. Raises UsageError where the credential store cannot be used."""
+    limits = Limits(settings)
+    store = CredentialStore(settings.data_dir) if settings.auth else None
+    authenticator = Authenticator(store, cache=settings.key_cache) if store else None
+    answering = Route(settings, limits, authenticator, _toucher(store) if store else lambda number: None)
+
+    @asgi(list(PATHS), copy_scope=False)
+    async def customer_features(scope: Scope, receive: Receive, send: Send) -> None:
+        # The server below speaks nothing but HTTP.
+        await answering(cast(HTTPScope, scope), receive, send)
+
+    @route(HEALTH, http_method=_READ, sync_to_thread=False)
+    def health() -> Response[bytes]:
+        return _response(Reply(200, b'{"status":"ok"}'))
+
+    @route(READY, http_method=_READ, sync_to_thread=False)
+    def ready() -> Response[bytes]:
+        return _response(_readiness(store, draining))
+
+    @route(OPENAPI, http_method=_READ, sync_to_thread=False)
+    def openapi_document() -> Response[bytes]:
+        return _response(Reply(200, openapi.encoded(settings)))
+
+    async def close() -> None:
+        limits.close()
+        if store is not None:
+            store.close()
+
+    litestar = Litestar(
+        [customer_features, health, ready, openapi_document],
+        # The framework's documentation pages load scripts from elsewhere; the document is ours.
+        openapi_config=None,
+        logging_config=None,
+        exception_handlers={HTTPException: _refuse, Exception: _fail},
+        on_shutdown=[close],
+    )
+    return guarded(litestar, frozenset((*PATHS, HEALTH, READY, OPENAPI)))
+
+
+def _toucher(store: CredentialStore) -> Callable[[int], None]:
+    """Note a key's use on a thread: the write may have to wait its turn, a request must not."""
+
+    def touch(number: int) -> None:
+        try:
+            store.touch(number)
+        except sqlite3.Error:
+            LOGGER.exception("last use of a key not noted")
+
+    def later(number: int) -> None:
+        asyncio.get_running_loop().run_in_executor(None, touch, number)
+
+    return later
+
+
+def _readiness(store: CredentialStore | None, draining: Callable[[], bool]) -> Reply:
+    if draining():
+        return problems.reply("not-ready", "The server is stopping.", READY)
+    if store is not None:
+        try:
+            store.check()
+        except sqlite3.Error:
+            LOGGER.exception("credential store unreadable")
+            return problems.reply("not-ready", "The credential store cannot be read.", READY)
+    return Reply(200, b'{"status":"ready"}')
+
+
+def _response(reply: Reply) -> Response[bytes]:
+    """A reply in the framework's terms."""
+    headers = {name.decode(): value.decode() for name, value in (*reply.headers, *COMMON)}
+    return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode(), headers=headers)
+
+
+def _path(request: Request[Any, Any, Any]) -> str:
+    return request.scope["path"]
+
+
+def _refuse(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """The problem document for what the framework refuses: unknown paths and methods, a bad Host."""
+    path, allow = _path(request), (error.headers or {}).get("allow", "")
+    if error.status_code == 404:
+        detail = f"There is nothing at this path; the service answers POST {PATHS[0]}."
+        return _response(problems.reply("not-found", detail, path))
+    if error.status_code == 405:
+        methods = ", ".join(sorted(part.strip() for part in allow.split(",")))
+        detail = f"This path takes {methods}."
+        return _response(problems.reply("method-not-allowed", detail, path, headers=((b"allow", methods.encode()),)))
+    if error.status_code == 400:
+        return _response(problems.reply("bad-request", "The request's Host header is malformed.", path))
+    return _fail(request, error)
+
+
+def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return _response(problems.internal_error(log_failure(error), _path(request)))

@@ -1,0 +1,110 @@
+"""Who is calling: the two headers checked against the store, in constant time, seldom asking it.
+
+A secret that was right a moment ago is remembered for ``cache`` seconds, so that the store is not asked
+for every request; that is also how long a revoked key may still serve. Anything else is looked up at
+once: a new key works immediately, and an unknown tenant costs what a wrong secret does.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from customer_features.service import secret
+from customer_features.service.credentials import TOUCH_EVERY, CredentialStore, Key
+from customer_features.service.settings import KEY_CACHE
+
+API_ID = b"x-customer-api-id"
+SECRET = b"x-secret"
+
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_SERVES = ("live", "retiring")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an authentication, fit for a log: ``api_id`` is a UUID or ``-``, never raw text.
+
+    ``touch`` is the number of a key whose use is due to be noted.
+    """
+
+    granted: bool
+    reason: str
+    api_id: str = "-"
+    touch: int | None = None
+
+
+class Authenticator:
+    """Checks credentials against ``store``; ``ticks`` is a clock that never goes back."""
+
+    def __init__(
+        self, store: CredentialStore, *, cache: float = KEY_CACHE, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._ticks = ticks
+        self._known: dict[str, tuple[float, list[Key]]] = {}
+        self._touched: dict[int, float] = {}
+        # Compared with where there is no tenant, so that its absence takes as long as its presence.
+        self._nobody = secret.digest(secret.make(), store.pepper)
+
+    def check(self, headers: Iterable[tuple[bytes, bytes]]) -> Outcome:
+        """The outcome for a request's headers. Raises sqlite3.Error where the store cannot be read."""
+        api_ids, secrets = [], []
+        for name, value in headers:
+            if name == API_ID:
+                api_ids.append(value)
+            elif name == SECRET:
+                secrets.append(value)
+        if not api_ids or not secrets:
+            return Outcome(False, "missing")
+        if len(api_ids) > 1 or len(secrets) > 1:
+            return Outcome(False, "repeated_header")
+        api_id = api_ids[0].decode("latin-1").lower()
+        if not _UUID4.fullmatch(api_id):
+            return Outcome(False, "malformed_api_id")
+        plain = secrets[0].decode("latin-1")
+        if not secret.well_formed(plain):
+            return Outcome(False, "malformed_secret", api_id)
+        return self._verify(api_id, secret.digest(plain, self._store.pepper))
+
+    def _verify(self, api_id: str, sent: bytes) -> Outcome:
+        now = self._store.clock()
+        fetched, keys = self._known.get(api_id, (0.0, []))
+        if keys and self._ticks() - fetched < self._cache:
+            key = _matching(keys, sent)
+            if key is not None and key.status(now) in _SERVES:
+                return Outcome(True, "granted", api_id, self._due(key))
+        keys = self._store.keys_of(api_id)
+        key = _matching(keys, sent) if keys else None
+        if not keys:
+            self._known.pop(api_id, None)
+            hmac.compare_digest(self._nobody, sent)
+            return Outcome(False, "unknown_api_id", api_id)
+        self._known[api_id] = (self._ticks(), keys)
+        if key is None:
+            return Outcome(False, "wrong_secret", api_id)
+        status = key.status(now)
+        if status not in _SERVES:
+            return Outcome(False, status, api_id)
+        return Outcome(True, "granted", api_id, self._due(key))
+
+    def _due(self, key: Key) -> int | None:
+        """The key's number when its last use should be noted again."""
+        now = self._ticks()
+        if now - self._touched.get(key.number, -TOUCH_EVERY) < TOUCH_EVERY:
+            return None
+        self._touched[key.number] = now
+        return key.number
+
+
+def _matching(keys: list[Key], sent: bytes) -> Key | None:
+    """The key with that digest; every one is compared, whether an earlier one matched or not."""
+    found = None
+    for key in keys:
+        if hmac.compare_digest(key.digest, sent):
+            found = key
+    return found

@@ -1,0 +1,61 @@
+"""Log lines: one JSON object a line on standard error, with nothing in it that a caller chose freely.
+
+A line holds no header, no query, no body and no path but the routes' own; an exception is written as its
+type and the places it passed, because its message may quote the data it met.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+
+LOGGER = logging.getLogger("customer_features.service")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one JSON object; its ``fields`` attribute adds to it. JSON escapes CR and LF."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = described(record.exc_info[1])
+        return _encode(line).decode()
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """An exception without its message: its type, and file, line and function of each frame."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "type": type(error).__qualname__,
+        "frames": [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """``logging.config.dictConfig`` for the server and its workers, the HTTP server's own lines included."""
+    quiet = {"handlers": ["stderr"], "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": JsonLines}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        "loggers": {
+            LOGGER.name: {**quiet, "level": level.upper()},
+            "_granian": {**quiet, "level": "WARNING"},
+            "granian.access": {**quiet, "level": "WARNING"},
+        },
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+    }

@@ -1,0 +1,121 @@
+"""Problem documents (RFC 9457), one for every way a request can fail.
+
+``type`` is ``urn:customer-features:problem:NAME``, a name and no address: it is stable, and there is
+nothing to fetch. ``instance`` is the request's path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from customer_features.service.replies import PROBLEM, Headers, Reply
+
+RETRY_AFTER = 1
+"""Seconds after which an overloaded or draining server may be asked again."""
+
+_encode = msgspec.json.Encoder().encode
+_RETRY: Headers = ((b"retry-after", b"%d" % RETRY_AFTER),)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem: the name in its ``type``, status, title, and a sentence for the documents."""
+
+    name: str
+    status: int
+    title: str
+    meaning: str
+    headers: Headers = ()
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("malformed-json", 400, "Malformed JSON", "The body is not JSON in UTF-8, or nested too deeply."),
+        Kind("bad-request", 400, "Bad request", "The request breaks the rules of HTTP."),
+        Kind(
+            "unauthorized",
+            401,
+            "Unauthorized",
+            "The credentials are missing, unknown, wrong, expired or revoked; which of these is not said.",
+        ),
+        Kind("not-found", 404, "Not found", "There is nothing at this path."),
+        Kind("method-not-allowed", 405, "Method not allowed", "The path does not take this method; see Allow."),
+        Kind("request-timeout", 408, "Request timeout", "The body did not arrive in time."),
+        Kind("body-too-large", 413, "Body too large", "The body is larger than the server takes."),
+        Kind(
+            "unsupported-media-type",
+            415,
+            "Unsupported media type",
+            "The body is not application/json in UTF-8, or it is compressed.",
+        ),
+        Kind("faulty-request", 422, "Faulty request", "The request has faults; nothing was computed."),
+        Kind("too-many-requests", 429, "Too many requests", "The tenant has used up its quota.", _RETRY),
+        Kind("internal-error", 500, "Internal error", "The server failed; its log knows this id."),
+        Kind("overloaded", 503, "Overloaded", "The server has more to do than it takes on.", _RETRY),
+        Kind("not-ready", 503, "Not ready", "The server is stopping, or cannot read its credentials.", _RETRY),
+    )
+}
+
+
+class Refused(Exception):
+    """A request is refused: the kind of problem, a sentence, and whether its connection is of no more use."""
+
+    def __init__(self, name: str, detail: str, *, close: bool = False) -> None:
+        super().__init__(name)
+        self.name = name
+        self.detail = detail
+        self.close = close
+
+
+def type_of(name: str) -> str:
+    """The ``type`` of a kind of problem."""
+    return f"urn:customer-features:problem:{name}"
+
+
+def instance_of(path: str) -> str:
+    """A path as a URI reference, whatever a client made of it."""
+    return quote(path[:200], safe="/", errors="replace")
+
+
+def reply(name: str, detail: str, path: str, *, headers: Headers = (), **more: Any) -> Reply:
+    """The problem document of that kind as a reply; ``more`` are further members."""
+    kind = KINDS[name]
+    document = {
+        "type": type_of(name),
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": instance_of(path),
+        **more,
+    }
+    return Reply(kind.status, _encode(document), PROBLEM, kind.headers + headers)
+
+
+def reply_with(status: int, problem: Mapping[str, Any], path: str) -> Reply:
+    """A problem document that an engine drew up, with this request's path."""
+    return Reply(status, _encode({**problem, "instance": instance_of(path)}), PROBLEM)
+
+
+def unauthorized(path: str) -> Reply:
+    """The one answer to credentials that do not serve: the same bytes whatever is wrong with them."""
+    return reply(
+        "unauthorized",
+        "The headers X-Customer-Api-Id and X-Secret must hold a valid API id and its secret.",
+        path,
+    )
+
+
+def internal_error(error_id: str, path: str) -> Reply:
+    """The answer to a failure of ours: an id to look up in the log, and nothing else."""
+    return reply(
+        "internal-error",
+        "The server failed to answer this request. Nothing is wrong with it; report the id.",
+        path,
+        id=error_id,
+    )

@@ -1,0 +1,154 @@
+"""Running the application: a free port, workers, and a stop that loses no request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.sharedctypes import RawValue
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+from litestar.types import ASGIApp
+
+from customer_features.errors import UsageError
+from customer_features.service import app
+from customer_features.service.log import configuration
+from customer_features.service.settings import Settings
+
+HEADER_TIMEOUT = 15
+"""Seconds that a request's head may take to arrive."""
+
+MAX_HEAD = 64 * 1024
+"""Bytes that a request's head may hold."""
+
+CONNECTIONS = 512
+"""Connections that one worker serves at a time; more wait to be accepted."""
+
+GRACE = 10
+"""Seconds beyond the request timeout after which a stopping worker is killed."""
+
+
+def run(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, finish what is in flight, and return.
+
+    ``announce`` is told the service's address once it takes connections. Raises UsageError where these
+    settings cannot serve, for example because the port is in use.
+    """
+    address = settings.checked_address()
+    with _reserved(address, settings.port) as port:
+        url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+        threading.Thread(target=_announce_when_up, args=(address, port, url, announce), daemon=True).start()
+        # Shared with the workers, however they are started: 1 once the server is stopping.
+        stopping = RawValue("b", 0)
+        _Stoppable(
+            settings.drain,
+            stopping,
+            target="customer-features",
+            address=address,
+            port=port,
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            http=HTTPModes.http1,
+            websockets=False,
+            backpressure=CONNECTIONS,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT * 1000, max_buffer_size=MAX_HEAD),
+            log_level=LogLevels.warning,
+            log_dictconfig=configuration(settings.log_level),
+            respawn_failed_workers=True,
+            workers_kill_timeout=int(settings.request_timeout) + GRACE,
+        ).serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)
+
+
+class _Stoppable(MPServer):
+    """The server, with a pause between the signal to stop and the stop, in which ``/ready`` says so."""
+
+    def __init__(self, drain: float, stopping: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self._drain = drain
+        self._stopping = stopping
+
+    def signal_handler_interrupt(self, *arguments: Any, **more: Any) -> None:
+        self._stopping.value = 1
+        super().signal_handler_interrupt(*arguments, **more)  # type: ignore[no-untyped-call]
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        if self.interrupt_signal and self._drain:
+            time.sleep(self._drain)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
+def _load(settings: Settings, stopping: Any) -> ASGIApp:
+    """A worker's application; called in the worker."""
+    # A forked worker still has its parent's handlers, which would swallow a signal to stop.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    if stopping.value:
+        sys.exit(0)
+    threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
+    return app.build(settings, draining=lambda: bool(stopping.value))
+
+
+def _stop_with_parent(parent: int) -> None:
+    """Stop this worker when its parent is gone, which, killed outright, could not say so."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def _reserved(address: str, port: int) -> Iterator[int]:
+    """A port that nobody else listens on, and that nobody else gets while the workers come and go.
+
+    The workers share a port (SO_REUSEPORT), which would let two servers share one unknowingly too; so the
+    port is first tried without. Raises UsageError where it is taken or not to be had.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _bind(probe, address, port)
+    with socket.socket(family) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        _bind(held, address, port)
+        chosen: int = held.getsockname()[1]
+        if sys.platform != "linux":
+            # Elsewhere the server opens one socket for all its workers, which this one would bar.
+            held.close()
+        yield chosen
+
+
+def _bind(listener: socket.socket, address: str, port: int) -> None:
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        reason = "it is in use" if error.errno in _IN_USE else f"{error.strerror}".lower()
+        raise UsageError(
+            f"cannot listen on {address} port {port}: {reason}; choose another with --port, or 0 for a free one"
+        ) from None
+
+
+_IN_USE = (48, 98, 10048)
+"""EADDRINUSE on macOS, Linux and Windows."""
+
+
+def _announce_when_up(address: str, port: int, url: str, announce: Callable[[str], None]) -> None:
+    """Tell the address once a worker accepts connections there."""
+    for _ in range(1500):
+        try:
+            socket.create_connection((address, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            announce(url)
+            return

@@ -1,0 +1,106 @@
+"""What the server may be told, parsed and checked once; every value also comes from the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from customer_features.errors import InvalidOption, UsageError
+
+MIB = 1024 * 1024
+MAX_BODY = 32 * MIB
+REQUEST_TIMEOUT = 60.0
+KEY_CACHE = 2.0
+"""Seconds for which a worker goes on trusting a credential that was right, and may be revoked by now."""
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_SIZE = re.compile(r"([0-9]{1,12})\s*(b|kb|kib|mb|mib|gb|gib)?", re.IGNORECASE | re.ASCII)
+_SIZES = {
+    "b": 1,
+    "kb": 10**3,
+    "kib": 1024,
+    "mb": 10**6,
+    "mib": MIB,
+    "gb": 10**9,
+    "gib": 1024 * MIB,
+}
+_DURATION = re.compile(r"([0-9]{1,9})\s*([smhdw])", re.IGNORECASE | re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def parse_size(option: str, text: str) -> int:
+    """Bytes of a size such as ``32MiB``, ``500kB`` or ``1048576``. Raises InvalidOption."""
+    match = _SIZE.fullmatch(text.strip())
+    size = int(match[1]) * _SIZES[(match[2] or "b").lower()] if match else 0
+    if size < 1:
+        raise InvalidOption(option, f"'{text}' is not a size; give for example 32MiB or a number of bytes")
+    return size
+
+
+def parse_duration(option: str, text: str, *, least: int = 1) -> int:
+    """Seconds of a duration such as ``60s``, ``30m``, ``24h`` or ``90d``. Raises InvalidOption."""
+    match = _DURATION.fullmatch(text.strip())
+    seconds = int(match[1]) * _SECONDS[match[2].lower()] if match else -1
+    if seconds < least:
+        smallest = "" if least <= 0 else f", {least}s or more"
+        raise InvalidOption(option, f"'{text}' is not a duration; give for example 60s, 24h or 90d{smallest}")
+    return seconds
+
+
+def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where credentials live: ``CUSTOMER_FEATURES_DATA_DIR``, or a folder of the user's own."""
+    if told := environ.get("CUSTOMER_FEATURES_DATA_DIR"):
+        return Path(told).expanduser()
+    if base := environ.get("XDG_DATA_HOME"):
+        return Path(base) / "customer-features"
+    return Path.home() / ".local" / "share" / "customer-features"
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The numeric addresses that ``host`` stands for. Raises UsageError where there is none."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise UsageError(f"host '{host}' is not an address of this machine; try 127.0.0.1") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def is_loopback(addresses: list[str]) -> bool:
+    """Whether nobody but this machine can reach any of these numeric addresses."""
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One server's settings. Sizes are bytes, durations seconds.
+
+    ``max_body``: bytes of one request body. ``request_timeout``: how long a body may take to arrive.
+    ``drain``: how long ``/ready`` answers 503 before the server stops.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    auth: bool = True
+    max_body: int = MAX_BODY
+    request_timeout: float = REQUEST_TIMEOUT
+    drain: float = 0.0
+    timezone: str = "UTC"
+    log_level: str = "info"
+    key_cache: float = KEY_CACHE
+    data_dir: Path = field(default_factory=data_folder)
+
+    def checked_address(self) -> str:
+        """The numeric address to listen on. Raises UsageError where these settings must not serve."""
+        addresses = resolve(self.host, self.port)
+        if not self.auth and not is_loopback(addresses):
+            raise UsageError(
+                f"--no-auth is refused on {self.host}: without credentials the service may only listen on a"
+                " loopback address such as 127.0.0.1"
+            )
+        return addresses[0]

@@ -1,0 +1,195 @@
+"""Who gets in: one 401 for everyone else, over HTTP and in the same time."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from customer_features.service import secret
+from customer_features.service.authentication import API_ID, SECRET, Authenticator
+from customer_features.service.credentials import CredentialStore
+
+from .harness import ALIAS, EXAMPLE, ROUTE, Running, cli, problem
+
+TYPO = 40
+
+
+def lines(server: Running) -> list[dict[str, object]]:
+    """The server's log lines."""
+    return [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+
+
+def test_everyone_else_gets_the_same_401(server: Running) -> None:
+    api_id, plain = server.headers["X-Customer-Api-Id"], server.headers["X-Secret"]
+    short = json.loads(cli(server.folder, "keys", "create", "short", "--expires", "1s", "--json").stdout)
+    void = json.loads(cli(server.folder, "keys", "create", "void", "--json").stdout)
+    assert cli(server.folder, "keys", "revoke", "void").returncode == 0
+    typo = plain[:TYPO] + ("x" if plain[TYPO] != "x" else "y") + plain[TYPO + 1 :]
+    time.sleep(1)
+    cases = {
+        "missing": ("", ""),
+        "no secret": (api_id, ""),
+        "no id": ("", plain),
+        "unknown": (str(uuid.uuid4()), plain),
+        "no uuid": ("tests", plain),
+        "uuid of another version": (str(uuid.uuid1()), plain),
+        "wrong": (api_id, secret.make()),
+        "typo": (api_id, typo),
+        "another tenant's": (api_id, void["secret"]),
+        "expired": (short["api_id"], short["secret"]),
+        "revoked": (void["api_id"], void["secret"]),
+        "odd": ("<script>", "é"),
+    }
+    replies = {
+        name: httpx.post(
+            server.url + ROUTE,
+            content=EXAMPLE,
+            headers={
+                "Content-Type": "application/json",
+                **({"X-Customer-Api-Id": one.encode()} if one else {}),  # type: ignore[dict-item]
+                **({"X-Secret": two.encode()} if two else {}),  # type: ignore[dict-item]
+            },
+        )
+        for name, (one, two) in cases.items()
+    }
+    for reply in replies.values():
+        problem(reply, 401, "unauthorized")
+        assert "www-authenticate" not in reply.headers
+    assert len({reply.content for reply in replies.values()}) == 1
+    heads = [{name: value for name, value in reply.headers.items() if name != "date"} for reply in replies.values()]
+    assert all(head == heads[0] for head in heads)
+    # The log alone tells them apart.
+    reasons = [line["auth"] for line in lines(server) if line.get("status") == 401][-len(cases) :]
+    assert reasons == [
+        "missing",
+        "missing",
+        "missing",
+        "unknown_api_id",
+        "malformed_api_id",
+        "malformed_api_id",
+        "wrong_secret",
+        "malformed_secret",
+        "wrong_secret",
+        "expired",
+        "revoked",
+        "malformed_api_id",
+    ]
+
+
+def test_credentials_come_in_the_headers_alone(server: Running) -> None:
+    query = "?" + "&".join(f"{name}={value}" for name, value in server.headers.items())
+    reply = server.post(path=ROUTE + query, X_Customer_Api_Id="", X_Secret="")
+    assert reply.status_code == 401
+    assert server.headers["X-Secret"] not in server.log.read_text()
+
+
+def test_a_header_sent_twice_is_refused(server: Running) -> None:
+    headers = [*server.headers.items(), *server.headers.items(), ("Content-Type", "application/json")]
+    assert httpx.post(server.url + ROUTE, content=EXAMPLE, headers=headers).status_code == 401
+
+
+def test_the_id_may_be_written_in_capitals(server: Running) -> None:
+    assert server.post(X_Customer_Api_Id=server.headers["X-Customer-Api-Id"].upper()).status_code == 200
+
+
+def test_a_running_server_sees_rotation_and_revocation(server: Running) -> None:
+    made = json.loads(cli(server.folder, "keys", "create", "turning", "--json").stdout)
+
+    def status(secret: str) -> int:
+        return server.post(path=ALIAS, X_Customer_Api_Id=made["api_id"], X_Secret=secret).status_code
+
+    assert status(made["secret"]) == 200
+    turned = json.loads(cli(server.folder, "keys", "rotate", "turning", "--json").stdout)
+    assert turned["api_id"] == made["api_id"]
+    # The new one at once, the old one still.
+    assert (status(turned["secret"]), status(made["secret"])) == (200, 200)
+    assert cli(server.folder, "keys", "revoke", "turning").returncode == 0
+    revoked = time.monotonic()
+    while status(turned["secret"]) == 200:
+        assert time.monotonic() - revoked < 2.5, "a revoked key outlives the stated cache time"
+        time.sleep(0.05)
+    assert (status(turned["secret"]), status(made["secret"])) == (401, 401)
+
+
+def test_every_outcome_is_logged_with_id_time_and_reason(server: Running) -> None:
+    api_id = server.headers["X-Customer-Api-Id"]
+    assert server.post().status_code == 200
+    line = lines(server)[-1]
+    assert (line["auth"], line["api_id"], line["status"]) == ("granted", api_id, 200)
+    assert str(line["time"]).endswith("+00:00")
+
+
+def test_a_log_line_cannot_be_forged(server: Running) -> None:
+    before = len(server.log.read_text().splitlines())
+    forged = b'x"}\xc2\x85{"event":"request","auth":"granted"'
+    httpx.post(server.url + ROUTE, headers={"X-Customer-Api-Id": forged, "X-Secret": b"x"})  # type: ignore[dict-item]
+    httpx.get(server.url + '/%0d%0a{"auth":"granted"}')
+    added = server.log.read_text().splitlines()[before:]
+    assert len(added) == 2
+    assert [json.loads(line).get("api_id") for line in added] == ["-", None]
+    assert "granted" not in "".join(added)
+
+
+def test_last_use_is_noted(server: Running) -> None:
+    assert server.post().status_code == 200
+    ends = time.monotonic() + 5
+    while True:
+        keys = json.loads(cli(server.folder, "keys", "list", "--json").stdout)["keys"]
+        own = next(key for key in keys if key["label"] == "tests")
+        if own["last_used_on"]:
+            break
+        assert time.monotonic() < ends
+    assert own["status"] == "live"
+    assert own["not_before"] <= own["last_used_on"] < own["expires_on"]
+
+
+def test_no_store_is_asked_for_a_typo_or_a_known_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = CredentialStore(tmp_path)
+    key = store.create("etl")
+    asked: list[str] = []
+    fetch = store.keys_of
+    monkeypatch.setattr(store, "keys_of", lambda api_id: asked.append(api_id) or fetch(api_id))
+    gate = Authenticator(store)
+
+    def check(plain: str) -> str:
+        return gate.check([(API_ID, key.api_id.encode()), (SECRET, plain.encode())]).reason
+
+    assert check(key.secret[:-1] + "!") == "malformed_secret"
+    assert asked == []
+    assert [check(key.secret) for _ in range(5)] == ["granted"] * 5
+    assert len(asked) == 1
+    store.close()
+
+
+def test_an_unknown_tenant_takes_as_long_as_a_wrong_secret(tmp_path: Path) -> None:
+    store = CredentialStore(tmp_path)
+    key = store.create("etl")
+    gate = Authenticator(store)
+    gate.check([(API_ID, key.api_id.encode()), (SECRET, key.secret.encode())])
+
+    def timed(api_id: str) -> Callable[[], int]:
+        def once() -> int:
+            headers = [(API_ID, api_id.encode()), (SECRET, secret.make().encode())]
+            begun = time.perf_counter_ns()
+            outcome = gate.check(headers)
+            spent = time.perf_counter_ns() - begun
+            assert not outcome.granted
+            return spent
+
+        return once
+
+    unknown, wrong = timed(str(uuid.uuid4())), timed(key.api_id)
+    samples = [(unknown(), wrong()) for _ in range(400)]
+    of_unknown, of_wrong = (statistics.quantiles(column, n=20) for column in zip(*samples, strict=True))
+    # The middle nine tenths of either overlap with those of the other.
+    assert of_unknown[0] < of_wrong[-1]
+    assert of_wrong[0] < of_unknown[-1]
+    assert statistics.median(of_wrong) < 2 * statistics.median(of_unknown)
+    store.close()

@@ -1,0 +1,203 @@
+"""Bytes, seconds and places: what is refused, when, and in what state the connection is left."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from customer_features.service import limits
+from customer_features.service.limits import Limits
+from customer_features.service.problems import Refused
+from customer_features.service.settings import MAX_BODY, Settings
+
+from .harness import EXAMPLE, ROUTE, Running, problem
+
+MIB = 1024 * 1024
+
+
+def chunked(*chunks: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+def test_32_mib_are_taken_and_a_byte_more_is_not(server: Running) -> None:
+    body = EXAMPLE + b" " * (MAX_BODY - len(EXAMPLE))
+    assert server.post(body).status_code == 200
+    document = problem(server.post(body + b" "), 413, "body-too-large")
+    assert str(MAX_BODY) in document["detail"]
+    assert str(MAX_BODY + 1) in document["detail"]
+
+
+def test_the_cap_counts_what_is_received(server: Running) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield EXAMPLE
+        for _ in range(33):
+            yield b" " * MIB
+
+    headers = {**server.headers, "Content-Type": "application/json"}
+    reply = httpx.post(server.url + ROUTE, content=pieces(), headers=headers, timeout=20)
+    problem(reply, 413, "body-too-large")
+    assert server.post().status_code == 200
+
+
+def test_a_chunked_body_within_the_cap_is_taken(small: Running) -> None:
+    head = small.head(Transfer_Encoding="chunked", Connection="close") + b"\r\n"
+    reply = small.raw(head, chunked(EXAMPLE[:10], EXAMPLE[10:300], EXAMPLE[300:]))
+    assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"purchase_total":918.95' in reply
+
+
+def test_an_announced_body_is_refused_at_once(small: Running) -> None:
+    # No byte of the body is sent.
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", small.port), timeout=5) as connection:
+        connection.sendall(small.head(100_001) + b"\r\n")
+        reply = connection.recv(65536)
+    assert reply.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in reply
+    assert time.monotonic() - begun < 0.5
+
+
+def test_a_slow_body_answers_408_in_time(small: Running) -> None:
+    begun = time.monotonic()
+    reply = small.raw(small.head(len(EXAMPLE)) + b"\r\n", EXAMPLE[:20])
+    assert 0.9 < time.monotonic() - begun < 4
+    assert reply.startswith(b"HTTP/1.1 408 ")
+    assert b"problem:request-timeout" in reply
+    assert b"within 1 seconds" in reply
+    assert b"connection: close" in reply
+
+
+def test_drips_do_not_lengthen_the_time(small: Running) -> None:
+    with socket.create_connection(("127.0.0.1", small.port), timeout=10) as connection:
+        connection.sendall(small.head(1000) + b"\r\n")
+        begun = time.monotonic()
+        try:
+            for _ in range(100):
+                connection.sendall(b" ")
+                connection.settimeout(0.1)
+                try:
+                    reply = connection.recv(65536)
+                    break
+                except TimeoutError:
+                    continue
+        finally:
+            spent = time.monotonic() - begun
+    assert reply.startswith(b"HTTP/1.1 408 ")
+    assert 0.9 < spent < 4
+
+
+def test_malformed_chunks_answer_400(small: Running) -> None:
+    head = small.head(Transfer_Encoding="chunked") + b"\r\n"
+    reply = small.raw(head, b"zz\r\n" + EXAMPLE)
+    assert reply.startswith(b"HTTP/1.1 400 ")
+    assert b"problem:bad-request" in reply
+
+
+def test_a_client_that_leaves_disturbs_nobody(small: Running) -> None:
+    with socket.create_connection(("127.0.0.1", small.port)) as connection:
+        connection.sendall(small.head(1000) + b"\r\n" + b" " * 10)
+    assert small.post().status_code == 200
+
+
+SECOND = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_two_ways_to_tell_the_length_serve_no_second_request(small: Running) -> None:
+    both = small.head(5, Transfer_Encoding="chunked") + b"\r\n0\r\n\r\n" + SECOND
+    twice = small.head(5) + b"Content-Length: 6\r\n\r\n" + b"{}    " + SECOND
+    odd = small.head(None) + b"Content-Length: +5\r\n\r\n{}   " + SECOND
+    for request in (both, twice, odd):
+        said = small.raw(request)
+        assert said.count(b"HTTP/1.1 ") == 1, said
+        assert b'"status":"ok"' not in said
+
+
+def test_the_connection_serves_on_after_a_fault(small: Running) -> None:
+    with httpx.Client() as client:
+        headers = {"Content-Type": "application/json"}
+        for body, status in [(b"{", 400), (b"{}", 422), (EXAMPLE, 200), (b"", 400), (EXAMPLE, 200)]:
+            reply = client.post(small.url + ROUTE, content=body, headers=headers)
+            assert reply.status_code == status
+            assert "connection" not in reply.headers
+
+
+def test_a_large_head_is_refused(small: Running) -> None:
+    said = small.raw(small.head(0, X_Padding="x" * 200_000) + b"\r\n")
+    assert said.startswith(b"HTTP/1.1 431 ")
+
+
+class Feed:
+    """An ASGI receive that gives these pieces."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+
+    async def __call__(self) -> Any:
+        piece = self.pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(self.pieces)}
+
+
+def test_bodies_held_are_bounded_and_given_back() -> None:
+    worker = Limits(Settings(max_body=10))
+
+    async def read(*pieces: bytes) -> bytes:
+        with worker.holding() as share:
+            return await worker.read(Feed(*pieces), None, share)
+
+    async def crowd() -> None:
+        with worker.holding() as share:
+            for _ in range(limits.BODIES_HELD):
+                share[0] = 0
+                await worker.read(Feed(b"x" * 10), None, share)
+            share[0] = 10 * limits.BODIES_HELD
+            with pytest.raises(Refused) as refused:
+                await read(b"x")
+            assert refused.value.name == "overloaded"
+        assert await read(b"x" * 4, b"y" * 6) == b"xxxxyyyyyy"
+        with pytest.raises(Refused) as refused:
+            await read(b"x" * 4, b"y" * 7)
+        assert refused.value.name == "body-too-large"
+        assert worker._held == 0
+
+    asyncio.run(crowd())
+    worker.close()
+
+
+def test_the_queue_of_large_bodies_is_bounded() -> None:
+    worker = Limits(Settings())
+    large = b"x" * (limits.LARGE_BODY + 1)
+
+    async def crowd() -> list[Any]:
+        many = [worker.compute(lambda body: time.sleep(0.002) or body[:1], large) for _ in range(limits.QUEUE + 3)]
+        results = await asyncio.gather(*many, return_exceptions=True)
+        assert await worker.compute(len, large) == len(large)  # type: ignore[arg-type]
+        return results
+
+    results = asyncio.run(crowd())
+    assert results[: limits.QUEUE] == [b"x"] * limits.QUEUE
+    assert [(type(refused), refused.name) for refused in results[limits.QUEUE :]] == [(Refused, "overloaded")] * 3
+    worker.close()
+
+
+def test_a_small_body_is_answered_while_a_large_one_is_computed(server: Running) -> None:
+    import json
+    from concurrent.futures import ThreadPoolExecutor
+
+    row = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}
+    large = json.dumps(
+        {"customers": [{"customer_id": str(n), "transactions": [row] * 10} for n in range(20_000)]}
+    ).encode()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.post, large)
+        small = 0
+        while not slow.done():
+            assert server.post().status_code == 200
+            small += 1
+    assert slow.result().status_code == 200
+    assert small > 3

@@ -1,0 +1,191 @@
+"""The OpenAPI document: whole, sound, and made from the definition."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from customer_features import features
+from customer_features.engines import rows
+from customer_features.features import FEATURES, Feature
+from customer_features.service import app, contract, openapi
+from customer_features.service.route import PATHS
+from customer_features.service.settings import Settings
+
+from .harness import EXAMPLE, Running
+from .test_route import CONTRACTS_ANSWER
+
+FAULTS = {"400", "401", "404", "405", "408", "413", "415", "422", "429", "500", "503"}
+
+
+@pytest.fixture(scope="module")
+def served(server: Running) -> dict[str, Any]:
+    reply = httpx.get(server.url + "/openapi.json")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "application/json"
+    document: dict[str, Any] = reply.json()
+    return document
+
+
+def resolve(document: dict[str, Any], node: Any) -> Any:
+    while isinstance(node, dict) and "$ref" in node:
+        place: Any = document
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            place = place[step]
+        node = place
+    return node
+
+
+def nodes(node: Any) -> list[dict[str, Any]]:
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [*([node] if isinstance(node, dict) else []), *(found for child in inner for found in nodes(child))]
+
+
+def test_every_reference_leads_somewhere(served: dict[str, Any]) -> None:
+    references = [node for node in nodes(served) if isinstance(node.get("$ref"), str)]
+    assert len(references) > 30
+    assert all(isinstance(resolve(served, node), dict) for node in references)
+
+
+def test_the_document_is_structurally_sound(served: dict[str, Any]) -> None:
+    assert served["openapi"] == "3.1.0"
+    assert {"title", "version"} <= served["info"].keys()
+    assert set(served["paths"]) == {*PATHS, "/health", "/ready", "/openapi.json"}
+    operations = [operation for path in served["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for operation in operations:
+        assert operation["summary"]
+        for status, reply in operation["responses"].items():
+            assert status.isdigit()
+            described = resolve(served, reply)
+            assert described["description"]
+            for media in described["content"].values():
+                assert media["schema"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_route_has_every_answer(served: dict[str, Any], path: str) -> None:
+    operation = served["paths"][path]["post"]
+    assert set(operation["responses"]) == {"200", *FAULTS}
+    for status in FAULTS:
+        reply = resolve(served, operation["responses"][status])
+        media = reply["content"]["application/problem+json"]
+        schema = resolve(served, media["schema"])
+        assert {"type", "title", "status", "detail", "instance"} <= set(schema["required"])
+        for example in media["examples"].values():
+            assert example["value"]["status"] == int(status)
+            assert set(schema["required"]) <= example["value"].keys()
+    headers = {status: set(resolve(served, operation["responses"][status]).get("headers", {})) for status in FAULTS}
+    assert (headers["405"], headers["429"], headers["503"]) == ({"Allow"}, {"Retry-After"}, {"Retry-After"})
+
+
+def test_the_security_schemes_are_the_contracts_headers(served: dict[str, Any]) -> None:
+    schemes = served["components"]["securitySchemes"]
+    assert {(scheme["type"], scheme["in"], scheme["name"]) for scheme in schemes.values()} == {
+        ("apiKey", "header", "X-Customer-Api-Id"),
+        ("apiKey", "header", "X-Secret"),
+    }
+    # Both at once, and not either of them.
+    assert [set(requirement) for requirement in served["security"]] == [set(schemes)]
+    assert served["paths"]["/health"]["get"]["security"] == []
+
+
+def test_the_examples_are_the_contracts(served: dict[str, Any]) -> None:
+    operation = served["paths"][PATHS[0]]["post"]
+    assert operation["requestBody"]["content"]["application/json"]["example"] == msgspec.json.decode(EXAMPLE)
+    assert operation["responses"]["200"]["content"]["application/json"]["example"] == CONTRACTS_ANSWER
+
+
+def test_the_request_schema_is_the_contracts(served: dict[str, Any]) -> None:
+    body = served["paths"][PATHS[0]]["post"]["requestBody"]["content"]["application/json"]
+    request = resolve(served, body["schema"])
+    assert set(request["properties"]) == {"today", "customers", "grain", "future", "returns", "window"}
+    assert request["required"] == ["customers"]
+    customer = resolve(served, request["properties"]["customers"]["items"])
+    assert set(customer["required"]) == {"customer_id", "transactions"}
+    transactions = customer["properties"]["transactions"]
+    assert transactions["minItems"] == 1
+    transaction = resolve(served, transactions["items"])
+    assert set(transaction["required"]) == {"transaction_id", "date", "amount", "product_id"}
+    assert transaction["properties"]["date"]["format"] == "date"
+    assert transaction["properties"]["amount"]["minimum"] == 0
+    assert transaction["properties"]["amount"]["maximum"] == 1e11
+    loyalty = customer["properties"]["loyalty_score"]["anyOf"]
+    assert any((part.get("minimum"), part.get("maximum")) == (0, 1) for part in loyalty)
+    choices = {
+        name: resolve(served, next(part for part in request["properties"][name]["anyOf"] if "$ref" in part))["enum"]
+        for name in ("grain", "future", "returns")
+    }
+    assert choices == {
+        "grain": ["line", "repeated_total", "transaction"],
+        "future": ["exclude", "fault"],
+        "returns": ["fault", "net"],
+    }
+
+
+def test_each_feature_has_its_range_unit_formula_and_meaning(served: dict[str, Any]) -> None:
+    answer = served["components"]["schemas"]["CustomerFeaturesAnswer"]
+    assert answer["required"] == ["customers"]
+    assert "warnings" in answer["properties"]
+    vector = served["components"]["schemas"]["Features"]
+    assert vector["required"] == [feature.name for feature in FEATURES]
+    for feature in FEATURES:
+        schema = vector["properties"][feature.name]
+        assert schema["type"] == "number"
+        assert schema.get("minimum") == feature.minimum
+        assert schema.get("maximum") == feature.maximum
+        assert schema["x-unit"] == feature.unit
+        assert schema["x-formula"] == feature.formula
+        assert feature.meaning in schema["description"]
+
+
+def test_the_documented_types_are_the_engines() -> None:
+    for documented, engine in [
+        (contract.CustomerFeaturesRequest, rows.Request),
+        (contract.Customer, rows.Customer),
+        (contract.Transaction, rows.Transaction),
+        (contract.FeatureWarning, rows.Warning_),
+    ]:
+        ours = {field.encode_name: field.required for field in msgspec.structs.fields(documented)}
+        theirs = {field.encode_name: field.required for field in msgspec.structs.fields(engine)}
+        assert ours == theirs
+    # The example is a request of that type.
+    msgspec.json.decode(EXAMPLE, type=contract.CustomerFeaturesRequest)
+
+
+async def _ask(method: str, path: str, **more: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(app.build(Settings(auth=False)))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.request(method, path, **more)
+
+
+def test_a_seventh_feature_is_found_without_another_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    seventh = Feature(
+        name="units_total",
+        formula="SUM(units)",
+        sql="CAST(units AS DOUBLE)",
+        values=lambda m: [float(units) for units in m.units],
+        unit="ten-thousandths",
+        minimum=0,
+        maximum=None,
+        meaning="Spend before rounding",
+    )
+    monkeypatch.setattr(features, "FEATURES", [*FEATURES, seventh])
+    document = asyncio.run(_ask("GET", "/openapi.json")).json()
+    schema = document["components"]["schemas"]["Features"]
+    assert schema["required"][-1] == "units_total"
+    assert schema["properties"]["units_total"]["x-unit"] == "ten-thousandths"
+    example = document["paths"][PATHS[0]]["post"]["responses"]["200"]["content"]["application/json"]["example"]
+    assert example["customers"][0]["features"]["units_total"] == 9189500.0
+    reply = asyncio.run(_ask("POST", PATHS[0], content=EXAMPLE, headers={"Content-Type": "application/json"}))
+    assert list(reply.json()["customers"][0]["features"])[-1] == "units_total"
+    assert reply.json() == example
+
+
+def test_without_credentials_the_document_asks_for_none() -> None:
+    assert openapi.document(auth=False)["security"] == []
+    assert "1234 bytes" in openapi.document(max_body=1234)["paths"][PATHS[0]]["post"]["description"]

@@ -1,0 +1,207 @@
+"""Starting, refusing to start, and stopping without losing a request."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .harness import COMMAND, EXAMPLE, ROUTE, Running, cli, environment
+
+Start = Callable[..., Running]
+
+
+def test_sigterm_finishes_what_is_in_flight_and_leaves_idle_connections(started: Start) -> None:
+    server = started("--no-auth")
+    address = ("127.0.0.1", server.port)
+    with socket.create_connection(address, 10) as busy, socket.create_connection(address, 10) as idle:
+        idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in idle.recv(65536)
+        busy.sendall(server.head(len(EXAMPLE)) + b"\r\n" + EXAMPLE[:100])
+        time.sleep(0.2)
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        busy.sendall(EXAMPLE[100:])
+        reply = b""
+        while piece := busy.recv(65536):
+            reply += piece
+        assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert reply.endswith(b'"recency_days":109.0}}]}')
+        assert server.process.wait(10) == 0
+        assert time.monotonic() - begun < 3
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url + "/health")
+    assert server.process.communicate()[0] == ""
+
+
+def test_sigint_stops_as_well(started: Start) -> None:
+    server = started("--no-auth")
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(10) == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_ready_says_that_the_server_is_stopping(started: Start) -> None:
+    server = started("--no-auth", "--drain", "1s")
+    assert httpx.get(server.url + "/ready").status_code == 200
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    reply = httpx.get(server.url + "/ready")
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+    assert reply.json()["type"] == "urn:customer-features:problem:not-ready"
+    # What still arrives is still answered.
+    assert server.post().status_code == 200
+    assert httpx.get(server.url + "/health").status_code == 200
+    assert server.process.wait(10) == 0
+
+
+def test_ready_says_that_the_store_is_gone(started: Start) -> None:
+    server = started(key=True)
+    assert httpx.get(server.url + "/ready").status_code == 200
+    (server.folder / "credentials.sqlite").rename(server.folder / "elsewhere")
+    reply = httpx.get(server.url + "/ready")
+    assert (reply.status_code, reply.json()["detail"]) == (503, "The credential store cannot be read.")
+    assert httpx.get(server.url + "/health").status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker under /proc")
+def test_workers_share_the_port_and_a_killed_one_comes_back(started: Start) -> None:
+    server = started("--workers", "2", key=True)
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    workers = children.read_text().split()
+    assert len(workers) == 2
+    assert [server.post().status_code for _ in range(10)] == [200] * 10
+    os.kill(int(workers[0]), signal.SIGKILL)
+    ends = time.monotonic() + 10
+    while not (len(now := children.read_text().split()) == 2 and workers[0] not in now):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    # Revocation reaches every worker, the new one too.
+    assert cli(server.folder, "keys", "revoke", "tests").returncode == 0
+    time.sleep(2.1)
+    assert [server.post().status_code for _ in range(10)] == [401] * 10
+    assert server.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers under /proc")
+def test_workers_do_not_outlive_their_server(started: Start) -> None:
+    server = started("--no-auth")
+    server.process.kill()
+    ends = time.monotonic() + 5
+    while True:
+        try:
+            httpx.get(server.url + "/health")
+        except httpx.TransportError:
+            break
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
+def test_a_stop_while_workers_start_is_not_lost(started: Start, after: float) -> None:
+    server = started("--no-auth", "--workers", "4")
+    time.sleep(after)
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_no_auth_is_refused_beyond_this_machine(tmp_path: Path, host: str) -> None:
+    run = cli(tmp_path, "serve", "--no-auth", "--host", host, "--port", "0")
+    assert run.returncode == 2
+    assert run.stderr.startswith("Error: --no-auth is refused on " + host)
+    assert "127.0.0.1" in run.stderr
+    assert run.stdout == ""
+
+
+def test_a_port_in_use_is_a_sentence(server: Running, tmp_path: Path) -> None:
+    run = cli(tmp_path, "serve", "--port", str(server.port))
+    assert run.returncode == 2
+    assert f"cannot listen on 127.0.0.1 port {server.port}: it is in use" in run.stderr
+    assert "--port" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert server.post().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--host", "no.such.host.invalid"], "is not an address"),
+        (["--max-body", "lots"], "'lots' is not a size; give for example 32MiB"),
+        (["--request-timeout", "0s"], "'0s' is not a duration"),
+        (["--timezone", "America/Sao_Paolo"], "did you mean 'America/Sao_Paulo'?"),
+        (["--port", "70000"], "--port"),
+        (["--log-level", "loud"], "--log-level"),
+    ],
+)
+def test_wrong_options_are_a_sentence(tmp_path: Path, options: list[str], says: str) -> None:
+    run = cli(tmp_path, "serve", *options)
+    assert run.returncode == 2
+    assert says in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_data_folder_that_cannot_serve_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "credentials.sqlite").write_bytes(b"noise" * 1000)
+    run = cli(tmp_path, "serve", "--port", "0")
+    assert run.returncode == 2
+    assert "CUSTOMER_FEATURES_DATA_DIR" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_server_without_keys_says_how_to_make_one(started: Start) -> None:
+    server = started()
+    assert "customer-features keys create NAME" in server.log.read_text()
+    assert server.post().status_code == 401
+
+
+WITHOUT = """
+import sys
+sys.modules["granian"] = None
+from customer_features.cli import main
+main(["serve", "--no-auth"])
+"""
+
+
+def test_without_the_extra_the_message_says_how_to_install_it(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert "pip install 'customer-features[service]'" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_settings_come_from_the_environment_too(tmp_path: Path) -> None:
+    settings = {"CUSTOMER_FEATURES_NO_AUTH": "1", "CUSTOMER_FEATURES_HOST": "0.0.0.0"}
+    run = subprocess.run(
+        [*COMMAND, "serve"], env={**environment(tmp_path), **settings}, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, "--no-auth is refused on 0.0.0.0" in run.stderr) == (2, True)
+
+
+def test_todays_date_is_the_configured_timezones(started: Start) -> None:
+    # Kiritimati is 26 hours ahead of the far west: one of the two has another date than UTC.
+    row = {"transaction_id": "T", "date": "2025-01-01", "amount": 1, "product_id": "P"}
+    body = json.dumps({"customers": [{"customer_id": "C", "transactions": [row]}]}).encode()
+    days = []
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        server = started("--no-auth", "--timezone", zone)
+        days.append(server.post(body).json()["customers"][0]["features"]["recency_days"])
+    assert days[0] - days[1] in (1.0, 2.0)
+
+
+def test_the_route_is_where_the_contract_says(server: Running) -> None:
+    assert ROUTE == "/api/v1/ai/customer_features"
+    assert server.url.startswith("http://127.0.0.1:")
