@@ -120,20 +120,18 @@ def hashes_are_exact(relation: str) -> str:
   AND (SELECT COUNT(*) = COUNT(DISTINCT {customer}) FROM customers_measured)"""
 
 
-def with_products(relation: str, options: Options, by_hash: bool) -> str:
-    """Rolled-up customers with their number of distinct products, counted over counted rows.
+def distinct_products(relation: str, options: Options, by_hash: bool) -> str:
+    """The number of distinct products of each customer, over counted rows.
 
-    ``by_hash``: count pairs of hashes, which take a third of the memory of pairs of ids.
+    ``by_hash``: count pairs of hashes, which take a third of the memory of pairs of ids; ``customer`` is then
+    the hash of the id.
     """
     customer, product = ("customer_id", "product_id")
-    key = "customer_id"
     if by_hash:
-        customer, product, key = HASH.format(customer), HASH.format(product), HASH.format("c.customer_id")
+        customer, product = HASH.format(customer), HASH.format(product)
     purchases = " WHERE number >= 0" if options.returns is Returns.NET else ""
     pairs = f"SELECT DISTINCT {customer} AS customer, {product} AS product FROM {relation}{purchases}"
-    counts = f"SELECT customer, COUNT(*) AS products FROM ({pairs}) GROUP BY customer"
-    return f"""SELECT c.*, COALESCE(products, 0) AS products, COALESCE(lowest_loyalty, 0) AS loyalty
-  FROM customers_measured c LEFT JOIN ({counts}) p ON p.customer = {key}"""
+    return f"SELECT customer, COUNT(*) AS products FROM ({pairs}) GROUP BY customer"
 
 
 def faulty_customers(relation: str, options: Options) -> str:
@@ -145,17 +143,17 @@ def faulty_customers(relation: str, options: Options) -> str:
     )
 
 
-def vectors(relation: str, options: Options, customers_out: str | None = None) -> str:
-    """The features of each customer, ordered by id in byte order, from rolled-up customers.
+def vectors(options: Options, by_hash: bool, customers_out: bool) -> str:
+    """The features of each customer, ordered by id in byte order, from the tables of measures and products.
 
-    ``customers_out`` names a table of customers to leave out.
+    ``by_hash``: products were counted by hashes; ``customers_out``: ``faulty_customers`` are left out.
     """
     items = ", ".join(f"{feature.sql} AS {quoted(feature.name)}" for feature in features.FEATURES)
-    without = f" ANTI JOIN {customers_out} USING (customer_id)" if customers_out else ""
-    measures = (
-        f"SELECT * REPLACE (CAST(units AS BIGINT) AS units), {date_literal(options.today)} AS today"
-        f" FROM {relation}{without}"
-    )
+    without = " ANTI JOIN faulty_customers USING (customer_id)" if customers_out else ""
+    key = HASH.format("c.customer_id") if by_hash else "c.customer_id"
+    measures = f"""SELECT c.customer_id, CAST(c.units AS BIGINT) AS units, c.visits, p.products, c.last_day,
+    COALESCE(c.lowest_loyalty, 0) AS loyalty, {date_literal(options.today)} AS today
+  FROM (SELECT * FROM customers_measured{without}) c JOIN products_counted p ON p.customer = {key}"""
     return f"SELECT customer_id, {items} FROM ({measures}) ORDER BY customer_id"
 
 

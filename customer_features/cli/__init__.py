@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from customer_features import __version__, features
-from customer_features.errors import DataFaults, UsageError
+from customer_features.errors import DataFaults, UsageError, did_you_mean
 
 _COMMANDS = {
     "build": "Build one feature vector per customer from purchase rows.",
@@ -37,8 +37,6 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from customer_features.errors import did_you_mean
-
             raise UsageError(
                 f"there is no command '{args[0]}'{did_you_mean(args[0], _COMMANDS)}; allowed are {', '.join(_COMMANDS)}"
             )
@@ -86,7 +84,7 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(f"Error: {error}", err=True)
         return 2
     except DataFaults as error:
-        click.echo(f"Error: {error}\nNothing was published.", err=True)
+        click.echo(f"Error: {error}\nNothing was published. `customer-features check` lists the faulty rows.", err=True)
         return 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted; nothing was published.", err=True)

@@ -63,7 +63,8 @@ def _found(engine: Engine) -> dict[str, Any]:
 
 def _table(found: dict[str, Any]) -> None:
     for entry in found["faults"]:
-        click.echo(f"{entry['fault']}: {entry['rows']:,} rows; to mend it, {entry['mend']}")
+        noun = "row" if entry["rows"] == 1 else "rows"
+        click.echo(f"{entry['fault']}: {entry['rows']:,} {noun}; to mend it, {entry['mend']}")
         for example in entry["examples"]:
             click.echo(f"  {example['source']}, row {example['row_number']}: {example['message']}")
     for warning in found["warnings"]:

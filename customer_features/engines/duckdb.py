@@ -124,7 +124,7 @@ class Engine:
         self.loyalty = loyalty
         self.outcome = Outcome()
         self._staged: list[_Staged] = []
-        self._orders_out = self._customers_out = self._clean = False
+        self._orders_out = self._customers_out = self._clean = self._by_hash = False
 
     @property
     def recognised(self) -> dict[str, str]:
@@ -164,8 +164,7 @@ class Engine:
 
     def vectors(self) -> duckdb.DuckDBPyRelation:
         """The vectors, ordered by customer_id in byte order: customer_id VARCHAR, then DOUBLEs."""
-        out = "faulty_customers" if self._customers_out else None
-        return self.connection.sql(query.vectors("customers_rolled_up", self.options, out))
+        return self.connection.sql(query.vectors(self.options, self._by_hash, self._customers_out))
 
     def quarantine(self) -> duckdb.DuckDBPyRelation | None:
         """The rows set aside, in the order of the sources; None when there are none."""
@@ -290,16 +289,16 @@ class Engine:
         out = self.outcome
         out.rows_in = sum(out.rows_by_source.values())
         self._clean = self._count("SELECT COALESCE(SUM(used), 0) FROM customers_measured") == out.rows_in
-        by_hash = bool(self._count(query.hashes_are_exact(self._counted)))
-        with_products = query.with_products(self._counted, self.options, by_hash)
-        self.connection.execute(f"CREATE TEMP TABLE customers_rolled_up AS {with_products}")
+        self._by_hash = bool(self._count(query.hashes_are_exact(self._counted)))
+        products = query.distinct_products(self._counted, self.options, self._by_hash)
+        self.connection.execute(f"CREATE TEMP TABLE products_counted AS {products}")
         self.connection.execute(
-            f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_rolled_up', self.options)}"
+            f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', self.options)}"
         )
         self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
         without = " ANTI JOIN faulty_customers USING (customer_id)" if self._customers_out else ""
         used, customers = self.connection.sql(
-            f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_rolled_up{without}"
+            f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_measured{without}"
         ).fetchall()[0]
         out.used, out.customers = int(used), int(customers)
         excluded = query.excluded(self._all_rows, self.options)

@@ -18,7 +18,7 @@ NAMED = 3
 EXACT_ROWS = 1_000_000
 """Up to so many rows everything is looked at; beyond, a sample of the customers."""
 
-SAMPLED_ROWS = 250_000
+SAMPLED_ROWS = 100_000
 """About so many rows are looked at in a sample: proving that nothing repeats costs as much as the roll-up."""
 
 
