@@ -51,7 +51,7 @@ class Fault:
     ``sql``: for a row rule a predicate over ``customer_id``, ``transaction_id``, ``product_id`` (text),
     ``date_missing``, ``amount_missing`` (booleans), ``day`` (DATE, null when unreadable), ``number``
     (DOUBLE, null when unreadable) and ``today``; for an order or customer rule over the columns of that
-    roll-up (see ``query.py``).
+    roll-up (see ``query.py``). A predicate may be null only where an earlier rule holds.
     ``rows``: a row rule's predicate in Python. ``field``: where the fault is, as an HTTP path ends.
     ``message``: a sentence with one ``{found}``. ``mend``: what a person would do about it.
     """

@@ -32,9 +32,14 @@ def cents(total_units: int, visits: int = 1) -> int:
     return (2 * total_units + 100 * visits) // (200 * visits)
 
 
-def rounded(total_units: int, visits: int = 1) -> float:
-    """Units over visits as a double of two decimals, half up."""
-    return (2 * total_units + 100 * visits) // (200 * visits) / 100
+def totals(total_units: list[int]) -> list[float]:
+    """Each total as a double of two decimals, half up: one comprehension costs less than as many calls."""
+    return [(units + 50) // 100 / 100 for units in total_units]
+
+
+def averages(total_units: list[int], visits: list[int]) -> list[float]:
+    """Each total over its visits as a double of two decimals, half up."""
+    return [(2 * units + 100 * n) // (200 * n) / 100 for units, n in zip(total_units, visits, strict=True)]
 
 
 def out_of_range(total_units: int) -> bool:
@@ -43,7 +48,7 @@ def out_of_range(total_units: int) -> bool:
 
 
 def rounded_sql(total_units: str, visits: str = "1") -> str:
-    """SQL of :func:`rounded`, for a BIGINT total within :func:`out_of_range_sql` and BIGINT visits.
+    """SQL of :func:`totals` and :func:`averages`, for a BIGINT total within :func:`out_of_range_sql` and BIGINT visits.
 
     SQL engines truncate towards zero where Python floors; taking the non-negative remainder off first
     leaves an exact multiple, which every engine divides alike.

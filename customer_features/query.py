@@ -1,8 +1,8 @@
 """Definition and options in, SQL out: how rows are judged, rolled up and made into vectors.
 
-The steps, each a SELECT over the one before: *staged* (typed columns, see ``reading``), *judged*
-(the first fault of a row, and whether it is left out), *rolled up* (measures of a customer), and the
-features. Everything that names a feature or a fault is read from their tables.
+The steps, each a SELECT over the one before: *staged* (typed columns, see ``reading``), *counted* (rows
+without a fault and inside the dates), *rolled up* (measures of a customer), and the features. Everything
+that names a feature or a fault is read from their tables.
 """
 
 from __future__ import annotations
@@ -26,39 +26,35 @@ def staged(readings: dict[str, str], relation: str, more: str = "") -> str:
     return f"SELECT {more}{items} FROM {relation}"
 
 
-def judged(relation: str, options: Options) -> str:
-    """Staged rows with ``fault`` (the number of the first that holds, or null) and ``excluded``."""
-    cases = " ".join(f"WHEN {rule.sql} THEN {number}" for number, rule in enumerate(row_faults(options)))
-    today = date_literal(options.today)
-    return (
-        f"SELECT *, CASE {cases} END AS fault, COALESCE({_excluded(options)}, FALSE) AS outside"
-        f" FROM (SELECT *, {today} AS today FROM {relation})"
-    )
-
-
-def _excluded(options: Options) -> str:
-    out = []
-    if options.future is Future.EXCLUDE:
-        out.append("day > today")
-    if options.window_opens_after is not None:
-        out.append(f"day <= {date_literal(options.window_opens_after)}")
-    return " OR ".join(out) or "FALSE"
-
-
 def counted(relation: str, options: Options, conflicts: bool = False) -> str:
     """The staged rows that count: no fault, neither after ``today`` nor before the window.
 
     ``conflicts``: rows of the orders in the table ``conflicting_orders`` do not count either.
     """
     without = " ANTI JOIN conflicting_orders USING (customer_id, transaction_id)" if conflicts else ""
-    return f"SELECT * FROM ({judged(relation, options)}){without} WHERE fault IS NULL AND NOT outside"
+    return f"SELECT * FROM ({_faultless(relation, options)} AND NOT ({_outside(options)})){without}"
 
 
 def excluded(relation: str, options: Options) -> str | None:
     """How many rows are left out without being faulty; None where the options leave out none."""
     if options.future is not Future.EXCLUDE and options.window_opens_after is None:
         return None
-    return f"SELECT COUNT(*) FROM ({judged(relation, options)}) WHERE fault IS NULL AND outside"
+    return f"SELECT COUNT(*) FROM ({_faultless(relation, options)} AND ({_outside(options)}))"
+
+
+def _faultless(relation: str, options: Options) -> str:
+    # A predicate is null only where another rule of the row holds, so null may count as faulty here.
+    conditions = " AND ".join(f"NOT ({rule.sql})" for rule in row_faults(options))
+    return f"SELECT * FROM (SELECT *, {date_literal(options.today)} AS today FROM {relation}) WHERE {conditions}"
+
+
+def _outside(options: Options) -> str:
+    out = []
+    if options.future is Future.EXCLUDE:
+        out.append("day > today")
+    if options.window_opens_after is not None:
+        out.append(f"day <= {date_literal(options.window_opens_after)}")
+    return " OR ".join(out) or "FALSE"
 
 
 def orders(relation: str) -> str:
@@ -188,7 +184,7 @@ def quarantined(relation: str, options: Options, orders_out: bool, customers_out
     # Excluded rows stay excluded: only the rows that counted go with their order or customer.
     names = "own || CASE WHEN outside THEN [] ELSE of_group END"
     inner = (
-        f"SELECT *, {_names(rules)} AS own, COALESCE({_excluded(options)}, FALSE) AS outside,"
+        f"SELECT *, {_names(rules)} AS own, COALESCE({_outside(options)}, FALSE) AS outside,"
         f" {of_group} AS of_group FROM {source}"
     )
     return (

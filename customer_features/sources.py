@@ -143,8 +143,11 @@ def _expand(names: list[str], folder: Path) -> Iterator[File]:
 def _files(name: str, folder: Path) -> list[File]:
     if name == "-":
         path = folder / "stdin"
-        with path.open("wb") as spool:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
+        try:
+            with path.open("wb") as spool:
+                shutil.copyfileobj(sys.stdin.buffer, spool)
+        except OSError as error:
+            raise SourceError(f"-: cannot be kept in {folder}: {error.strerror or error}; set TMPDIR") from None
         return [File.of(path, "-")]
     if "://" in name:
         raise SourceError(f"{name}: addresses are not read in this version; give a file (allowed: {ALLOWED})")

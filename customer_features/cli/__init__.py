@@ -71,41 +71,53 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of one command; what goes wrong is said in a sentence on standard error."""
-    signal.signal(signal.SIGTERM, _terminate)
+    came: list[int] = []
+
+    def stop(number: int, frame: Any) -> NoReturn:
+        came.append(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else _Terminated
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         code: Any = group.main(args=arguments, prog_name="customer-features", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
+    except BaseException as error:
+        # A library that a signal stops halfway may tell of it in an error of its own.
+        return _stopped(came[0]) if came else _failed(error)
+    return code if isinstance(code, int) else 0
+
+
+def _stopped(number: int) -> int:
+    what = "Interrupted" if number == signal.SIGINT else "Terminated"
+    click.echo(f"{what}; nothing was published.", err=True)
+    return 128 + number
+
+
+def _failed(error: BaseException) -> int:
+    """Say what went wrong; the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return _stopped(signal.SIGINT)
+    if isinstance(error, click.ClickException):
         error.show()
         return 2
-    except UsageError as error:
+    if isinstance(error, UsageError):
         click.echo(f"Error: {error}", err=True)
         return 2
-    except DataFaults as error:
+    if isinstance(error, DataFaults):
         click.echo(f"Error: {error}\nNothing was published. `customer-features check` lists the faulty rows.", err=True)
         return 1
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted; nothing was published.", err=True)
-        return 130
-    except _Terminated:
-        click.echo("Terminated; nothing was published.", err=True)
-        return 143
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         # The reader of standard output went away, as `head` does: no one is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:
-        if os.environ.get("CUSTOMER_FEATURES_DEBUG"):
-            raise
-        click.echo(
-            f"Error: this is a fault of customer-features itself, and nothing was published: {type(error).__name__}:"
-            f" {error}\nSet CUSTOMER_FEATURES_DEBUG=1 to see where, and please report it.",
-            err=True,
-        )
-        return 2
-
-
-def _terminate(signum: int, frame: Any) -> NoReturn:
-    raise _Terminated
+    if not isinstance(error, Exception) or os.environ.get("CUSTOMER_FEATURES_DEBUG"):
+        raise error
+    click.echo(
+        f"Error: this is a fault of customer-features itself, and nothing was published: {type(error).__name__}:"
+        f" {error}\nSet CUSTOMER_FEATURES_DEBUG=1 to see where, and please report it.",
+        err=True,
+    )
+    return 2

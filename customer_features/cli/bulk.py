@@ -93,7 +93,7 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
         opened(given.sources, connection) as parts,
         opened([] if given.loyalty is None else [given.loyalty], connection) as scores,
     ):
-        options = Options.parse(**_stated(parts), **given.choices) if parts else None
+        options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:
             raise SourceError("there is nothing to read")
         if len(scores) > 1:
@@ -109,12 +109,12 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
         yield engine
 
 
-def _stated(parts: list[Part]) -> dict[str, Any]:
+def _stated(parts: list[Part], given: dict[str, Any]) -> dict[str, Any]:
     """Options that request documents among the sources state; the command line's own come first."""
     stated: dict[str, Any] = {}
     for part in parts:
         for name, value in part.stated.items():
-            if name in _STATABLE and stated.setdefault(name, value) != value:
+            if name in _STATABLE and name not in given and stated.setdefault(name, value) != value:
                 raise InvalidOption(
                     name, f"the documents state both {stated[name]!r} and {value!r}; give it on the command line"
                 )

@@ -9,10 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import islice
 from math import floor
-from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -86,11 +84,6 @@ _decode_options = msgspec.json.Decoder(RequestOptions).decode
 _decode_signed = msgspec.json.Decoder(SignedRequest).decode
 _encode = msgspec.json.Encoder().encode
 
-# Mapping a getter over a customer's few rows costs less than a comprehension's frame.
-_date = attrgetter("date")
-_product_id = attrgetter("product_id")
-_transaction_id = attrgetter("transaction_id")
-
 
 def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC") -> bytes:
     """The HTTP route's work without HTTP: a request body in, the answer's body out.
@@ -147,35 +140,34 @@ def measure(
         raise _Faulty
     rows = [customer.transactions for customer in customers]
     loyalty = [customer.loyalty_score or 0.0 for customer in customers]
-    last_day = [max(map(_date, own)) for own in rows]
-    if options.future is Future.FAULT and last_day and max(last_day) > options.today:
-        raise _Faulty
     if options.window_opens_after is not None or options.future is Future.EXCLUDE:
+        if options.future is Future.FAULT and any(row.date > options.today for own in rows for row in own):
+            raise _Faulty
         rows = [_counted(own, options) for own in rows]
         kept = [place for place, own in enumerate(rows) if own]
         ids = [ids[place] for place in kept]
         rows = [rows[place] for place in kept]
         loyalty = [loyalty[place] for place in kept]
-        last_day = [max(map(_date, own)) for own in rows]
-    warnings = find_warnings(ids, rows, options)
-    units = _total_units(rows, options)
+    rolled_up = _roll_up(rows)
+    if options.future is Future.FAULT and rolled_up.last_day and max(rolled_up.last_day) > options.today:
+        raise _Faulty
+    warnings = find_warnings(ids, rows, rolled_up.orders, options)
+    units = _order_totals(rows) if options.grain is Grain.REPEATED_TOTAL else rolled_up.units
     if units and (money.out_of_range(max(units)) or money.out_of_range(min(units))):
         raise _Faulty
     if options.returns is Returns.NET:
+        # A return has taken from the total; it counts as nothing else.
         rows = [[row for row in own if row.amount >= 0] for own in rows]
         if not all(rows):
             raise _Faulty
-        last_day = [max(map(_date, own)) for own in rows]
-    if options.grain is Grain.TRANSACTION:
-        visits = [len(own) for own in rows]
-    else:
-        visits = [len(set(map(_transaction_id, own))) for own in rows]
+        rolled_up = _roll_up(rows)
+    visits = [len(own) for own in rows] if options.grain is Grain.TRANSACTION else rolled_up.orders
     measures = Measures(
         today=options.today.toordinal(),
         units=units,
         visits=visits,
-        products=[len(set(map(_product_id, own))) for own in rows],
-        last_day=[day.toordinal() for day in last_day],
+        products=rolled_up.products,
+        last_day=[day.toordinal() for day in rolled_up.last_day],
         loyalty=loyalty,
     )
     return ids, measures, warnings
@@ -187,12 +179,38 @@ def _counted(own: list[Transaction], options: Options) -> list[Transaction]:
     return [row for row in own if row.date <= today and (opens_after is None or row.date > opens_after)]
 
 
-def _total_units(rows: list[list[Transaction]], options: Options) -> list[int]:
-    """The sum of units of each customer; an order's repeated total counts once."""
-    if options.grain is not Grain.REPEATED_TOTAL:
-        # One flat comprehension for all rows (money.units written out), then a sum for each customer.
-        quantities = iter([floor(row.amount * 10000 + 0.5) for own in rows for row in own])
-        return [sum(islice(quantities, len(own))) for own in rows]
+class _RolledUp(NamedTuple):
+    """A list for each measure, an element for each customer; ``orders`` counts distinct transaction ids."""
+
+    units: list[int]
+    orders: list[int]
+    products: list[int]
+    last_day: list[dt.date]
+
+
+def _roll_up(rows: list[list[Transaction]]) -> _RolledUp:
+    """The hot loop: every row is touched once, which costs less than a comprehension for each measure."""
+    rolled_up = _RolledUp([], [], [], [])
+    for own in rows:
+        units = 0
+        orders = set()
+        products = set()
+        last_day = own[0].date
+        for row in own:
+            units += floor(row.amount * 10000 + 0.5)  # money.units, written out
+            orders.add(row.transaction_id)
+            products.add(row.product_id)
+            if row.date > last_day:
+                last_day = row.date
+        rolled_up.units.append(units)
+        rolled_up.orders.append(len(orders))
+        rolled_up.products.append(len(products))
+        rolled_up.last_day.append(last_day)
+    return rolled_up
+
+
+def _order_totals(rows: list[list[Transaction]]) -> list[int]:
+    """The sum of units of each customer where every line repeats its order's total, which counts once."""
     totals: list[int] = []
     for own in rows:
         orders = {row.transaction_id: (money.units(row.amount), row.date) for row in own}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from operator import attrgetter
 from typing import Any, Protocol
 
 import msgspec
@@ -16,9 +15,6 @@ LISTED = 100
 
 SUSPICIOUS_SHARE = 0.5
 """From this share of equal amounts on, repeated ids look like repeated order totals."""
-
-
-_transaction_id = attrgetter("transaction_id")
 
 
 class Warning_(msgspec.Struct, gc=False):
@@ -36,11 +32,13 @@ class _Row(Protocol):
     amount: float
 
 
-def find_warnings(ids: list[str], rows: list[list[Any]], options: Options) -> list[Warning_]:
-    """The first hundred warnings of a request: repeated ids and rows, and what they look like."""
+def find_warnings(ids: list[str], rows: list[list[Any]], orders: list[int], options: Options) -> list[Warning_]:
+    """The first hundred warnings of a request: repeated ids and rows, and what they look like.
+
+    ``orders`` counts each customer's distinct transaction ids.
+    """
     found: list[Warning_] = []
     several = alike = 0
-    orders = [len(set(map(_transaction_id, own))) for own in rows]
     repeating = [place for place, own in enumerate(rows) if orders[place] != len(own)]
     for place in repeating:
         customer_id, own = ids[place], rows[place]
