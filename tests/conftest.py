@@ -1,0 +1,145 @@
+"""What every test may use: the contract's example in all its forms, and the command line in-process."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TODAY = "2025-04-24"
+FIELDS = ("customer_id", "transaction_id", "date", "amount", "product_id")
+
+EXAMPLE: dict[str, Any] = {
+    "today": TODAY,
+    "customers": [
+        {
+            "customer_id": "C-1001",
+            "loyalty_score": 0.97,
+            "transactions": [
+                {"transaction_id": "T-001", "date": "2025-04-21", "amount": 520.55, "product_id": "P-01"},
+                {"transaction_id": "T-002", "date": "2025-04-18", "amount": 398.40, "product_id": "P-02"},
+            ],
+        },
+        {
+            "customer_id": "C-1002",
+            "transactions": [
+                {"transaction_id": "T-004", "date": "2025-01-05", "amount": 120.00, "product_id": "P-10"},
+                {"transaction_id": "T-005", "date": "2024-12-19", "amount": 75.90, "product_id": "P-11"},
+            ],
+        },
+    ],
+}
+EXAMPLE_VECTORS = {
+    "C-1001": (918.95, 2.0, 459.48, 2.0, 0.97, 3.0),
+    "C-1002": (195.9, 2.0, 97.95, 2.0, 0.0, 109.0),
+}
+
+
+def example_columns() -> dict[str, list[Any]]:
+    """The contract's example as flat columns, loyalty beside each row."""
+    columns: dict[str, list[Any]] = {name: [] for name in (*FIELDS, "loyalty_score")}
+    for customer in EXAMPLE["customers"]:
+        for row in customer["transactions"]:
+            columns["customer_id"].append(customer["customer_id"])
+            columns["loyalty_score"].append(customer.get("loyalty_score"))
+            for name in FIELDS[1:]:
+                columns[name].append(row[name])
+    return columns
+
+
+def csv_text(*rows: str, header: str = ",".join(FIELDS), newline: str = "\n") -> str:
+    """A CSV file's text from its lines."""
+    return newline.join((header, *rows)) + newline
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one command left: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """The command line in this process: ``cli("build", ..., stdin=b"...")``."""
+    from customer_features.cli import run
+
+    for name in list(os.environ):
+        if name.startswith("CUSTOMER_FEATURES_"):
+            monkeypatch.delenv(name)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(*arguments: object, stdin: bytes | None = None) -> Ran:
+        capsys.readouterr()
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    yield call
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment of a child process that finds this very package and no settings of a person's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CUSTOMER_FEATURES_")}
+    root = str(Path(__file__).parent.parent)
+    kept["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**kept, **more}
+
+
+def child(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    """``python -m customer_features`` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "customer_features", *map(str, arguments)],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **more,
+    )
+
+
+def manifest_of(out: Path) -> dict[str, Any]:
+    """The manifest beside an output."""
+    described: dict[str, Any] = json.loads(out.with_name(f"{out.name}.manifest.json").read_text())
+    return described
+
+
+def assert_refused(ran: Ran | subprocess.CompletedProcess[str], folder: Path, code: int = 2) -> str:
+    """A refusal in a person's words that left nothing behind; its text."""
+    exit_code = ran.code if isinstance(ran, Ran) else ran.returncode
+    err = ran.err if isinstance(ran, Ran) else ran.stderr
+    assert exit_code == code, err
+    assert err.startswith("Error: ") or "\nError: " in err, err
+    assert "Traceback" not in err
+    assert "fault of customer-features itself" not in err, err
+    assert_no_leftovers(folder)
+    return err
+
+
+def assert_no_leftovers(folder: Path) -> None:
+    """No temporary name, no output, no manifest and no quarantine in a folder that had none."""
+    left = [
+        path.name
+        for path in folder.rglob("*")
+        if path.name.endswith((".part", ".manifest.json", ".quarantine.parquet")) or path.name.startswith("out.")
+    ]
+    assert left == []

@@ -1,0 +1,191 @@
+"""The house holds: arrows point one way, the public names are those listed, the core stays light."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import customer_features
+from customer_features import errors
+
+from .conftest import child_environment
+
+ROOT = Path(__file__).parent.parent
+
+PUBLIC = {
+    "ColumnError",
+    "CustomerFeaturesError",
+    "DataFaults",
+    "FaultsQuarantined",
+    "FoundFault",
+    "InvalidOption",
+    "InvalidRequest",
+    "MissingExtra",
+    "OutputError",
+    "SourceError",
+    "Suspicious",
+    "UsageError",
+    "__version__",
+    "answer",
+    "build",
+    "check",
+}
+
+
+def python(code: str, *blocked: str) -> subprocess.CompletedProcess[str]:
+    """Code in a process of its own, in which some packages cannot be imported."""
+    before = f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\n"
+    return subprocess.run(
+        [sys.executable, "-c", before + code],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_arrows_point_one_way() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        cwd=ROOT,
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "0 broken" in ran.stdout
+
+
+def test_the_definition_imports_nothing_but_itself() -> None:
+    code = "import customer_features.features, customer_features.faults, customer_features.options\nprint(*sys.modules)"
+    ours = {name for name in python(code).stdout.split() if name.startswith("customer_features.")}
+    assert ours == {f"customer_features.{name}" for name in ("features", "faults", "options", "money", "errors")}
+
+
+def test_public_names() -> None:
+    assert set(customer_features.__all__) == PUBLIC
+    assert len(customer_features.__all__) == len(PUBLIC)
+    assert dir(customer_features) == sorted(PUBLIC)
+    for name in PUBLIC:
+        assert getattr(customer_features, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'frobnicate'"):
+        customer_features.frobnicate  # noqa: B018
+
+
+def test_every_exception_is_ours_and_drawn_in_the_tree() -> None:
+    drawn = errors.__doc__ or ""
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, Exception):
+            assert issubclass(value, customer_features.CustomerFeaturesError)
+            assert name in drawn
+    assert issubclass(errors.InvalidOption, ValueError)
+    assert issubclass(errors.MissingExtra, ImportError)
+    assert issubclass(errors.ColumnError, errors.SourceError)
+
+
+HEAVY = ("duckdb", "pyarrow", "pandas", "polars", "numpy", "litestar", "granian", "sqlglot", "pydantic")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import customer_features",
+        "import customer_features; customer_features.answer(b'{\"customers\":[]}')",
+        "import customer_features.cli",
+        "from customer_features.cli import run; run(['--help'])",
+        "from customer_features import DataFaults, InvalidOption",
+    ],
+)
+def test_the_core_is_light(code: str) -> None:
+    ran = python(f"{code}\nprint(); print(*sys.modules)")
+    assert ran.returncode == 0, ran.stderr
+    loaded = set(ran.stdout.splitlines()[-1].split())
+    assert loaded & set(HEAVY) == set()
+
+
+def test_the_core_works_without_any_extra() -> None:
+    ran = python("import customer_features as c; print(c.answer(b'{\"customers\":[]}').decode())", *HEAVY)
+    assert (ran.returncode, ran.stdout) == (0, '{"customers":[]}\n')
+
+
+@pytest.mark.parametrize("missing", ["duckdb", "pyarrow", "sqlglot"])
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_a_missing_extra_is_one_line_with_the_command(missing: str, command: str, tmp_path: Path) -> None:
+    arguments = [command, "t.csv", *(["--out", "f.csv"] if command == "build" else [])]
+    ran = python(f"from customer_features.cli import main; main({arguments!r})", missing)
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert ran.stderr.startswith("Error: ")
+    assert "pip install 'customer-features[bulk]'" in ran.stderr
+
+
+@pytest.mark.parametrize("name", ["build", "check"])
+def test_a_missing_extra_in_python(name: str) -> None:
+    code = (
+        f"import customer_features\ntry: customer_features.{name}\nexcept ImportError as e: print(type(e).__name__, e)"
+    )
+    said = python(code, "duckdb").stdout
+    assert said.startswith("MissingExtra ")
+    assert said.count("\n") == 1
+    assert "pip install 'customer-features[bulk]'" in said
+
+
+def test_a_missing_extra_of_the_service() -> None:
+    ran = python("from customer_features.cli import main; main(['serve'])", "litestar", "granian")
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert "pip install 'customer-features[service]'" in ran.stderr
+
+
+def modules() -> list[str]:
+    package = ROOT / "customer_features"
+    names = []
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[-1] != "__main__" and "service" not in parts:
+            names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return names
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_module_says_what_it_is(name: str) -> None:
+    assert (importlib.import_module(name).__doc__ or "").strip()
+
+
+def test_a_test_file_for_each_module() -> None:
+    """The tests mirror the package; what one file covers beside its own name is listed here."""
+    elsewhere = {
+        "customer_features",
+        "customer_features.cli",
+        "customer_features.cli.bulk",  # test_build and test_check
+        "customer_features.cli.keys",  # tests/service
+        "customer_features.cli.serve",
+        "customer_features.engines",
+        "customer_features.engines.duckdb_warnings",  # test_duckdb
+        "customer_features.errors",  # here, and wherever one is raised
+    }
+    for name in set(modules()) - elsewhere:
+        *folders, module = name.split(".")[1:]
+        assert Path(ROOT, "tests", *folders, f"test_{module}.py").is_file(), name
+
+
+@pytest.mark.slow
+def test_typed() -> None:
+    assert (ROOT / "customer_features" / "py.typed").is_file()
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "tests/typing_examples.py"],
+        cwd=ROOT,
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
