@@ -33,10 +33,13 @@ class InvalidOption(UsageError, ValueError):
     ``option`` is its name as in :func:`customer_features.build` and in a request (``"window"``).
     """
 
-    def __init__(self, option: str, message: str) -> None:
-        super().__init__(f"{option}: {message}")
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(option, reason)  # what an exception was made with is what it is pickled by
         self.option = option
-        self.reason = message
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.option}: {self.reason}"
 
 
 class SourceError(UsageError):
@@ -55,8 +58,12 @@ class MissingExtra(UsageError, ImportError):
     """An optional dependency is not installed; the message holds the command that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the '{extra}' extra: pip install 'customer-features[{extra}]'")
+        super().__init__(what, extra)
+        self.what = what
         self.extra = extra
+
+    def __str__(self) -> str:
+        return f"{self.what} needs the '{self.extra}' extra: pip install 'customer-features[{self.extra}]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,15 @@ class DataFaults(CustomerFeaturesError):
     """
 
     def __init__(self, reason: str, counts: Mapping[str, int], found: Sequence[FoundFault], rows: int) -> None:
+        super().__init__(reason, counts, found, rows)
         self.reason = reason
         self.counts = dict(counts)
         self.found = list(found)
         self.rows = rows
-        lines = [reason, *(f"  {name}: {count}" for name, count in self.counts.items())]
-        lines += [f"  {fault}" for fault in self.found[:3]]
-        super().__init__("\n".join(lines))
+
+    def __str__(self) -> str:
+        counts = [f"  {name}: {count}" for name, count in self.counts.items()]
+        return "\n".join([self.reason, *counts, *(f"  {fault}" for fault in self.found[:3])])
 
 
 class InvalidRequest(CustomerFeaturesError):
@@ -100,9 +109,12 @@ class InvalidRequest(CustomerFeaturesError):
     """
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(f"{status} {problem.get('title', '')}: {problem.get('detail', '')}")
+        super().__init__(status, problem)
         self.status = status
         self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.problem.get('title', '')}: {self.problem.get('detail', '')}"
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

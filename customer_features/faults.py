@@ -145,7 +145,7 @@ FAULTS: list[Fault] = [
         "amount",
         "number IS NULL AND NOT amount_missing",
         "amount '{found}' cannot be read: allowed is a plain number such as 520.55",
-        "write amounts with a decimal point and without signs or separators",
+        "write amounts with a decimal point and without thousands separators",
         lambda row, options: row.number is None and not _empty(row.amount),
     ),
     Fault(

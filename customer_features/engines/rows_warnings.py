@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from customer_features import money
 from customer_features.faults import WARNINGS
 from customer_features.options import Grain, Options
 
@@ -43,9 +44,9 @@ def find_warnings(ids: list[str], rows: list[list[Any]], orders: list[int], opti
     for place in repeating:
         customer_id, own = ids[place], rows[place]
         if options.grain is Grain.TRANSACTION:
-            by_order: dict[str, list[float]] = {}
+            by_order: dict[str, list[int]] = {}
             for row in own:
-                by_order.setdefault(row.transaction_id, []).append(row.amount)
+                by_order.setdefault(row.transaction_id, []).append(money.units(row.amount))
             for transaction_id, amounts in by_order.items():
                 if len(amounts) > 1:
                     several += 1
@@ -60,7 +61,7 @@ def find_warnings(ids: list[str], rows: list[list[Any]], orders: list[int], opti
 
 
 def _duplicate_rows(customer_id: str, own: list[_Row], found: list[Warning_]) -> None:
-    counts = Counter((row.transaction_id, row.date, row.amount, row.product_id) for row in own)
+    counts = Counter((row.transaction_id, row.date, money.units(row.amount), row.product_id) for row in own)
     if len(counts) == len(own):
         return
     for (transaction_id, *_), count in counts.items():
