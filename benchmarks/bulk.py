@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks.data import TODAY, differing, file_vectors, purchases
 from benchmarks.harness import Contender, Row, contest
 from benchmarks.peers import duckdb_sql, pandas_groupby, polars_lazy
-from customer_features.engines.duckdb import Engine, connected
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options
 from customer_features.publish import publish
 from customer_features.sources import opened

@@ -173,7 +173,7 @@ FAULTS: list[Fault] = [
         Scope.ROW,
         "row",
         "FALSE",
-        "the row breaks the file's own syntax: '{found}'",
+        "the line breaks the file's own syntax: {found}",
         "repair the line in the file",
     ),
     Fault(

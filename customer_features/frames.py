@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from customer_features.columns import check_fields
-from customer_features.engines.duckdb import Engine, connected
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.options import OnFault, Options
 from customer_features.sources import table_part

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class File:
     name: str
     bytes: int
     modified: int
+    copy: Path | None = None
+    """What the engine reads in its place, where it cannot read the file as it is."""
 
     @classmethod
     def of(cls, path: Path, name: str | None = None) -> File:
@@ -67,6 +70,11 @@ class File:
         except OSError as error:
             raise SourceError(f"{name or path}: cannot be read: {error.strerror or error}") from None
         return cls(path, name or str(path), state.st_size, state.st_mtime_ns)
+
+    @property
+    def read_from(self) -> Path:
+        """The file that the engine reads."""
+        return self.copy or self.path
 
     def unchanged(self) -> bool:
         """Whether size and time of change are still those of the beginning."""
@@ -83,7 +91,8 @@ class Part:
 
     ``reader``: DuckDB FROM-clause with ``{files}`` for a list of paths, or a table's name; ``columns``:
     DuckDB type of each column; ``parse_once``: reading is dear, so the rows are staged in a table;
-    ``stated``: options that the source itself states (a request document's ``today``).
+    ``stated``: options that the source itself states (a request document's ``today``); ``kind``: ``csv`` or
+    ``ndjson`` where single lines may be broken; ``compression``: of an NDJSON file.
     """
 
     name: str
@@ -93,6 +102,8 @@ class Part:
     parse_once: bool = False
     table: Any = None
     stated: dict[str, Any] = field(default_factory=dict)
+    kind: str = ""
+    compression: str | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -102,7 +113,7 @@ class Part:
 
     def over(self, files: list[File]) -> str:
         """The FROM-clause over some of the files."""
-        paths = ", ".join(literal(_unglobbed(str(file.path))) for file in files)
+        paths = ", ".join(literal(_unglobbed(str(file.read_from))) for file in files)
         return self.reader.replace("{files}", f"[{paths}]")
 
 
@@ -120,7 +131,7 @@ def opened(names: Iterable[str], connection: duckdb.DuckDBPyConnection) -> Itera
     with tempfile.TemporaryDirectory(prefix="customer-features-") as folder:
         parts: list[Part] = []
         for file in _expand(list(names), Path(folder)):
-            part = _part(file, connection)
+            part = _part(file, connection, Path(folder))
             last = parts[-1] if parts else None
             if last and part.files and (last.reader, last.columns) == (part.reader, part.columns):
                 last.files += part.files
@@ -169,7 +180,7 @@ def _files(name: str, folder: Path) -> list[File]:
     raise SourceError(f"{name}: no such file{did_you_mean(path.name, beside)}")
 
 
-def _part(file: File, connection: duckdb.DuckDBPyConnection) -> Part:
+def _part(file: File, connection: duckdb.DuckDBPyConnection, folder: Path) -> Part:
     suffixes = [suffix.lower() for suffix in Path(file.name).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     suffix = suffixes[-2] if compression and len(suffixes) > 1 else "" if compression else (suffixes or [""])[-1]
@@ -182,12 +193,22 @@ def _part(file: File, connection: duckdb.DuckDBPyConnection) -> Part:
         _check_whole(file, compression)
     reading = {"csv": _csv, "tsv": _csv, "ndjson": _ndjson, "json": _json, "parquet": _parquet, "arrow": _arrow}
     try:
-        part = reading[kind](file, kind, compression, connection)
+        part = reading[kind](file, _How(kind, compression, connection, folder))
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
         raise SourceError(f"{file.name}: cannot be read as {kind}: {first_line(error)}") from None
     if not part.columns:
         raise SourceError(f"{file.name}: holds no columns")
     return part
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What a reader is told of its file besides its name; ``folder`` is for what the run needs meanwhile."""
+
+    kind: str
+    compression: str | None
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
 
 
 def first_line(error: BaseException) -> str:
@@ -221,6 +242,14 @@ def _bytes(file: File, compression: str | None) -> Any:
     return pa.input_stream(str(file.path), compression=compression)
 
 
+def lines(file: File, compression: str | None) -> Iterator[bytes]:
+    """The lines of a text file that hold anything."""
+    with _bytes(file, compression) as stream, io.BufferedReader(stream) as buffered:
+        for line in buffered:
+            if stripped := line.strip():
+                yield stripped
+
+
 def _check_whole(file: File, compression: str) -> None:
     """Raise SourceError where a compressed file ends too early: the engine reads such a file as far as it goes."""
     try:
@@ -231,22 +260,25 @@ def _check_whole(file: File, compression: str) -> None:
         raise SourceError(f"{file.name}: is not a whole {compression} file: {first_line(error)}") from None
 
 
-def _csv(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
-    with _bytes(file, compression) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="") as text:
+def _csv(file: File, how: _How) -> Part:
+    # Bytes that are not UTF-8 matter in the header alone: a row that holds them is set aside later.
+    with _bytes(file, how.compression) as stream, io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="") as text:
         head = text.read(1 << 16)
     if "\0" in head.split("\n")[0]:
         raise SourceError(f"{file.name}: holds binary data, not text; allowed are {ALLOWED}")
-    candidates = ["\t"] if kind == "tsv" else list(_DELIMITERS)
+    candidates = ["\t"] if how.kind == "tsv" else list(_DELIMITERS)
     headers = {mark: next(csv.reader(io.StringIO(head, newline=""), delimiter=mark), []) for mark in candidates}
     delimiter = max(candidates, key=lambda mark: len(headers[mark]))
+    if "\ufffd" in "".join(headers[delimiter]):
+        raise SourceError(f"{file.name}: its header holds bytes that are not UTF-8")
     columns = _unique(headers[delimiter], file)
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_csv({{files}}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='\"', escape='\"',"
-        f" columns={declared}, nullstr='', compression={literal(compression or 'none')}, strict_mode=true,"
+        f" columns={declared}, nullstr='', compression={literal(how.compression or 'none')}, strict_mode=true,"
         " hive_partitioning=false)"
     )
-    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
+    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True, kind="csv")
     if delimiter not in (",", "\t"):
         part.notes.append(f"{file.name}: fields are separated by {_DELIMITERS[delimiter]}")
     return part
@@ -262,55 +294,79 @@ def _unique(header: list[str], file: File) -> list[str]:
     return names
 
 
-def _ndjson(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
-    layout = "newline_delimited" if kind == "ndjson" else "array"
-    packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[compression])
+def _ndjson(file: File, how: _How) -> Part:
+    layout = "newline_delimited" if how.kind == "ndjson" else "array"
+    packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[how.compression])
     path = literal(_unglobbed(str(file.path)))
-    described = connection.execute(
-        # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
-        f"DESCRIBE SELECT * FROM read_json({path}, format='{layout}', compression={packed}, records=true,"
-        " maximum_depth=1, sample_size=-1, hive_partitioning=false)"
-    ).fetchall()
-    columns = [str(row[0]) for row in described]
+    # A broken line is read as a row of nulls, and looked at later.
+    lenient = ", ignore_errors=true" if how.kind == "ndjson" else ""
+    # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
+    shapes: list[list[str]] = [
+        row[0]
+        for row in how.connection.execute(
+            f"""SELECT keys FROM (SELECT json_keys(json) AS keys, row_number() OVER () AS number
+  FROM read_json_objects({path}, format='{layout}', compression={packed}, hive_partitioning=false{lenient})
+  WHERE json_type(json) = 'OBJECT') GROUP BY keys ORDER BY MIN(number)"""
+        ).fetchall()
+    ]
+    columns = list(dict.fromkeys(key for keys in shapes for key in keys))
+    if how.kind == "ndjson" and any(len(set(keys)) < len(keys) for keys in shapes):
+        file, packed = _without_duplicate_keys(file, how), literal("uncompressed")
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared},"
-        " hive_partitioning=false)"
+        f" hive_partitioning=false{lenient})"
     )
-    return Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
+    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
+    if how.kind == "ndjson":
+        part.kind, part.compression = how.kind, how.compression
+    return part
 
 
-def _json(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
-    with _bytes(file, compression) as stream:
+def _without_duplicate_keys(file: File, how: _How) -> File:
+    """A copy in which the last of a duplicate key is the only one; the engine would take the first."""
+    with tempfile.NamedTemporaryFile(dir=how.folder, suffix=".ndjson", delete=False) as copy:
+        for line in lines(file, how.compression):
+            try:
+                # Numbers stay the text they are, as the engine is told to read all values.
+                whole = json.dumps(json.loads(line, parse_float=str, parse_int=str)).encode()
+            except (ValueError, RecursionError):
+                whole = line  # a broken line is looked at later, as it is
+            copy.write(whole + b"\n")
+    return replace(file, copy=Path(copy.name))
+
+
+def _json(file: File, how: _How) -> Part:
+    with _bytes(file, how.compression) as stream:
         head = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
         if head.startswith(b"["):
-            return _ndjson(file, kind, compression, connection)
-    with _bytes(file, compression) as stream:
+            return _ndjson(file, how)
+    with _bytes(file, how.compression) as stream:
         document: Document = read_document(stream.read(), file.name)
     part = table_part(
-        pa.table({k: pa.array(v, pa.string()) for k, v in document.columns.items()}), file.name, connection
+        pa.table({k: pa.array(v, pa.string()) for k, v in document.columns.items()}), file.name, how.connection
     )
     part.files, part.stated = [file], document.stated
     return part
 
 
-def _parquet(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
+def _parquet(file: File, how: _How) -> Part:
     # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
     reader = "read_parquet({files}, hive_partitioning=false)"
     path = literal(_unglobbed(str(file.path)))
-    described = connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
+    described = how.connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described}
     return Part(file.name, reader, columns, [file])
 
 
-def _arrow(file: File, kind: str, compression: str | None, connection: duckdb.DuckDBPyConnection) -> Part:
+def _arrow(file: File, how: _How) -> Part:
     with pa.memory_map(str(file.path)) as mapped:
         try:
             table = pa.ipc.open_file(mapped).read_all()
         except pa.ArrowInvalid:
             mapped.seek(0)
             table = pa.ipc.open_stream(mapped).read_all()
-    part = table_part(table, file.name, connection)
+    part = table_part(table, file.name, how.connection)
     part.files = [file]
     return part
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from customer_features import features, query
-from customer_features.engines.duckdb import Engine, connected
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
 from customer_features.options import Grain, Options
 from customer_features.sources import table_part
 

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from customer_features.columns import parse_mapping
-from customer_features.engines.duckdb import Engine, connected
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
 from customer_features.errors import InvalidOption, SourceError
 from customer_features.options import Options
 from customer_features.sources import Part, opened

@@ -6,30 +6,21 @@ file, to set the faulty rows aside with their row numbers and original values.
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from customer_features import query
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
+from customer_features.engines import duckdb_broken as broken
+from customer_features.engines.duckdb_quarantine import Quarantine, Staged
+from customer_features.engines.duckdb_session import translated
 from customer_features.engines.duckdb_warnings import find_warnings
-from customer_features.errors import (
-    ColumnError,
-    DataFaults,
-    FoundFault,
-    InvalidOption,
-    MissingExtra,
-    OutputError,
-    SourceError,
-)
-from customer_features.faults import FAULTS
+from customer_features.errors import ColumnError, DataFaults, FoundFault, MissingExtra
 from customer_features.options import Grain, OnFault, Options
-from customer_features.reading import Readings, read, read_identifier, read_loyalty
-from customer_features.sources import File, Part, first_line
+from customer_features.reading import read, read_identifier, read_loyalty
+from customer_features.sources import Part, first_line
 
 try:
     import duckdb
@@ -39,48 +30,8 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 LISTED = 100
 """So many faulty rows are named in an exception."""
 
-_RESERVED = ("source", "row_number", "fault", "faults", "message")
-# Columns of our own that stand beside those of a source bear names that no source's column has.
-_PLACE = '"customer_features: place"'
+# A column of our own that stands beside those of a source bears a name that no source's column has.
 _FILE = "customer_features: file"
-
-
-@contextmanager
-def connected(*, memory_limit: str | None = None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private in-memory database that spills to a temporary folder of its own.
-
-    Raises InvalidOption for a memory limit that it does not understand.
-    """
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
-    with tempfile.TemporaryDirectory(prefix="customer-features-spill-") as spill:
-        connection = duckdb.connect(config=config)
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET enable_progress_bar = true")
-            connection.execute("SET enable_progress_bar_print = false")
-            connection.execute(f"SET temp_directory = {literal(spill)}")
-            if threads is not None:
-                connection.execute(f"SET threads = {int(threads)}")
-            try:
-                connection.execute(f"SET memory_limit = {literal(memory_limit or _default_memory())}")
-            except duckdb.Error:
-                raise InvalidOption(
-                    "memory_limit", f"'{memory_limit}' is not a size; give for example 2GB or 512MiB"
-                ) from None
-            yield connection
-        finally:
-            connection.close()
-
-
-def _default_memory() -> str:
-    """Half of the machine: the engine's own default of 80% leaves too little for a second process."""
-    try:
-        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2 // 2**20} MiB"
-    except (ValueError, OSError, AttributeError):
-        return "2 GiB"
 
 
 @dataclass(slots=True)
@@ -95,14 +46,6 @@ class Outcome:
     faults: dict[str, int] = field(default_factory=dict)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     rows_by_source: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Staged:
-    part: Part
-    fields: dict[str, Mapped]
-    readings: Readings
-    relation: str
 
 
 class Engine:
@@ -123,7 +66,8 @@ class Engine:
         self.columns = dict(columns or {})
         self.loyalty = loyalty
         self.outcome = Outcome()
-        self._staged: list[_Staged] = []
+        self._staged: list[Staged] = []
+        self._quarantine = Quarantine(connection, options)
         self._orders_out = self._customers_out = self._clean = self._by_hash = False
 
     @property
@@ -145,12 +89,12 @@ class Engine:
 
         Raises SourceError, ColumnError, and DataFaults where the options say to stop.
         """
-        with _translated():
+        with translated():
             for number, part in enumerate(self.parts):
-                with _translated(part):
+                with translated(part):
                     self._stage(number, part)
             if self.loyalty is not None:
-                with _translated(self.loyalty):
+                with translated(self.loyalty):
                     self._stage_loyalty(self.loyalty)
             self._count_sources()
             self._roll_up()
@@ -172,22 +116,15 @@ class Engine:
 
     def faulty_rows(self) -> duckdb.DuckDBPyRelation:
         """The rows set aside (there may be none): source, row_number, fault, faults, message, original columns."""
-        return self.connection.sql(f"SELECT * EXCLUDE ({_PLACE}) FROM quarantine ORDER BY {_PLACE}, row_number")
+        return self._quarantine.rows()
 
     def found(self) -> list[FoundFault]:
         """The first hundred faulty rows."""
-        return self._faults("TRUE", LISTED)
+        return self._quarantine.found(LISTED)
 
     def examples(self, fault: str, count: int) -> list[FoundFault]:
         """The first rows that are filed under a fault."""
-        return self._faults(f"fault = {literal(fault)}", count)
-
-    def _faults(self, condition: str, count: int) -> list[FoundFault]:
-        rows = self.connection.sql(
-            f"SELECT source, row_number, fault, message FROM quarantine WHERE {condition}"
-            f" ORDER BY {_PLACE}, row_number LIMIT {count}"
-        ).fetchall()
-        return [FoundFault(*row) for row in rows]
+        return self._quarantine.found(count, fault)
 
     # -- staging -------------------------------------------------------------------------------------------
 
@@ -202,13 +139,17 @@ class Engine:
         select = query.staged(readings.staged, part.relation)
         if part.parse_once:
             # Parsing text costs more than all else: the typed rows are kept, and spilled when memory is short.
-            counting = f"SELECT {quoted(_FILE)} AS source_file, {select.removeprefix('SELECT ')}"
-            reader = part.relation.removesuffix(")") + f", filename={literal(_FILE)})"
-            counting = counting.replace(part.relation, reader)
-            self.connection.execute(f"CREATE TEMP TABLE {relation} AS {counting}")
+            more = f"filename={literal(_FILE)}"
+            if part.kind == "csv":
+                more += f", {broken.recorded(relation)}"
+            reader = f"{part.relation.removesuffix(')')}, {more})"
+            select = query.staged(readings.staged, reader, f"{quoted(_FILE)} AS source_file, ")
+            self.connection.execute(f"CREATE TEMP TABLE {relation} AS {select}")
+            if part.kind == "csv":
+                broken.collect(self.connection, relation)
         else:
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
-        self._staged.append(_Staged(part, fields, readings, relation))
+        self._staged.append(Staged(part, fields, readings, relation))
 
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
@@ -314,8 +255,10 @@ class Engine:
                 counts = self.connection.sql(
                     f"SELECT source_file, COUNT(*) FROM {staged.relation} GROUP BY 1"
                 ).fetchall()
-                by_path = {str(path): int(count) for path, count in counts}
-                self.outcome.rows_by_source |= {file.name: by_path.get(str(file.path), 0) for file in part.files}
+                by_path = Counter({str(path): int(count) for path, count in counts})
+                if part.kind == "csv":
+                    by_path.update(broken.counts(self.connection, staged.relation))
+                self.outcome.rows_by_source |= {file.name: by_path[str(file.read_from)] for file in part.files}
             elif part.files and part.table is None:
                 for file in part.files:
                     self.outcome.rows_by_source[file.name] = self._count(f"SELECT COUNT(*) FROM {part.over([file])}")
@@ -325,58 +268,12 @@ class Engine:
     # -- setting aside -------------------------------------------------------------------------------------
 
     def _set_aside(self) -> None:
-        originals = self._originals()
-        declared = ", ".join(f"{quoted(name)} {type_name}" for name, type_name in originals.values())
-        self.connection.execute(
-            f"CREATE TEMP TABLE quarantine ({_PLACE} INTEGER, source VARCHAR, row_number BIGINT, fault VARCHAR,"
-            f" faults VARCHAR, message VARCHAR, {declared})"
-        )
-        if self.outcome.rows_in == self.outcome.used + self.outcome.excluded:
+        self._quarantine.create(self._staged)
+        out = self.outcome
+        if out.rows_in == out.used + out.excluded:
             return
-        place = 0
-        for staged in self._staged:
-            files: list[File | None] = list(staged.part.files) if staged.part.table is None else [None]
-            for file in files:
-                self.connection.execute(self._quarantine(staged, file, place, originals))
-                place += 1
-        counts = self.connection.sql("SELECT fault, COUNT(*) FROM quarantine GROUP BY fault").fetchall()
-        by_name = {str(name): int(count) for name, count in counts}
-        self.outcome.faults = {rule.name: by_name[rule.name] for rule in FAULTS if rule.name in by_name}
-        self.outcome.quarantined = sum(by_name.values())
-
-    def _originals(self) -> dict[str, tuple[str, str]]:
-        """Original columns of all parts: the name each has in the quarantine, and its type there."""
-        columns: dict[str, tuple[str, str]] = {}
-        taken = {name.lower() for staged in self._staged for name in staged.part.columns} | set(_RESERVED)
-        for staged in self._staged:
-            for name, type_name in staged.part.columns.items():
-                if name.lower() in columns:
-                    shown, known = columns[name.lower()]
-                    columns[name.lower()] = (shown, known if known == type_name else "VARCHAR")
-                else:
-                    shown = name
-                    while name.lower() in _RESERVED and shown.lower() in taken:
-                        shown = f"original_{shown}"
-                    taken.add(shown.lower())
-                    columns[name.lower()] = (shown, "VARCHAR" if type_name == '"NULL"' else type_name)
-        return columns
-
-    def _quarantine(self, staged: _Staged, file: File | None, place: int, originals: dict[str, tuple[str, str]]) -> str:
-        part = staged.part
-        relation = part.relation if file is None else part.over([file])
-        # Original columns travel as o0, o1, ... so that none can be taken for a staged one.
-        carried = {f"o{number}": name for number, name in enumerate(part.columns)}
-        more = "row_number() OVER () AS row_number, "
-        more += "".join(f"{quoted(name)} AS {alias}, " for alias, name in carried.items())
-        inner = query.staged({**staged.readings.staged, **staged.readings.found}, relation, more)
-        aside = query.quarantined(f"({inner})", self.options, self._orders_out, self._customers_out)
-        source = literal(part.name if file is None else file.name)
-        targets = ", ".join(quoted(originals[name.lower()][0]) for name in carried.values())
-        values = ", ".join(f"CAST({alias} AS {originals[name.lower()][1]})" for alias, name in carried.items())
-        return (
-            f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message, {targets})"
-            f" SELECT {place}, {source}, row_number, fault, faults, message, {values} FROM ({aside})"
-        )
+        out.faults = self._quarantine.fill(self._staged, self._orders_out, self._customers_out)
+        out.quarantined = sum(out.faults.values())
 
     def _reconcile(self) -> None:
         # Four counts from four queries: of the sources, the roll-up, the rows left out and those set aside.
@@ -402,19 +299,3 @@ class Engine:
         else:
             return
         raise DataFaults(reason, out.faults, self.found(), out.rows_in)
-
-
-@contextmanager
-def _translated(part: Part | None = None) -> Iterator[None]:
-    """The engine's errors as ours, in a sentence that names the file."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise OutputError(
-            f"memory or spill space is short: {first_line(error)}; raise --memory-limit or free disk space"
-        ) from None
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-        # Of several files that are read at once the engine's own report says which one it was.
-        file = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
-        source = file[1] if file else part.name if part else "a source"
-        raise SourceError(f"{source}: cannot be read: {first_line(error)}") from None

@@ -247,23 +247,6 @@ BAD: dict[str, tuple[str, Make, str]] = {
         "'total' and 'spend' would both serve as amount",
     ),
     "two columns of a name": ("t.csv", lambda path: path.write_text("a,b,a\n1,2,3\n"), "two columns are named 'a'"),
-    "a line too short": (
-        "t.csv",
-        lambda path: path.write_text(csv_text(*GOOD, "c,3,2025-04-20", *GOOD)),
-        "t.csv: cannot be read: CSV Error on Line: 4",
-    ),
-    "a line too long": ("t.csv", lambda path: path.write_text(csv_text(*GOOD, GOOD[0] + ",x")), "on Line: 4"),
-    "an open quote": ("t.csv", lambda path: path.write_text(csv_text(*GOOD, 'c,3,2025-04-20,1,"p')), "on Line: 4"),
-    "bad UTF-8 far below": (
-        "t.csv",
-        lambda path: path.write_bytes(csv_text(*GOOD * 5000).encode() + b"\xff,1,2025-04-20,1,p\n"),
-        "t.csv: cannot be read",
-    ),
-    "a broken line of NDJSON": (
-        "t.ndjson",
-        lambda path: path.write_text(json.dumps(example_rows()[0]) + "\n{broken\n"),
-        "t.ndjson: cannot be read",
-    ),
     "a document that is none": (
         "t.json",
         lambda path: path.write_text('{"clients": []}'),
@@ -296,14 +279,6 @@ def test_bad_input_ends_in_a_sentence(what: str, command: str, cli: Cli, tmp_pat
     assert ran.out == ""
     for word in ("Binder", "Catalog", "Invalid Input", "auto_detect", "ignore_errors", "strict_mode"):
         assert word not in err
-
-
-def test_the_broken_file_of_several_is_named(cli: Cli, tmp_path: Path) -> None:
-    for name in ("a.csv", "b.csv", "c.csv"):
-        (tmp_path / name).write_text(csv_text(*GOOD, *(["x,y"] if name == "b.csv" else [])))
-    ran = cli("build", tmp_path / "*.csv", "--out", tmp_path / "out.csv", "--today", TODAY)
-    err = assert_refused(ran, tmp_path)
-    assert f"{tmp_path / 'b.csv'}: cannot be read: CSV Error on Line: 4" in err
 
 
 @pytest.mark.parametrize("more", [("--on-fault", "fail"), ("--max-faults", "1%"), ()])

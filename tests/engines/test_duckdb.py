@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_features import ColumnError, DataFaults, InvalidOption, SourceError
-from customer_features.engines.duckdb import Engine, connected
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options
 from customer_features.sources import opened, table_part
 from tests.conftest import FIELDS, csv_text

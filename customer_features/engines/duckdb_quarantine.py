@@ -1,0 +1,160 @@
+"""The quarantine: faulty rows with their source, row number, faults and original values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customer_features import query
+from customer_features.columns import Mapped, literal, quoted
+from customer_features.engines import duckdb_broken as broken
+from customer_features.errors import FoundFault
+from customer_features.faults import FAULTS, fault
+from customer_features.options import Options
+from customer_features.reading import Readings
+from customer_features.sources import File, Part
+
+if TYPE_CHECKING:
+    import duckdb
+
+_RESERVED = ("source", "row_number", "fault", "faults", "message", "raw")
+# Columns of our own that stand beside those of a source bear names that no source's column has.
+_PLACE = '"customer_features: place"'
+_RAW = '"customer_features: raw"'
+
+
+@dataclass(slots=True)
+class Staged:
+    """A part that is staged: its fields, how they are read, and the relation of its staged columns."""
+
+    part: Part
+    fields: dict[str, Mapped]
+    readings: Readings
+    relation: str
+
+
+class Quarantine:
+    """A table of the rows that are set aside."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, options: Options) -> None:
+        self._connection = connection
+        self._options = options
+        self._originals: dict[str, tuple[str, str]] = {}
+
+    def create(self, staged: list[Staged]) -> None:
+        """Make the empty table, with all original columns of all parts."""
+        self._originals = _originals(staged)
+        declared = "".join(f", {quoted(name)} {type_name}" for name, type_name in self._originals.values())
+        self._connection.execute(
+            f"CREATE TEMP TABLE quarantine ({_PLACE} INTEGER, source VARCHAR, row_number BIGINT, fault VARCHAR,"
+            f" faults VARCHAR, message VARCHAR{declared}, {_RAW} VARCHAR)"
+        )
+
+    def fill(self, staged: list[Staged], orders_out: bool, customers_out: bool) -> dict[str, int]:
+        """Read every source again, file by file, and set its faulty rows aside; the number of each fault."""
+        place = 0
+        for one in staged:
+            files: list[File | None] = list(one.part.files) if one.part.table is None else [None]
+            for file in files:
+                self._connection.execute(self._insert(one, file, place, orders_out, customers_out))
+                if file is not None and one.part.kind == "csv":
+                    self._insert_broken(place, file, broken.of_csv(self._connection, one.relation, file))
+                elif file is not None and one.part.kind == "ndjson":
+                    self._mark_broken(place, file, one.part)
+                place += 1
+        counts = self._connection.sql("SELECT fault, COUNT(*) FROM quarantine GROUP BY fault").fetchall()
+        by_name = {str(name): int(count) for name, count in counts}
+        return {rule.name: by_name[rule.name] for rule in FAULTS if rule.name in by_name}
+
+    def rows(self) -> duckdb.DuckDBPyRelation:
+        """The rows in the order of the sources; a last column ``raw`` where a file's own syntax was broken."""
+        has_raw = self._connection.sql(f"SELECT COUNT({_RAW}) FROM quarantine").fetchall()[0][0]
+        raw = f"RENAME ({_RAW} AS {quoted(self._raw_name())})" if has_raw else f"EXCLUDE ({_PLACE}, {_RAW})"
+        kept = f"* EXCLUDE ({_PLACE}) {raw}" if has_raw else f"* {raw}"
+        return self._connection.sql(f"SELECT {kept} FROM quarantine ORDER BY {_PLACE}, row_number")
+
+    def found(self, count: int, fault: str | None = None) -> list[FoundFault]:
+        """The first rows, of all or of those filed under a fault."""
+        where = "" if fault is None else f" WHERE fault = {literal(fault)}"
+        rows = self._connection.sql(
+            f"SELECT source, row_number, fault, message FROM quarantine{where}"
+            f" ORDER BY {_PLACE}, row_number LIMIT {count}"
+        ).fetchall()
+        return [FoundFault(*row) for row in rows]
+
+    def _insert(self, staged: Staged, file: File | None, place: int, orders_out: bool, customers_out: bool) -> str:
+        part = staged.part
+        relation, number = part.relation, "row_number"
+        if file is not None:
+            relation = part.over([file])
+            if part.kind == "csv":
+                relation = f"{relation.removesuffix(')')}, ignore_errors=true)"
+                number = broken.shifted(staged.relation, file, number)
+        # Original columns travel as o0, o1, ... so that none can be taken for a staged one.
+        carried = {f"o{number}": name for number, name in enumerate(part.columns)}
+        more = "row_number() OVER () AS row_number, "
+        more += "".join(f"{quoted(name)} AS {alias}, " for alias, name in carried.items())
+        inner = query.staged({**staged.readings.staged, **staged.readings.found}, relation, more)
+        aside = query.quarantined(f"({inner})", self._options, orders_out, customers_out)
+        source = literal(part.name if file is None else file.name)
+        shown = [self._originals[name.lower()] for name in carried.values()]
+        targets = "".join(f", {quoted(name)}" for name, _ in shown)
+        values = "".join(
+            f", CAST({alias} AS {type_name})" for alias, (_, type_name) in zip(carried, shown, strict=True)
+        )
+        return (
+            f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message{targets})"
+            f" SELECT {place}, {source}, {number}, fault, faults, message{values} FROM ({aside})"
+        )
+
+    def _insert_broken(self, place: int, file: File, lines: list[tuple[int, str, str]]) -> None:
+        if lines:
+            self._connection.executemany(
+                f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message, {_RAW})"
+                " VALUES (?, ?, ?, 'unreadable_row', 'unreadable_row', ?, ?)",
+                [(place, file.name, number, _says(raw, reason), raw) for number, raw, reason in lines],
+            )
+
+    def _mark_broken(self, place: int, file: File, part: Part) -> None:
+        """Of the rows that were read as nothing but nulls, file those whose line is broken under that."""
+        nothing = " AND ".join(f"{quoted(self._originals[name.lower()][0])} IS NULL" for name in part.columns)
+        rows = self._connection.sql(
+            f"SELECT row_number FROM quarantine WHERE {_PLACE} = {place} AND {nothing}"
+        ).fetchall()
+        lines = broken.of_ndjson(file, part.compression, {row[0] for row in rows}) if rows else []
+        if lines:
+            self._connection.executemany(
+                f"DELETE FROM quarantine WHERE {_PLACE} = ? AND row_number = ?",
+                [(place, number) for number, _, _ in lines],
+            )
+            self._insert_broken(place, file, lines)
+
+    def _raw_name(self) -> str:
+        taken = {name.lower() for name, _ in self._originals.values()}
+        name = "raw"
+        while name in taken:
+            name = f"original_{name}"
+        return name
+
+
+def _says(raw: str, reason: str) -> str:
+    shown = raw if len(raw) <= broken.SHOWN else f"{raw[: broken.SHOWN]}…"
+    return fault("unreadable_row").says(f"{reason}: {shown!r}")
+
+
+def _originals(staged: list[Staged]) -> dict[str, tuple[str, str]]:
+    """Original columns of all parts: the name each has in the quarantine, and its type there."""
+    columns: dict[str, tuple[str, str]] = {}
+    taken = {name.lower() for one in staged for name in one.part.columns} | set(_RESERVED)
+    for one in staged:
+        for name, type_name in one.part.columns.items():
+            if name.lower() in columns:
+                shown, known = columns[name.lower()]
+                columns[name.lower()] = (shown, known if known == type_name else "VARCHAR")
+            else:
+                shown = name
+                while name.lower() in _RESERVED and shown.lower() in taken:
+                    shown = f"original_{shown}"
+                taken.add(shown.lower())
+                columns[name.lower()] = (shown, "VARCHAR" if type_name == '"NULL"' else type_name)
+    return columns

@@ -1,0 +1,122 @@
+"""Lines that break a file's own syntax: kept as text, counted, and the rows around them keep their numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from tests.conftest import Cli, csv_text
+
+TODAY = "2025-04-24"
+GOOD = "a,{},2025-04-20,1,p"
+
+
+def built(cli: Cli, folder: Path, *names: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The quarantine's rows and the manifest of a build over some files of a folder."""
+    out = folder / "out.parquet"
+    ran = cli("build", *(folder / name for name in names), "--out", out, "--today", TODAY, "--max-faults", "1")
+    assert ran.code == 0, ran.err
+    manifest = json.loads(Path(f"{out}.manifest.json").read_text())
+    rows = manifest["rows"]
+    assert rows["in"] == rows["used"] + rows["excluded"] + rows["quarantined"]
+    return pyarrow.parquet.read_table(f"{out}.quarantine.parquet").to_pylist(), manifest
+
+
+CSV = {
+    "too few fields": ("b,2,2025-04-20", "expected number of columns: 5 found: 3"),
+    "too many fields": ("b,2,2025-04-20,1,p,q", "expected number of columns: 5 found: 6"),
+    "a quote inside": ('b,2,2025-04-20,1,"p"q', "a quote is not closed"),
+}
+
+
+@pytest.mark.parametrize("name", CSV)
+def test_a_broken_line_of_csv_is_kept_and_the_rest_is_used(name: str, cli: Cli, tmp_path: Path) -> None:
+    line, reason = CSV[name]
+    (tmp_path / "t.csv").write_text(csv_text(GOOD.format(1), line, GOOD.format(2)))
+    [row], manifest = built(cli, tmp_path, "t.csv")
+    assert (row["source"], row["row_number"], row["fault"]) == (str(tmp_path / "t.csv"), 2, "unreadable_row")
+    assert row["raw"] == line
+    assert reason in row["message"]
+    assert row["customer_id"] is None
+    assert manifest["faults"] == {"unreadable_row": 1}
+    assert manifest["rows"] == {"in": 3, "used": 2, "excluded": 0, "quarantined": 1}
+    assert manifest["sources"][0]["rows"] == 3
+
+
+def test_an_open_quote_swallows_what_follows_and_all_of_it_is_kept(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(csv_text(GOOD.format(1), 'b,2,2025-04-20,1,"p', GOOD.format(3)))
+    [row], manifest = built(cli, tmp_path, "t.csv")
+    assert row["raw"] == 'b,2,2025-04-20,1,"p\n' + GOOD.format(3) + "\n"
+    assert manifest["rows"]["used"] == 1
+
+
+def test_bytes_that_are_not_utf_8(cli: Cli, tmp_path: Path) -> None:
+    lines = csv_text(*(GOOD.format(number) for number in range(20_000))).encode()
+    (tmp_path / "t.csv").write_bytes(lines + b"b,2,2025-04-20,1,\xff\xfe\n" + GOOD.format("x").encode() + b"\n")
+    [row], manifest = built(cli, tmp_path, "t.csv")
+    assert (row["row_number"], row["fault"]) == (20_001, "unreadable_row")
+    assert "not UTF-8" in row["message"]
+    assert manifest["rows"]["used"] == 20_001
+
+
+def test_faulty_rows_after_broken_lines_keep_their_numbers(cli: Cli, tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        lines = [GOOD.format(1), "short", "b,2,never,1,p", "short", "short", "b,3,2025-04-20,-1,p", GOOD.format(4)]
+        (tmp_path / name).write_text(csv_text(*lines))
+    rows, manifest = built(cli, tmp_path, "a.csv", "b.csv")
+    expected = [
+        (2, "unreadable_row"),
+        (3, "unreadable_date"),
+        (4, "unreadable_row"),
+        (5, "unreadable_row"),
+        (6, "negative_amount"),
+    ]
+    assert [(row["source"], row["row_number"], row["fault"]) for row in rows] == [
+        (str(tmp_path / name), *one) for name in ("a.csv", "b.csv") for one in expected
+    ]
+    assert [source["rows"] for source in manifest["sources"]] == [7, 7]
+
+
+def test_a_broken_line_of_ndjson(cli: Cli, tmp_path: Path) -> None:
+    whole = {"customer_id": "a", "transaction_id": "1", "date": "2025-04-20", "amount": 1, "product_id": "p"}
+    lines = [json.dumps(whole), '{"customer_id": "a",', "", "[1]", '"text"', "{}", "{} {}", json.dumps(whole)]
+    (tmp_path / "t.ndjson").write_text("\n".join(lines) + "\n")
+    rows, manifest = built(cli, tmp_path, "t.ndjson")
+    assert [(row["row_number"], row["fault"], row["raw"]) for row in rows] == [
+        (2, "unreadable_row", '{"customer_id": "a",'),
+        (3, "unreadable_row", "[1]"),
+        (4, "unreadable_row", '"text"'),
+        (5, "missing_customer_id", None),
+        (6, "unreadable_row", "{} {}"),
+    ]
+    assert manifest["rows"] == {"in": 7, "used": 2, "excluded": 0, "quarantined": 5}
+
+
+def test_of_a_duplicate_key_the_last_counts(cli: Cli, tmp_path: Path) -> None:
+    line = '{"customer_id":"a","transaction_id":"%d","date":"2025-04-20","amount":1,"amount":12.345,"product_id":"p"}\n'
+    (tmp_path / "t.ndjson").write_text(line % 1 + "broken\n" + line % 2)
+    [row], _ = built(cli, tmp_path, "t.ndjson")
+    assert (row["row_number"], row["raw"]) == (2, "broken")
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table["purchase_total"].to_pylist() == [24.69]
+
+
+def test_a_column_named_raw_keeps_its_name(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "customer_id,transaction_id,date,amount,product_id,raw\na,1,2025-04-20,1,p,mine\nshort\na,2,never,1,p,mine\n"
+    )
+    rows, _ = built(cli, tmp_path, "t.csv")
+    names = list(rows[0])
+    assert len(set(names)) == len(names)
+    assert "mine" in rows[1].values()
+    assert "short" in rows[0].values()
+
+
+def test_the_quarantine_has_no_raw_column_without_broken_lines(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(csv_text(GOOD.format(1), "b,2,never,1,p"))
+    [row], _ = built(cli, tmp_path, "t.csv")
+    assert "raw" not in row
