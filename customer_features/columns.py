@@ -38,6 +38,7 @@ _COMMON: dict[str, str] = {
     "product_id": "product product_code product_key product_sku sku item_id item item_code stock_code article_id"
     " article article_no article_number upc ean gtin asin category_id",
     "loyalty_score": "loyalty",
+    "points": "loyalty_points points_balance",
 }
 
 
@@ -199,14 +200,26 @@ def _first(error: sqlglot.ParseError | sqlglot.TokenError) -> str:
     return str(error.__cause__ or error).splitlines()[0]
 
 
-def arithmetic_over_text(sql: str) -> str:
+def number_of_text(sql: str, decimal: str = ".") -> str:
+    """SQL of the number that a text holds, null where it holds none; thousands separators are not read."""
+    if decimal == ".":
+        # The cast allows 1_000; a plain number does not.
+        return f"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END"
+    point = f"TRY_CAST(REPLACE({sql}, {literal(decimal)}, '.') AS DOUBLE)"
+    return f"CASE WHEN NOT CONTAINS({sql}, '_') AND NOT CONTAINS({sql}, '.') THEN {point} END"
+
+
+def arithmetic_over_text(sql: str, decimal: str = ".") -> str:
     """The expression with columns under arithmetic read as numbers: in a text file all are text."""
     tree = sqlglot.parse_one(sql, dialect="duckdb")
     arithmetic = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Round)
 
     def cast(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Column) and isinstance(node.parent, (*arithmetic, exp.Paren)):
-            return exp.TryCast(this=node.copy(), to=exp.DataType.build("DOUBLE"))
+            number: exp.Expression = exp.maybe_parse(
+                number_of_text(node.sql(dialect="duckdb"), decimal), dialect="duckdb"
+            )
+            return number
         return node
 
     return tree.transform(cast).sql(dialect="duckdb")

@@ -117,7 +117,7 @@ FAULTS: list[Fault] = [
         "date",
         "day IS NULL AND NOT date_missing",
         "date '{found}' cannot be read: allowed are calendar days from 0001-01-01 to 9999-12-31, written YYYY-MM-DD",
-        "write dates as YYYY-MM-DD, for example with --map date=EXPR",
+        "write dates as YYYY-MM-DD, or say how they are written with --date-format",
         lambda row, options: row.day is None and not _empty(row.date),
     ),
     Fault(
@@ -145,7 +145,7 @@ FAULTS: list[Fault] = [
         "amount",
         "number IS NULL AND NOT amount_missing",
         "amount '{found}' cannot be read: allowed is a plain number such as 520.55",
-        "write amounts with a decimal point and without thousands separators",
+        "write amounts without thousands separators, and name a decimal comma with --decimal ,",
         lambda row, options: row.number is None and not _empty(row.amount),
     ),
     Fault(

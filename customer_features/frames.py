@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -59,6 +59,8 @@ def build(
         ``{"customer_id": "household_id", "amount": "price * quantity"}``.
     today
         Reference date for recency (a ``date`` or ``YYYY-MM-DD``); the current date in ``timezone`` if None.
+        A list of dates gives a vector for each customer at each of them, from the rows up to that date; a column
+        ``as_of`` (date) stands after ``customer_id`` then.
     loyalty
         A second frame with ``customer_id`` and ``loyalty_score`` (0 to 1); absent customers get 0.0.
     grain
@@ -101,7 +103,7 @@ def build(
     rounded half up once.
     """
     options = Options.parse(
-        today=today,
+        **_dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -157,7 +159,7 @@ def check(
         As :func:`build`.
     """
     options = Options.parse(
-        today=today,
+        **_dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -172,6 +174,12 @@ def check(
         engine.judge()
         table = engine.faulty_rows().to_arrow_table()
     return _like(table.drop_columns(["source"]), transactions)
+
+
+def _dates(today: object) -> dict[str, Any]:
+    """``today`` as the option it is: one date, or several as-of dates."""
+    several = isinstance(today, Iterable) and not isinstance(today, str)
+    return {"as_of": today} if several else {"today": today}
 
 
 def _engine(

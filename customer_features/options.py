@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -71,6 +73,9 @@ class Window:
             return None
 
 
+MOST_DATES = 3_660
+"""So many as-of dates, ten years of days, are computed in one run."""
+
 _STEPS = {"day": 1, "week": 7, "month": 1, "year": 12}
 _WINDOW = re.compile(r"\s*([0-9]{1,7})\s*(day|week|month|year)s?\s*", re.IGNORECASE | re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -131,6 +136,19 @@ def parse_timezone(value: object) -> str:
     raise InvalidOption("timezone", f"{value!r} is not an IANA timezone such as 'America/Sao_Paulo' or 'UTC'{hint}")
 
 
+def parse_max_points(value: object) -> float | None:
+    """A number of points above 0, or None. Raises InvalidOption."""
+    if value is None:
+        return None
+    try:
+        points = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        points = 0.0
+    if not 0 < points < float("inf"):
+        raise InvalidOption("max_points", f"{value!r} is not a number of points above 0")
+    return points
+
+
 def parse_share(value: object) -> float:
     """A share from 0 to 1, also written ``1%``. Raises InvalidOption."""
     try:
@@ -145,6 +163,52 @@ def parse_share(value: object) -> float:
     return share
 
 
+def parse_decimal(value: object) -> str:
+    """The mark before the decimals of an amount in text: a point or a comma. Raises InvalidOption."""
+    if value in (".", ","):
+        return str(value)
+    raise InvalidOption("decimal", f"{value!r} is not a decimal mark; allowed are '.' and ','")
+
+
+def parse_encoding(value: object) -> str | None:
+    """The name of a text encoding, such as ``latin-1``, or None. Raises InvalidOption."""
+    if value is None:
+        return None
+    try:
+        b"x".decode(str(value), "replace")
+        return "utf-8" if codecs.lookup(str(value)).name in ("utf-8", "utf-8-sig") else str(value)
+    except (LookupError, ValueError):
+        raise InvalidOption(
+            "encoding", f"'{value}' is not a text encoding; give for example latin-1, cp1252, utf-16 or utf-8"
+        ) from None
+
+
+_DIRECTIVE = re.compile(r"%(-?.)?", re.DOTALL)
+_DIRECTIVES = {*"aAbBdfHIjmMpSyYz%", "-d", "-H", "-I", "-m", "-M", "-S"}
+
+
+def parse_date_format(value: object) -> str | None:
+    """A format of strptime that names a day, such as ``%d/%m/%Y``, or None. Raises InvalidOption."""
+    if value is None:
+        return None
+    given = _DIRECTIVE.findall(value) if isinstance(value, str) else []
+    for directive in given:
+        if directive not in _DIRECTIVES:
+            raise InvalidOption(
+                "date_format", f"'{value}' holds %{directive}, which is not one of {' '.join(sorted(_DIRECTIVES))}"
+            )
+    kinds = [directive.removeprefix("-").translate(_SAME) for directive in given if directive not in ("%", "a", "A")]
+    if len(set(kinds)) < len(kinds):
+        raise InvalidOption("date_format", f"'{value}' names a part of the date twice")
+    if not {"Y", "m", "d"} <= set(kinds) and not {"Y", "j"} <= set(kinds):
+        raise InvalidOption("date_format", f"{value!r} names no day; give year, month and day, for example %d/%m/%Y")
+    return str(value)
+
+
+_SAME = str.maketrans("ybBI", "YmmH")
+"""Directives of the same part of a date."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The choices of one run. Make it with :meth:`parse`, which checks every value."""
@@ -157,6 +221,13 @@ class Options:
     timezone: str = "UTC"
     on_fault: OnFault = OnFault.FAIL
     max_faults: float = 0.01
+    encoding: str | None = None
+    decimal: str = "."
+    date_format: str | None = None
+    max_points: float | None = None
+    """The cap of a loyalty file that holds points; None where it holds scores."""
+    as_of: tuple[date, ...] = ()
+    """Several as-of dates, ascending; ``today`` is the last of them then. Empty when there is one date."""
     window_opens_after: date | None = field(init=False, default=None)
     """Rows up to and including this day stand before the window (None: every day counts)."""
 
@@ -176,14 +247,27 @@ class Options:
         timezone: object = None,
         on_fault: object = OnFault.FAIL,
         max_faults: object = 0.01,
+        as_of: Iterable[object] = (),
+        max_points: object = None,
+        encoding: object = None,
+        decimal: object = ".",
+        date_format: object = None,
     ) -> Options:
         """Check every value and fill in what was left out.
 
-        ``today`` defaults to the current date in ``timezone``, which defaults to UTC.
+        ``today`` defaults to the current date in ``timezone``, which defaults to UTC. ``as_of`` gives several
+        dates in its place; the last of them is ``today`` then, and none is kept when all are the same.
         Raises InvalidOption for the first value that is not allowed.
         """
         zone = "UTC" if timezone is None else parse_timezone(timezone)
+        days = sorted({parse_day("today", day) for day in as_of})
+        if days:
+            if today is not None:
+                raise InvalidOption("today", "give either one date or several, not both")
+            today = days[-1]
         return cls(
+            as_of=tuple(days) if len(days) > 1 else (),
+            max_points=parse_max_points(max_points),
             today=current_day(zone) if today is None else parse_day("today", today),
             grain=parse_choice("grain", grain, Grain),
             future=parse_choice("future", future, Future),
@@ -192,12 +276,15 @@ class Options:
             timezone=zone,
             on_fault=parse_choice("on_fault", on_fault, OnFault),
             max_faults=parse_share(max_faults),
+            encoding=parse_encoding(encoding),
+            decimal=parse_decimal(decimal),
+            date_format=parse_date_format(date_format),
         )
 
     def described(self) -> dict[str, Any]:
         """The choices as plain JSON values, for a manifest."""
         return {
-            "today": self.today.isoformat(),
+            "today": [day.isoformat() for day in self.as_of] or self.today.isoformat(),
             "grain": self.grain.value,
             "future": self.future.value,
             "returns": self.returns.value,
@@ -205,7 +292,38 @@ class Options:
             "timezone": self.timezone,
             "on_fault": self.on_fault.value,
             "max_faults": self.max_faults,
+            "max_points": self.max_points,
+            "encoding": self.encoding,
+            "decimal": self.decimal,
+            "date_format": self.date_format,
         }
+
+
+def every(step: object, start: object, end: object) -> list[date]:
+    """The dates from ``start`` to ``end``, a day, a week or a month apart. Raises InvalidOption.
+
+    Months are counted from ``start``: from 31 January they fall on the last day of shorter months.
+    """
+    first, last = parse_day("from", start), parse_day("to", end)
+    if step not in ("day", "week", "month"):
+        hint = did_you_mean(step, ("day", "week", "month")) if isinstance(step, str) else ""
+        raise InvalidOption("every", f"{step!r} is not one of day, week, month{hint}")
+    if last < first:
+        raise InvalidOption("to", f"{last} is before {first}; the dates run from the earlier to the later")
+    days: list[date] = []
+    for count in range(MOST_DATES + 1):
+        try:
+            if step == "month":
+                year, month = divmod(first.year * 12 + first.month - 1 + count, 12)
+                day = date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
+            else:
+                day = first + timedelta(days=count * _STEPS[str(step)])
+        except (OverflowError, ValueError):
+            return days  # past the calendar's last day
+        if day > last:
+            return days
+        days.append(day)
+    raise InvalidOption("every", f"from {first} to {last} are more than {MOST_DATES} dates; take a longer step")
 
 
 def current_day(timezone: str) -> date:

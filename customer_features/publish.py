@@ -2,15 +2,12 @@
 
 Everything is written under temporary names in the target's own folder, flushed to the disk, and only
 then renamed into place; the manifest comes last and vouches, by SHA-256, for the other two. Until
-then whatever stood under the final names stays there.
+then whatever stood under the final names stays there. What a killed run left is swept by the next one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +21,8 @@ from customer_features.columns import literal
 from customer_features.engines.duckdb import Engine
 from customer_features.errors import MissingExtra, OutputError, did_you_mean
 from customer_features.sources import first_line
+from customer_features.staging import Staging, put_in_place, sweep
+from customer_features.verifying import manifest_of, quarantine_of
 
 try:
     import duckdb
@@ -68,24 +67,22 @@ def publish(engine: Engine, out: Path) -> Published:
     """
     check_target(out)
     _keep_sources(engine, out)
-    manifest, aside = _manifest(out), _aside(out)
+    manifest, aside = manifest_of(out), quarantine_of(out)
     with ExitStack() as leftovers:
         try:
-            vectors = _Staging(out, leftovers)
+            sweep((out, aside, manifest))
+            vectors = Staging(out, leftovers)
             rows = _write_features(engine, vectors)
             quarantine = engine.quarantine()
-            staged_quarantine = _Staging(aside, leftovers) if quarantine is not None else None
+            staged_quarantine = Staging(aside, leftovers) if quarantine is not None else None
             if quarantine is not None and staged_quarantine is not None:
                 _write_parquet(quarantine, staged_quarantine, _schema(quarantine))
             described = _describe(engine, out, rows, vectors, staged_quarantine)
-            text = _Staging(manifest, leftovers)
+            text = Staging(manifest, leftovers)
             text.write(msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n")
-            for staged in (staged_quarantine, vectors):
-                if staged is not None:
-                    staged.rename()
-            if staged_quarantine is None:
-                aside.unlink(missing_ok=True)  # of an earlier run: this one set nothing aside
-            text.rename()
+            # A quarantine of an earlier run goes where this one set nothing aside.
+            files, gone = ([vectors], [aside]) if staged_quarantine is None else ([staged_quarantine, vectors], [])
+            put_in_place(files, gone, text)
         except (OSError, pa.ArrowException, duckdb.Error) as error:
             raise OutputError(f"{out}: cannot be written: {_reason(error)}; nothing was published") from None
     return Published(out, manifest, aside if quarantine is not None else None, described)
@@ -95,78 +92,21 @@ def _keep_sources(engine: Engine, out: Path) -> None:
     """Raise OutputError where a file of the run would take the place of one that was read."""
     parts = [*engine.parts, engine.loyalty] if engine.loyalty is not None else engine.parts
     read = {file.path.resolve() for part in parts for file in part.files}
-    for final in (out, _manifest(out), _aside(out)):
+    for final in (out, manifest_of(out), quarantine_of(out)):
         if final.resolve() in read:
             raise OutputError(f"{out}: {final} is one of the sources and would be overwritten; give another name")
-
-
-def _manifest(out: Path) -> Path:
-    return out.with_name(f"{out.name}.manifest.json")
-
-
-def _aside(out: Path) -> Path:
-    return out.with_name(f"{out.name}.quarantine.parquet")
 
 
 def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or first_line(error))
 
 
-class _Staging(io.RawIOBase):
-    """A file under a temporary name that counts and hashes what is written, and can be renamed once."""
-
-    def __init__(self, final: Path, leftovers: ExitStack) -> None:
-        self.final = final
-        self.path = final.with_name(f".{final.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-        self.bytes = 0
-        self._digest = hashlib.sha256()
-        self._file = self.path.open("xb", buffering=0)
-        leftovers.callback(self._discard)
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        written = 0
-        while written < len(view):
-            written += self._file.write(view[written:])
-        self._digest.update(view)
-        self.bytes += len(view)
-        return len(view)
-
-    def adopt(self) -> None:
-        """Take over what another writer put under the temporary name."""
-        self._file.close()
-        self._file = self.path.open("r+b", buffering=0)
-        self._digest = hashlib.file_digest(self._file, "sha256")
-        self.bytes = self._file.tell()
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def rename(self) -> None:
-        """Make it the final file: bytes to the disk first, then the name, then the folder."""
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self.path.replace(self.final)
-        folder = os.open(self.final.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def _discard(self) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-
-def _write_features(engine: Engine, staging: _Staging) -> int:
+def _write_features(engine: Engine, staging: Staging) -> int:
     vectors = engine.vectors()
     suffix = staging.final.suffix.lower()
     schema = pa.schema(
         [pa.field("customer_id", pa.string(), nullable=False)]
+        + ([pa.field("as_of", pa.date32(), nullable=False)] if engine.options.as_of else [])
         + [pa.field(name, pa.float64(), nullable=False) for name in features.names()]
     )
     if suffix == ".parquet":
@@ -175,7 +115,9 @@ def _write_features(engine: Engine, staging: _Staging) -> int:
         return _write_all(vectors, schema, pa.ipc.new_file(pa.PythonFile(staging, "w"), schema))
     # The engine writes a double as the shortest text that reads back as it, with a decimal point: 2.0, 918.95.
     vectors.create_view("vectors")
-    engine.connection.execute(f"COPY vectors TO {literal(str(staging.path))} (FORMAT csv, HEADER true)")
+    engine.connection.execute(
+        f"COPY vectors TO {literal(str(staging.path))} (FORMAT csv, HEADER true, USE_TMP_FILE false)"
+    )
     staging.adopt()
     return engine.outcome.customers
 
@@ -184,7 +126,7 @@ def _schema(relation: duckdb.DuckDBPyRelation) -> Any:
     return relation.limit(0).to_arrow_table().schema
 
 
-def _write_parquet(relation: duckdb.DuckDBPyRelation, staging: _Staging, schema: Any) -> int:
+def _write_parquet(relation: duckdb.DuckDBPyRelation, staging: Staging, schema: Any) -> int:
     # Ids are nearly all different, so a dictionary of them would only cost; pages carry checksums.
     repeated = [name for name in schema.names if name != "customer_id"]
     writer = pa.parquet.ParquetWriter(
@@ -218,7 +160,7 @@ def _groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
         yield pa.Table.from_batches(waiting).combine_chunks()
 
 
-def _describe(engine: Engine, out: Path, rows: int, vectors: _Staging, quarantine: _Staging | None) -> dict[str, Any]:
+def _describe(engine: Engine, out: Path, rows: int, vectors: Staging, quarantine: Staging | None) -> dict[str, Any]:
     """The manifest: what came in, what became of it, and the digests of the files written."""
     outcome = engine.outcome
     sizes = {file.name: file.bytes for part in engine.parts for file in part.files}
@@ -240,6 +182,9 @@ def _describe(engine: Engine, out: Path, rows: int, vectors: _Staging, quarantin
         "customers": outcome.customers,
         "output": {"path": out.name, "rows": rows, "bytes": vectors.bytes, "sha256": vectors.sha256},
     }
+    if engine.loyalty is not None:
+        files = [{"path": file.name, "bytes": file.bytes} for file in engine.loyalty.files]
+        described["loyalty"] = {"sources": files, **outcome.loyalty}
     if quarantine is not None:
         described["quarantine"] = {
             "path": quarantine.final.name,

@@ -7,6 +7,7 @@ that names a feature or a fault is read from their tables.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from customer_features import features
@@ -37,7 +38,7 @@ def counted(relation: str, options: Options, conflicts: bool = False) -> str:
 
 def excluded(relation: str, options: Options) -> str | None:
     """How many rows are left out without being faulty; None where the options leave out none."""
-    if options.future is not Future.EXCLUDE and options.window_opens_after is None:
+    if options.future is not Future.EXCLUDE and options.window is None:
         return None
     return f"SELECT COUNT(*) FROM ({_faultless(relation, options)} AND ({_outside(options)}))"
 
@@ -49,12 +50,32 @@ def _faultless(relation: str, options: Options) -> str:
 
 
 def _outside(options: Options) -> str:
+    if options.as_of and options.window is not None:
+        ranges = covered((options.window.opens_after(day), day) for day in options.as_of)
+        return f"NOT ({' OR '.join(f'({inside(*days)})' for days in ranges)})"
     out = []
     if options.future is Future.EXCLUDE:
         out.append("day > today")
     if options.window_opens_after is not None:
         out.append(f"day <= {date_literal(options.window_opens_after)}")
     return " OR ".join(out) or "FALSE"
+
+
+def inside(opens_after: date | None, last: date) -> str:
+    """Whether ``day`` stands in a window."""
+    upper = f"day <= {date_literal(last)}"
+    return upper if opens_after is None else f"day > {date_literal(opens_after)} AND {upper}"
+
+
+def covered(windows: Iterable[tuple[date | None, date]]) -> list[tuple[date | None, date]]:
+    """The days of some windows, ascending, as ranges that do not touch."""
+    ranges: list[tuple[date | None, date]] = []
+    for opens_after, last in windows:
+        if ranges and (opens_after is None or opens_after <= ranges[-1][1]):
+            ranges[-1] = (ranges[-1][0], last)
+        else:
+            ranges.append((opens_after, last))
+    return ranges
 
 
 def orders(relation: str) -> str:
@@ -144,13 +165,17 @@ def vectors(options: Options, by_hash: bool, customers_out: bool) -> str:
 
     ``by_hash``: products were counted by hashes; ``customers_out``: ``faulty_customers`` are left out.
     """
-    items = ", ".join(f"{feature.sql} AS {quoted(feature.name)}" for feature in features.FEATURES)
     without = " ANTI JOIN faulty_customers USING (customer_id)" if customers_out else ""
     key = HASH.format("c.customer_id") if by_hash else "c.customer_id"
     measures = f"""SELECT c.customer_id, CAST(c.units AS BIGINT) AS units, c.visits, p.products, c.last_day,
     COALESCE(c.lowest_loyalty, 0) AS loyalty, {date_literal(options.today)} AS today
   FROM (SELECT * FROM customers_measured{without}) c JOIN products_counted p ON p.customer = {key}"""
-    return f"SELECT customer_id, {items} FROM ({measures}) ORDER BY customer_id"
+    return f"SELECT customer_id, {feature_items()} FROM ({measures}) ORDER BY customer_id"
+
+
+def feature_items() -> str:
+    """The select items of the features, over measures."""
+    return ", ".join(f"{feature.sql} AS {quoted(feature.name)}" for feature in features.FEATURES)
 
 
 def _first(rules: list[Fault]) -> str:
@@ -165,7 +190,7 @@ def _names(rules: list[Fault]) -> str:
 def quarantined(relation: str, options: Options, orders_out: bool, customers_out: bool) -> str:
     """Rows of a relation that are set aside: ``fault``, ``faults`` and ``message`` beside all its columns.
 
-    The relation holds the staged columns and ``*_found``, under names that no source column bears.
+    The relation holds the staged columns, ``*_found`` and ``*_hint``, under names that no source column bears.
     ``orders_out``, ``customers_out``: whether the tables of conflicting orders and faulty customers exist.
     """
     rules = row_faults(options)
@@ -212,5 +237,7 @@ def _message(customers_out: bool) -> str:
             value = "'''' || customer_id || ''''"
         before, hole, after = rule.message.partition("{found}")
         text = f"{literal(before)} || {value} || {literal(after)}" if hole else literal(before)
+        if rule.name in ("unreadable_date", "unreadable_amount"):
+            text += f" || {rule.field}_hint"
         cases.append(f"WHEN {literal(rule.name)} THEN {text}")
     return f"CASE names[1] {' '.join(cases)} END"

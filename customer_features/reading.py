@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from customer_features import money
-from customer_features.columns import Mapped, literal
+from customer_features.columns import Mapped, literal, number_of_text
 from customer_features.errors import ColumnError
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
@@ -17,7 +17,7 @@ _TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """SQL of each staged column, and of the two that only a quarantine needs (``*_found``, text)."""
+    """SQL of each staged column, and of those that only a quarantine needs (``*_found`` and ``*_hint``, text)."""
 
     staged: dict[str, str]
     found: dict[str, str]
@@ -25,8 +25,18 @@ class Readings:
     """Fields whose id is a floating-point column: SQL that is true where a value is no whole number."""
 
 
-def read(fields: dict[str, Mapped], types: dict[str, str], timezone: str, source: str) -> Readings:
+def read(
+    fields: dict[str, Mapped],
+    types: dict[str, str],
+    timezone: str,
+    source: str,
+    *,
+    decimal: str = ".",
+    date_format: str | None = None,
+) -> Readings:
     """The readings of a source whose mapped expressions have these DuckDB types.
+
+    ``decimal`` and ``date_format`` say how numbers and dates in text are written.
 
     Raises ColumnError for a type that cannot be what it is mapped to.
     """
@@ -34,11 +44,16 @@ def read(fields: dict[str, Mapped], types: dict[str, str], timezone: str, source
     integral: dict[str, str] = {}
     for field in ("customer_id", "transaction_id", "product_id"):
         staged[field] = _identifier(field, fields[field], types[field], source, integral)
-    staged |= _date(fields["date"], types["date"], timezone, source)
-    staged |= _amount(fields["amount"], types["amount"], source)
-    found = {"date_found": _text(fields["date"].sql), "amount_found": _text(fields["amount"].sql)}
+    staged |= _date(fields["date"], types["date"], timezone, source, date_format)
+    staged |= _amount(fields["amount"], types["amount"], source, decimal)
+    found = {
+        "date_found": _text(fields["date"].sql),
+        "amount_found": _text(fields["amount"].sql),
+        "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
+        "amount_hint": _amount_hint(_text(fields["amount"].sql), decimal),
+    }
     if "loyalty_score" in fields:
-        staged |= read_loyalty(fields["loyalty_score"], types["loyalty_score"], source)
+        staged |= read_loyalty(fields["loyalty_score"], types["loyalty_score"], source, decimal)
     else:
         staged |= {
             "loyalty": "CAST(NULL AS DOUBLE)",
@@ -85,8 +100,11 @@ def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integra
     raise _unfit(field, mapped, type_name, source, "text or a whole number")
 
 
-def _date(mapped: Mapped, type_name: str, timezone: str, source: str) -> dict[str, str]:
+def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_format: str | None = None) -> dict[str, str]:
     base, sql = _base(type_name), mapped.sql
+    if base == "VARCHAR" and date_format is not None:
+        day = day_by_format(sql, date_format, timezone)
+        return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}
     if base == "VARCHAR":
         zone = literal(timezone)
         stamp = f"timezone({zone}, TRY_CAST({sql} AS TIMESTAMPTZ))"
@@ -113,25 +131,56 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str) -> dict[st
     return {"date_missing": f"{sql} IS NULL", "day": _in_calendar(day)}
 
 
+def day_by_format(sql: str, date_format: str, timezone: str) -> str:
+    """SQL of the day that a text names in a format of strptime, null where it does not."""
+    stamp = f"TRY_STRPTIME({sql}, {literal(date_format)})"
+    day = f"CAST(timezone({literal(timezone)}, {stamp}) AS DATE)" if "%z" in date_format else f"CAST({stamp} AS DATE)"
+    if "%z" in date_format or "%f" in date_format:
+        # Digits of a second and offsets can be written in many ways; years below 1000 would be two digits.
+        return (
+            f"CASE WHEN regexp_matches({sql}, '^(\\S.*)?[0-9](.*\\S)?$') AND {day} >= DATE '1000-01-01' THEN {day} END"
+        )
+    # A day written in the format again is the very text it was, but for a leading zero: the parser alone would
+    # take 25 for the year 0025, 'epoch' for a day, and blanks around it.
+    plain = "LOWER(regexp_replace({}, '\\b0([0-9])\\b', '\\1', 'g'))"
+    same = f"{plain.format(f'STRFTIME({stamp}, {literal(date_format)})')} = {plain.format(sql)}"
+    return f"CASE WHEN {same} THEN {day} END"
+
+
 def _in_calendar(day: str) -> str:
     return f"CASE WHEN {day} {_DAYS} THEN {day} END"
 
 
-def _amount(mapped: Mapped, type_name: str, source: str) -> dict[str, str]:
+def _amount_hint(found: str, decimal: str) -> str:
+    """SQL of what to say, beside the message, of an amount that looks like a number written in another way."""
+    other = "," if decimal == "." else "."
+    mark = {".": "\\.", ",": ","}
+    # A mark that comes back, or both of them, or blanks or apostrophes between digits, part thousands.
+    apart = "[ \u00a0\u202f'']"
+    thousands = f"[0-9]([.,]|{apart})[0-9]{{3}}([.,]|{apart})[0-9]|[0-9]{apart}[0-9]{{3}}"
+    cases = f"WHEN regexp_matches({found}, '{thousands}') THEN '; thousands separators are not read'"
+    alone = f"\\s*[-+]?[0-9]*{mark[other]}[0-9]+\\s*"
+    hint = {
+        ",": "; thousands separators are not read, and a decimal comma only with --decimal ,",
+        ".": "; thousands separators are not read, and a decimal point only without --decimal ,",
+    }[other]
+    return f"CASE {cases} WHEN regexp_full_match({found}, '{alone}') THEN {literal(hint)} ELSE '' END"
+
+
+def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> dict[str, str]:
     base, sql = _base(type_name), mapped.sql
     missing = f"{sql} IS NULL"
     number = f"CAST({sql} AS DOUBLE)"
     if base == "VARCHAR":
         missing += f" OR {sql} = ''"
-        # The cast allows 1_000; a plain number does not.
-        number = f"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END"
+        number = number_of_text(sql, decimal)
         units = money.units_of_double_sql(number)
     elif base in {"DOUBLE", "FLOAT"}:
         units = money.units_of_double_sql(number)
     elif base in _WHOLE:
         units = f"CAST({sql} AS BIGINT) * 10000"
-    elif decimal := re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", type_name):
-        units = money.units_of_decimal_sql(sql, int(decimal[1]))
+    elif scaled := re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", type_name):
+        units = money.units_of_decimal_sql(sql, int(scaled[1]))
     elif base in {"NULL", '"NULL"'}:
         units = "CAST(NULL AS BIGINT)"
     else:
@@ -140,16 +189,23 @@ def _amount(mapped: Mapped, type_name: str, source: str) -> dict[str, str]:
     return {"amount_missing": missing, "number": number, "units": f"CASE WHEN {in_range} THEN {units} END"}
 
 
-def read_loyalty(mapped: Mapped, type_name: str, source: str) -> dict[str, str]:
-    """SQL of a loyalty score (null where absent or faulty) and of whether it is faulty."""
+def read_loyalty(
+    mapped: Mapped, type_name: str, source: str, decimal: str = ".", max_points: float | None = None
+) -> dict[str, str]:
+    """SQL of a loyalty score (null where absent or faulty) and of whether it is faulty.
+
+    With ``max_points`` the column holds points, and the score is the contract's ``points / max_points_cap``.
+    """
     base, sql = _base(type_name), mapped.sql
     present = f"{sql} IS NOT NULL"
     score = f"CAST({sql} AS DOUBLE)"
     if base == "VARCHAR":
         present += f" AND {sql} <> ''"
-        score = f"TRY_CAST({sql} AS DOUBLE)"
+        score = number_of_text(sql, decimal)
     elif base not in _WHOLE | {"DOUBLE", "FLOAT", "DECIMAL", "NULL", '"NULL"'}:
         raise _unfit("loyalty_score", mapped, type_name, source, "a number from 0 to 1")
+    if max_points is not None:
+        score = f"({score}) / CAST({max_points!r} AS DOUBLE)"
     fits = f"COALESCE({score} BETWEEN 0 AND 1, FALSE)"
     return {
         "loyalty": f"CASE WHEN {fits} THEN {score} END",

@@ -24,6 +24,8 @@ from typing import Any
 from customer_features.columns import literal, quoted
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError, did_you_mean
+from customer_features.staging import scratch
+from customer_features.transcoding import ends_differ, marked, odd_line, to_line_feeds, to_utf8
 
 try:
     import duckdb
@@ -47,6 +49,10 @@ FORMATS = {
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 ALLOWED = ".csv, .tsv, .ndjson, .jsonl, .json (each also .gz or .zst), .parquet, .arrow"
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+LONGEST_LINE = 1 << 24
+"""Bytes of the longest line of a CSV file that is read."""
+_BUFFER = 1 << 24
+_HEAD = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ class Part:
     ``reader``: DuckDB FROM-clause with ``{files}`` for a list of paths, or a table's name; ``columns``:
     DuckDB type of each column; ``parse_once``: reading is dear, so the rows are staged in a table;
     ``stated``: options that the source itself states (a request document's ``today``); ``kind``: ``csv`` or
-    ``ndjson`` where single lines may be broken; ``compression``: of an NDJSON file.
+    ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file.
     """
 
     name: str
@@ -104,6 +110,7 @@ class Part:
     stated: dict[str, Any] = field(default_factory=dict)
     kind: str = ""
     compression: str | None = None
+    delimiter: str = ","
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -123,18 +130,23 @@ def _unglobbed(path: str) -> str:
 
 
 @contextmanager
-def opened(names: Iterable[str], connection: duckdb.DuckDBPyConnection) -> Iterator[list[Part]]:
+def opened(
+    names: Iterable[str], connection: duckdb.DuckDBPyConnection, encoding: str | None = None
+) -> Iterator[list[Part]]:
     """The parts of some sources, in order; what standard input held is kept in a file meanwhile.
+
+    ``encoding``: of CSV files that do not begin with a byte order mark (default UTF-8).
 
     Raises SourceError (nothing there, unreadable, unknown format).
     """
-    with tempfile.TemporaryDirectory(prefix="customer-features-") as folder:
+    with scratch() as folder:
         parts: list[Part] = []
-        for file in _expand(list(names), Path(folder)):
-            part = _part(file, connection, Path(folder))
+        for file in _expand(list(names), folder):
+            part = _part(file, connection, folder, encoding)
             last = parts[-1] if parts else None
             if last and part.files and (last.reader, last.columns) == (part.reader, part.columns):
                 last.files += part.files
+                last.notes += part.notes
             else:
                 parts.append(part)
         yield parts
@@ -180,20 +192,20 @@ def _files(name: str, folder: Path) -> list[File]:
     raise SourceError(f"{name}: no such file{did_you_mean(path.name, beside)}")
 
 
-def _part(file: File, connection: duckdb.DuckDBPyConnection, folder: Path) -> Part:
+def _part(file: File, connection: duckdb.DuckDBPyConnection, folder: Path, encoding: str | None) -> Part:
     suffixes = [suffix.lower() for suffix in Path(file.name).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     suffix = suffixes[-2] if compression and len(suffixes) > 1 else "" if compression else (suffixes or [""])[-1]
     if file.bytes == 0:
         raise SourceError(f"{file.name}: is empty; a table with a header and rows, or a JSON document, is needed")
-    kind = FORMATS.get(suffix) or _sniff(file, compression)
+    kind = FORMATS.get(suffix) or _sniff(file, compression, encoding)
     if kind is None:
         raise SourceError(f"{file.name}: its format is not known by its name or its first bytes; allowed are {ALLOWED}")
     if compression:
         _check_whole(file, compression)
     reading = {"csv": _csv, "tsv": _csv, "ndjson": _ndjson, "json": _json, "parquet": _parquet, "arrow": _arrow}
     try:
-        part = reading[kind](file, _How(kind, compression, connection, folder))
+        part = reading[kind](file, _How(kind, compression, connection, folder, encoding))
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
         raise SourceError(f"{file.name}: cannot be read as {kind}: {first_line(error)}") from None
     if not part.columns:
@@ -209,6 +221,7 @@ class _How:
     compression: str | None
     connection: duckdb.DuckDBPyConnection
     folder: Path
+    encoding: str | None
 
 
 def first_line(error: BaseException) -> str:
@@ -220,7 +233,7 @@ def first_line(error: BaseException) -> str:
     return re.sub(r" Try setting .*$", "", said) or type(error).__name__
 
 
-def _sniff(file: File, compression: str | None) -> str | None:
+def _sniff(file: File, compression: str | None, encoding: str | None) -> str | None:
     """The format of a file without a telling name, from its first bytes."""
     with _bytes(file, compression) as stream:
         head = stream.read(4096)
@@ -228,7 +241,9 @@ def _sniff(file: File, compression: str | None) -> str | None:
         return "parquet"
     if head.startswith(b"ARROW1"):
         return "arrow"
-    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if marked(head) == "utf-16":
+        return "csv"
+    text = head.decode(encoding or "utf-8", "replace").lstrip("\ufeff \t\r\n")
     if "\0" in text or text.count("\ufffd") > len(text) / 10:
         return None
     if text.startswith(("{", "[")):
@@ -238,8 +253,8 @@ def _sniff(file: File, compression: str | None) -> str | None:
     return "csv" if text else None
 
 
-def _bytes(file: File, compression: str | None) -> Any:
-    return pa.input_stream(str(file.path), compression=compression)
+def _bytes(file: File, compression: str | None, *, copied: bool = False) -> Any:
+    return pa.input_stream(str(file.read_from if copied else file.path), compression=compression)
 
 
 def lines(file: File, compression: str | None) -> Iterator[bytes]:
@@ -261,27 +276,99 @@ def _check_whole(file: File, compression: str) -> None:
 
 
 def _csv(file: File, how: _How) -> Part:
+    file, compression, notes = _as_utf8(file, how)
+    head = _head(file, compression)
     # Bytes that are not UTF-8 matter in the header alone: a row that holds them is set aside later.
-    with _bytes(file, how.compression) as stream, io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="") as text:
-        head = text.read(1 << 16)
-    if "\0" in head.split("\n")[0]:
+    text = head.decode("utf-8-sig", "replace")
+    if "\0" in text.split("\n")[0]:
         raise SourceError(f"{file.name}: holds binary data, not text; allowed are {ALLOWED}")
     candidates = ["\t"] if how.kind == "tsv" else list(_DELIMITERS)
-    headers = {mark: next(csv.reader(io.StringIO(head, newline=""), delimiter=mark), []) for mark in candidates}
+    headers = {mark: _header(text, mark) for mark in candidates}
     delimiter = max(candidates, key=lambda mark: len(headers[mark]))
     if "\ufffd" in "".join(headers[delimiter]):
-        raise SourceError(f"{file.name}: its header holds bytes that are not UTF-8")
-    columns = _unique(headers[delimiter], file)
+        raise SourceError(
+            f"{file.name}: its header holds bytes that are not UTF-8; name its encoding, for example --encoding latin-1"
+        )
+    columns = _unique([name.strip() for name in headers[delimiter]], file)
+    if delimiter not in (",", "\t"):
+        notes.append(f"{file.name}: fields are separated by {_DELIMITERS[delimiter]}")
+    mixed = ends_differ(head, _tail(file, compression), delimiter)
+    # The reader takes the first line end that it sees for that of all lines, be it inside a quoted name.
+    if mixed or re.search(r"[\r\n]", "".join(headers[delimiter])):
+        copy = _copy(how)
+        with _bytes(file, compression, copied=True) as stream, io.BufferedReader(stream) as source:
+            to_line_feeds(source, copy, delimiter)
+        file, compression = replace(file, copy=copy), None
+        if mixed:
+            notes.append(f"{file.name}: some lines end in CR LF and others in LF; both are read as ends of lines")
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_csv({{files}}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='\"', escape='\"',"
-        f" columns={declared}, nullstr='', compression={literal(how.compression or 'none')}, strict_mode=true,"
-        " hive_partitioning=false)"
+        f" columns={declared}, nullstr='', compression={literal(compression or 'none')}, strict_mode=true,"
+        f" max_line_size={LONGEST_LINE}, buffer_size={_BUFFER}, hive_partitioning=false)"
     )
     part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True, kind="csv")
-    if delimiter not in (",", "\t"):
-        part.notes.append(f"{file.name}: fields are separated by {_DELIMITERS[delimiter]}")
+    part.compression, part.delimiter, part.notes = compression, delimiter, notes
     return part
+
+
+def _as_utf8(file: File, how: _How) -> tuple[File, str | None, list[str]]:
+    """The file with a copy in UTF-8 where it is in another encoding; what compresses it then; what is said of it."""
+    mark = marked(_head(file, how.compression))
+    encoding = mark or how.encoding or "utf-8"
+    if encoding == "utf-8":
+        said = [f"{file.name}: begins with a UTF-8 byte order mark, which is left out"] if mark else []
+        return file, how.compression, said
+    copy = _copy(how)
+    with _bytes(file, how.compression) as stream:
+        to_utf8(stream, copy, encoding, file.name)
+    why = "as its byte order mark says" if mark else "as asked"
+    return replace(file, copy=copy), None, [f"{file.name}: is read as {encoding}, {why}"]
+
+
+def _copy(how: _How) -> Path:
+    """A path for a copy of a text, of which nothing is there yet."""
+    return Path(tempfile.mkdtemp(dir=how.folder)) / "copy.csv"
+
+
+def _head(file: File, compression: str | None) -> bytes:
+    with _bytes(file, compression, copied=True) as stream:
+        head: bytes = stream.read(_HEAD)
+        # A header of very many columns is longer than that.
+        while len(head) < LONGEST_LINE and b"\n" not in head and b"\r" not in head and (more := stream.read(_HEAD)):
+            head += more
+    return head
+
+
+def _tail(file: File, compression: str | None) -> bytes:
+    """The end of a file; nothing of a compressed one, which can only be read from its beginning."""
+    if compression:
+        return b""
+    with file.read_from.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - _HEAD))
+        return stream.read()
+
+
+def _header(text: str, delimiter: str) -> list[str]:
+    """The names in a CSV text's first record."""
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+
+
+def why_unread(part: Part, error: BaseException) -> str:
+    """What an engine's error about a text file means."""
+    path = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
+    file = next((file for file in part.files if path and str(file.read_from) == path[1]), None)
+    name = file.name if file else path[1] if path else part.name
+    if file and "invalid state" in str(error):
+        # The reader tells two kinds of line ends in one file by nothing but this.
+        with _bytes(file, part.compression, copied=True) as stream, io.BufferedReader(stream) as source:
+            line = odd_line(source, part.delimiter)
+        if line is not None:
+            return f"{name}: cannot be read: line {line} ends otherwise than the lines before; make line ends alike"
+    return f"{name}: cannot be read: {first_line(error)}"
 
 
 def _unique(header: list[str], file: File) -> list[str]:

@@ -39,6 +39,10 @@ def test_defaults() -> None:
         "timezone": "UTC",
         "on_fault": "fail",
         "max_faults": 0.01,
+        "max_points": None,
+        "encoding": None,
+        "decimal": ".",
+        "date_format": None,
     }
     assert options.window_opens_after is None
 
@@ -105,6 +109,15 @@ def test_today_is_the_day_in_the_timezone() -> None:
         ("timezone", "../etc/passwd", "not an IANA timezone"),
         ("timezone", "America", "not an IANA timezone"),
         ("timezone", 3, "not an IANA timezone"),
+        ("encoding", "latn-1", "not a text encoding"),
+        ("encoding", "zip", "not a text encoding"),
+        ("encoding", "utf\0", "not a text encoding"),
+        ("decimal", ";", "allowed are '.' and ','"),
+        ("decimal", None, "allowed are '.' and ','"),
+        ("date_format", "%d.%m", "names no day"),
+        ("date_format", 3, "names no day"),
+        ("date_format", "%d/%m/%E", "holds %E, which is not one of"),
+        ("date_format", "%d/%m/%b/%Y", "names a part of the date twice"),
         ("max_faults", "101%", "not a share"),
         ("max_faults", -0.1, "not a share"),
         ("max_faults", "nan", "not a share"),

@@ -125,6 +125,10 @@ def test_the_manifest(source: Path, folder: Path, cli: Cli) -> None:
         "returns": "fault",
         "window": "12 months",
         "timezone": "UTC",
+        "date_format": None,
+        "decimal": ".",
+        "encoding": None,
+        "max_points": None,
         "on_fault": "quarantine",
         "max_faults": 0.02,
     }

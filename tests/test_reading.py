@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,10 @@ from hypothesis import strategies as st
 
 import customer_features
 from customer_features import ColumnError
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
+from customer_features.options import Options
+from customer_features.sources import table_part
 from tests.agreement import oracle
 
 pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")
@@ -50,7 +55,6 @@ def built(transactions: pa.Table, feature: str, **options: Any) -> list[Any]:
     "text",
     [
         "2025-4-1",
-        "20250401",
         "infinity",
         "-infinity",
         "epoch",
@@ -60,8 +64,6 @@ def built(transactions: pa.Table, feature: str, **options: Any) -> list[Any]:
         "10000-01-01",
         "2025-13-01",
         "2025-00-10",
-        "2025/04/01",
-        "01-04-2025",
         "0001-01-01 (BC)",
         " 2025-04-01",
         "2025-04-01 ",
@@ -150,6 +152,177 @@ def test_daylight_saving_shifts_the_day() -> None:
         table(2, date=pa.array(stamps, pa.timestamp("us", "UTC"))), "recency_days", timezone="America/New_York"
     )
     assert found == [float((date(2025, 4, 24) - day).days) for day in (date(2025, 1, 9), date(2025, 4, 10))]
+
+
+@pytest.mark.parametrize(
+    ("zone", "instant", "day"),
+    [
+        # Clocks went forward at midnight: the day began at 01:00, and 03:00 UTC was its first moment.
+        ("America/Sao_Paulo", "2018-11-04T02:59:59Z", "2018-11-03"),
+        ("America/Sao_Paulo", "2018-11-04T03:00:00Z", "2018-11-04"),
+        # Clocks went back at midnight: the hour from 23:00 came twice, and the day ended an hour later.
+        ("America/Sao_Paulo", "2019-02-17T01:59:59Z", "2019-02-16"),
+        ("America/Sao_Paulo", "2019-02-17T02:30:00Z", "2019-02-16"),
+        ("America/Sao_Paulo", "2019-02-17T03:00:00Z", "2019-02-17"),
+        ("America/New_York", "2025-03-09T06:59:59Z", "2025-03-09"),
+        ("America/New_York", "2025-03-10T03:59:59Z", "2025-03-09"),
+        ("America/New_York", "2025-03-10T04:00:00Z", "2025-03-10"),
+        ("America/New_York", "2024-11-04T04:59:59Z", "2024-11-03"),
+        ("Asia/Kolkata", "2025-03-09T18:30:00Z", "2025-03-10"),
+        ("Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29"),  # the 30th was left out there
+        ("Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31"),
+    ],
+)
+def test_an_instant_is_the_day_that_the_shops_calendar_shows(zone: str, instant: str, day: str) -> None:
+    expected = [float((date(2025, 4, 24) - date.fromisoformat(day)).days)]
+    moment = datetime.fromisoformat(instant)
+    assert moment.astimezone(ZoneInfo(zone)).date() == date.fromisoformat(day)
+    for column in ([instant], pa.array([moment], pa.timestamp("us", "UTC"))):
+        assert built(table(date=column), "recency_days", timezone=zone) == expected
+
+
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "America/New_York", "UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("naive", ["2018-11-04T00:30:00", "2025-03-09T02:30:00", "2019-02-16T23:30:00"])
+def test_a_naive_timestamp_is_local_also_where_no_clock_showed_it(zone: str, naive: str) -> None:
+    """00:30 was skipped in Sao Paulo that day, 02:30 in New York: the day they name is taken as it stands."""
+    expected = [float((date(2025, 4, 24) - date.fromisoformat(naive[:10])).days)]
+    for column in ([naive], pa.array([datetime.fromisoformat(naive)], pa.timestamp("us"))):
+        assert built(table(date=column), "recency_days", timezone=zone) == expected
+
+
+# -- text dates in a format that was asked for, amounts with a decimal comma ----------------------------------
+
+
+def judged(field: str, text: str, **options: Any) -> tuple[str | None, str | None]:
+    """The fault of a row with this text and its message; of a row without fault, the date or amount read."""
+    with connected() as connection:
+        part = table_part(table(**{field: [text]}), "t", connection)
+        engine = Engine(connection, [part], Options.parse(today=TODAY, on_fault="quarantine", max_faults=1, **options))
+        engine.judge()
+        found = engine.examples("unreadable_date", 1) + engine.examples("unreadable_amount", 1)
+        if found:
+            return found[0].fault, found[0].message
+        row = engine.vectors().to_arrow_table().to_pylist()[0]
+        day = date.fromisoformat(TODAY) - timedelta(days=int(row["recency_days"]))
+        return None, day.isoformat() if field == "date" else repr(row["purchase_total"])
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "day"),
+    [
+        ("03/04/2025", "%d/%m/%Y", "2025-04-03"),
+        ("03/04/2025", "%m/%d/%Y", "2025-03-04"),
+        ("3/4/2025", "%d/%m/%Y", "2025-04-03"),
+        ("03/4/2025", "%d/%m/%Y", "2025-04-03"),
+        ("03/04/2025", "%-d/%-m/%Y", "2025-04-03"),
+        ("03.04.25", "%d.%m.%y", "2025-04-03"),
+        ("03.04.69", "%d.%m.%y", "1969-04-03"),
+        ("20250403", "%Y%m%d", "2025-04-03"),
+        ("3 APR 2025", "%d %b %Y", "2025-04-03"),
+        ("Thu 3 April 2025", "%a %d %B %Y", "2025-04-03"),
+        ("093/2025", "%j/%Y", "2025-04-03"),
+        ("2025-04-03", "%Y-%m-%d", "2025-04-03"),
+        ("03/04/2025 23:59", "%d/%m/%Y %H:%M", "2025-04-03"),
+        ("3/4/2025 9:05:07 PM", "%d/%m/%Y %I:%M:%S %p", "2025-04-03"),
+        ("03/04/2025 23:59:59.5", "%d/%m/%Y %H:%M:%S.%f", "2025-04-03"),
+        ("29/02/2024", "%d/%m/%Y", "2024-02-29"),
+        ("03/04/2025 01:30 +0000", "%d/%m/%Y %H:%M %z", "2025-04-02"),  # 22:30 the day before
+        ("03/04/2025 23:30 -05:00", "%d/%m/%Y %H:%M %z", "2025-04-04"),
+    ],
+)
+def test_dates_in_the_format_that_was_asked_for(text: str, written: str, day: str) -> None:
+    assert judged("date", text, date_format=written, timezone="America/Sao_Paulo") == (None, day)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("2025-04-03", "%d/%m/%Y"),
+        ("25/13/2025", "%d/%m/%Y"),
+        ("31/04/2025", "%d/%m/%Y"),
+        ("29/02/2023", "%d/%m/%Y"),
+        ("03/04/25", "%d/%m/%Y"),
+        ("03/04/2025", "%d/%m/%y"),
+        ("003/04/2025", "%d/%m/%Y"),
+        (" 03/04/2025", "%d/%m/%Y"),
+        ("03/04/2025 ", "%d/%m/%Y"),
+        ("03/04/2025\n", "%d/%m/%Y"),
+        ("03/04/2025 10:00", "%d/%m/%Y"),
+        ("03/04/2025", "%d/%m/%Y %H:%M"),
+        ("3042025", "%d%m%Y"),
+        ("Fri 3 April 2025", "%a %d %B %Y"),
+        ("epoch", "%d/%m/%Y"),
+        ("infinity", "%d/%m/%Y %H:%M:%S.%f"),
+        ("03/04/25 10:00:00.5", "%d/%m/%Y %H:%M:%S.%f"),
+        (" 03/04/2025 10:00:00.5", "%d/%m/%Y %H:%M:%S.%f"),
+        ("03/04/10000", "%d/%m/%Y"),
+        ("0/04/2025", "%d/%m/%Y"),
+    ],
+)
+def test_dates_in_another_format_than_was_asked_for(text: str, written: str) -> None:
+    fault, message = judged("date", text, date_format=written)
+    assert fault == "unreadable_date"
+    assert message is not None
+    assert message.endswith(f"; asked for is the format {written}")
+
+
+def test_a_column_of_dates_needs_no_format() -> None:
+    with connected() as connection:
+        part = table_part(table(date=pa.array([date(2025, 4, 3)])), "t", connection)
+        engine = Engine(connection, [part], Options.parse(today=TODAY, date_format="%d/%m/%Y"))
+        assert engine.judge().customers == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("520,55", "520.55"),
+        ("520", "520.0"),
+        (",5", "0.5"),
+        ("1,005", "1.01"),
+        ("1e2", "100.0"),
+        (" 5,5 ", "5.5"),
+        ("1,5e2", "150.0"),
+    ],
+)
+def test_amounts_with_a_decimal_comma(text: str, total: str) -> None:
+    assert judged("amount", text, decimal=",") == (None, total)
+
+
+APART = "; thousands separators are not read"
+EITHER = f"{APART}, and a decimal comma only with --decimal ,"
+POINT = f"{APART}, and a decimal point only without --decimal ,"
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "hint"),
+    [
+        ("1,50", ".", EITHER),
+        ("1,234", ".", EITHER),
+        ("-0,5", ".", EITHER),
+        ("1.234,50", ".", APART),
+        ("1,234.50", ".", APART),
+        ("1,234,567", ".", APART),
+        ("1 234.50", ".", APART),
+        ("1\u00a0234.50", ".", APART),
+        ("1'234.50", ".", APART),
+        ("1_000", ".", ""),
+        ("5 EUR", ".", ""),
+        ("x", ".", ""),
+        ("1.50", ",", POINT),
+        ("1.234", ",", POINT),
+        ("1.234,50", ",", APART),
+        ("1,234.50", ",", APART),
+        ("1.234.567", ",", APART),
+        ("1 234,50", ",", APART),
+        ("1,2,3", ",", ""),
+        ("1_000,5", ",", ""),
+    ],
+)
+def test_amounts_that_are_written_otherwise(text: str, decimal: str, hint: str) -> None:
+    fault, message = judged("amount", text, decimal=decimal)
+    assert fault == "unreadable_amount"
+    assert message == f"amount '{text}' cannot be read: allowed is a plain number such as 520.55{hint}"
 
 
 def test_null_dates() -> None:

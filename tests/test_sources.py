@@ -186,7 +186,8 @@ def test_a_folder_named_like_a_column_says_nothing(kind: str, tmp_path: Path) ->
         ("t", b"\x00\x01\x02", "its format is not known"),
         ("t.csv", b"\x00\x01\x02\xff" * 100, "cannot be read as csv|binary data"),
         ("t.csv", b"a,b\x00c\n1,2\n", "holds binary data, not text"),
-        ("t.csv", b"\xff\xfea\x00,\x00b\x00\n\x00", "cannot be read as csv|binary data"),
+        ("t.csv", b"\xff\xfea\x00,\x00b\x00\n\x00\x00", "cannot be read as utf-16: line 2 is not in that encoding"),
+        ("t.csv", "näme,b\n1,2\n".encode("latin-1"), "its header holds bytes that are not UTF-8.*--encoding latin-1"),
         ("t.parquet", b"PAR1" + b"\x00" * 100, "cannot be read as parquet"),
         ("t.parquet", b"hello", "cannot be read as parquet"),
         ("t.arrow", b"ARROW1\x00\x00" + b"\x01" * 100, "cannot be read as arrow"),
@@ -256,3 +257,51 @@ def test_what_an_engine_says_without_its_advice() -> None:
     )
     assert first_line(said) == "CSV Error on Line: 3 Original Line: 3"
     assert first_line(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("a,b", ["a", "b"]),
+        (" a , b\t", ["a", "b"]),
+        ('"a", "b"', ["a", "b"]),
+        ('"a;x",b', ["a;x", "b"]),
+        ('"a\nx",b', ["a\nx", "b"]),
+        ('"a\r\nx",b', ["a\r\nx", "b"]),
+        ("\ufeffa,b", ["a", "b"]),
+        ('\ufeff"a",b', ["a", "b"]),
+        ("a,", ["a", "column_2"]),
+        (",b", ["column_1", "b"]),
+        ('" ",b', ["column_1", "b"]),
+        ("Größe (cm),b", ["Größe (cm)", "b"]),
+        ("a" * 100_000 + ",b", ["a" * 100_000, "b"]),
+    ],
+)
+def test_headers_as_they_are_found(header: str, names: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    for end in ("\r\n", "\n"):
+        path.write_bytes(f"{header}{end}1,2{end}3,{end}".encode())
+        assert read(path) == [(names, [("1", "2"), ("3", None)])]
+
+
+def test_a_header_of_very_many_columns(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    names = [f"a_rather_long_name_of_a_column_{place}" for place in range(4000)]
+    path.write_text(",".join(names) + "\n" + ",".join("1" for _ in names) + "\n")
+    assert read(path) == [(names, [("1",) * 4000])]
+
+
+def test_fields_of_ten_megabytes(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    long = "line of a text\r\n" * 625_000
+    path.write_bytes(f'a,b\n1,x\n2,"{long}"\n3,"{long}"\n4,y\n'.encode())
+    [(_, rows)] = read(path)
+    assert [row[0] for row in rows] == ["1", "2", "3", "4"]
+    assert rows[1][1] == rows[2][1] == long
+
+
+def test_notes_of_every_file_of_a_part(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(TEXT.replace(",", ";"))
+    [part] = parts_of(tmp_path / "*.csv")
+    assert part.notes == [f"{tmp_path / name}: fields are separated by semicolons" for name in ("a.csv", "b.csv")]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from customer_features import __version__, features
-from customer_features.errors import DataFaults, UsageError, did_you_mean
+from customer_features.errors import DataFaults, InvalidOption, UsageError, did_you_mean
 
 _COMMANDS = {
     "build": "Build one feature vector per customer from purchase rows.",
@@ -102,6 +102,9 @@ def _failed(error: BaseException) -> int:
         return _stopped(signal.SIGINT)
     if isinstance(error, click.ClickException):
         error.show()
+        return 2
+    if isinstance(error, InvalidOption):
+        click.echo(f"Error: --{error.option.replace('_', '-')}: {error.reason}", err=True)
         return 2
     if isinstance(error, UsageError):
         click.echo(f"Error: {error}", err=True)

@@ -59,6 +59,9 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
     for name, count in outcome.faults.items():
         say(f"            {count:,} {name}")
     say(f"Customers:  {outcome.customers:,}")
+    if outcome.loyalty:
+        named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
+        say(f"Loyalty:    {named:,} customers have a score; {unknown:,} of them have no rows")
     for warning in outcome.warnings:
         say(f"Warning:    {warning['name']}: {warning['message']}")
     if published.quarantine:

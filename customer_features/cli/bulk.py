@@ -15,7 +15,7 @@ from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.errors import InvalidOption, SourceError
-from customer_features.options import Options
+from customer_features.options import Options, every, parse_encoding
 from customer_features.sources import Part, opened
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,9 +30,16 @@ def shared_options(command: Function) -> Function:
             click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
             click.option(
                 "--today",
+                multiple=True,
                 metavar="DATE",
-                help="Reference date for recency, YYYY-MM-DD  [default: the current date]",
+                help="Reference date for recency, YYYY-MM-DD; repeat it for several as-of dates"
+                "  [default: the current date]",
             ),
+            click.option(
+                "--every", metavar="STEP", help="As-of dates a day, week or month apart, with --from and --to."
+            ),
+            click.option("--from", "start", metavar="DATE", help="The first as-of date of --every."),
+            click.option("--to", "end", metavar="DATE", help="The last as-of date of --every, at most."),
             click.option(
                 "--map",
                 "assignments",
@@ -40,7 +47,12 @@ def shared_options(command: Function) -> Function:
                 metavar="FIELD=EXPR",
                 help="Which column, or SQL expression over one row, a field is. Repeat for each field.",
             ),
-            click.option("--loyalty", metavar="FILE", help="A file with customer_id and loyalty_score (0 to 1)."),
+            click.option(
+                "--loyalty",
+                metavar="FILE",
+                help="A file with customer_id and loyalty_score (0 to 1), or points with --max-points.",
+            ),
+            click.option("--max-points", metavar="N", help="The points that make a loyalty score of 1."),
             click.option(
                 "--grain",
                 metavar="GRAIN",
@@ -55,6 +67,17 @@ def shared_options(command: Function) -> Function:
                 metavar="TZ",
                 envvar="CUSTOMER_FEATURES_TIMEZONE",
                 help="Business timezone that turns instants into dates  [default: UTC]",
+            ),
+            click.option(
+                "--encoding",
+                metavar="NAME",
+                help="Encoding of CSV files without a byte order mark, e.g. latin-1 or cp1252  [default: utf-8]",
+            ),
+            click.option("--decimal", metavar="MARK", help="Decimal mark of numbers in text: . or ,  [default: .]"),
+            click.option(
+                "--date-format",
+                metavar="FORMAT",
+                help="How dates in text are written, e.g. %d/%m/%Y (day first)  [default: YYYY-MM-DD]",
             ),
             click.option(
                 "--memory-limit",
@@ -80,19 +103,40 @@ class Given:
     @classmethod
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
         loyalty, memory_limit = choices.pop("loyalty"), choices.pop("memory_limit")
+        days = _as_of(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
+        if len(days) == 1:
+            given["today"] = days[0]
+        elif days:
+            given["as_of"] = days
+        if "max_points" in given and loyalty is None:
+            raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
         Options.parse(**given)  # a wrong value is said before any file is read
         return cls(sources, assignments, loyalty, memory_limit, given)
+
+
+def _as_of(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
+    """The as-of dates that the options name; none when they name none."""
+    if step is None and start is None and end is None:
+        return list(today)
+    if today:
+        raise InvalidOption("today", "give either --today or --every with --from and --to")
+    if step is None or start is None or end is None:
+        raise InvalidOption(
+            "every", "--every, --from and --to go together, e.g. --every month --from 2024-01-31 --to 2024-12-31"
+        )
+    return list(every(step, start, end))
 
 
 @contextmanager
 def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
     """An engine that has read and judged the sources."""
     mapping = parse_mapping(given.assignments)
+    encoding = parse_encoding(given.choices.get("encoding"))
     with (
         connected(memory_limit=given.memory_limit) as connection,
-        opened(given.sources, connection) as parts,
-        opened([] if given.loyalty is None else [given.loyalty], connection) as scores,
+        opened(given.sources, connection, encoding) as parts,
+        opened([] if given.loyalty is None else [given.loyalty], connection, encoding) as scores,
     ):
         options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:
@@ -101,7 +145,7 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
             raise SourceError(f"{given.loyalty}: its files differ in format or columns; give one kind of file")
         loyalty = scores[0] if scores else None
         engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
-        for part in parts:
+        for part in [*parts, *scores]:
             for note in part.notes:
                 say(note)
         with _progress(engine):
@@ -115,6 +159,8 @@ def _stated(parts: list[Part], given: dict[str, Any]) -> dict[str, Any]:
     stated: dict[str, Any] = {}
     for part in parts:
         for name, value in part.stated.items():
+            if name == "today" and "as_of" in given:
+                continue
             if name in _STATABLE and name not in given and stated.setdefault(name, value) != value:
                 raise InvalidOption(
                     name, f"the documents state both {stated[name]!r} and {value!r}; give it on the command line"

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_features import query
+from customer_features import query, query_as_of
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
 from customer_features.engines import duckdb_broken as broken
+from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import translated
 from customer_features.engines.duckdb_warnings import find_warnings
@@ -46,6 +47,8 @@ class Outcome:
     faults: dict[str, int] = field(default_factory=dict)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     rows_by_source: dict[str, int] = field(default_factory=dict)
+    loyalty: dict[str, int] = field(default_factory=dict)
+    """Of a loyalty file: how many customers it names, and how many of them have no row that counts."""
 
 
 class Engine:
@@ -67,6 +70,7 @@ class Engine:
         self.loyalty = loyalty
         self.outcome = Outcome()
         self._staged: list[Staged] = []
+        self._batches: dict[str, query_as_of.Batch] = {}
         self._quarantine = Quarantine(connection, options)
         self._orders_out = self._customers_out = self._clean = self._by_hash = False
 
@@ -107,7 +111,12 @@ class Engine:
         return self.outcome
 
     def vectors(self) -> duckdb.DuckDBPyRelation:
-        """The vectors, ordered by customer_id in byte order: customer_id VARCHAR, then DOUBLEs."""
+        """The vectors, ordered by customer_id in byte order: customer_id VARCHAR, then DOUBLEs.
+
+        With several as-of dates a DATE column ``as_of`` stands after customer_id, and the order is by both.
+        """
+        if self._batches:
+            return self.connection.sql(query_as_of.vectors(self.options, self._batches))
         return self.connection.sql(query.vectors(self.options, self._by_hash, self._customers_out))
 
     def quarantine(self) -> duckdb.DuckDBPyRelation | None:
@@ -132,7 +141,14 @@ class Engine:
         optional = OPTIONAL if self.loyalty is None else ()
         wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
-        readings = read(fields, types, self.options.timezone, part.name)
+        options = self.options
+        readings = read(
+            fields, types, options.timezone, part.name, decimal=options.decimal, date_format=options.date_format
+        )
+        if types["date"] == "VARCHAR" and options.date_format is None:
+            lenient = f"{part.relation.removesuffix(')')}, ignore_errors=true)"
+            rows = lenient if part.kind == "csv" else part.relation
+            refuse_other_formats(self.connection, part.name, fields["date"], readings.staged["day"], rows)
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
         relation = f"staged_{number}"
@@ -159,7 +175,7 @@ class Engine:
                 types[name] = self._type(part, mapped.sql)
                 fields[name] = mapped
             except duckdb.Error as error:
-                sql = arithmetic_over_text(mapped.sql)
+                sql = arithmetic_over_text(mapped.sql, self.options.decimal)
                 try:
                     types[name] = self._type(part, sql)
                 except duckdb.Error:
@@ -182,7 +198,9 @@ class Engine:
             )
 
     def _stage_loyalty(self, part: Part) -> None:
-        needed = ("customer_id", "loyalty_score")
+        max_points = self.options.max_points
+        score = "loyalty_score" if max_points is None else "points"
+        needed = ("customer_id", score)
         mapping = {name: sql for name, sql in self.columns.items() if name in needed}
         try:
             wanted = resolve(part.columns, mapping, part.name, needed, ())
@@ -195,7 +213,7 @@ class Engine:
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():
             self._refuse_fractions(part, fields["customer_id"], fraction)
-        scores = read_loyalty(fields["loyalty_score"], types["loyalty_score"], part.name)
+        scores = read_loyalty(fields[score], types[score], part.name, self.options.decimal, max_points)
         select = query.staged({"customer_id": customer, **scores}, part.relation)
         self.connection.execute(
             "CREATE TEMP TABLE loyalty_scores AS SELECT customer_id, BOOL_OR(loyalty_faulty) AS loyalty_faulty,"
@@ -231,12 +249,13 @@ class Engine:
         out.rows_in = sum(out.rows_by_source.values())
         self._clean = self._count("SELECT COALESCE(SUM(used), 0) FROM customers_measured") == out.rows_in
         self._by_hash = bool(self._count(query.hashes_are_exact(self._counted)))
-        products = query.distinct_products(self._counted, self.options, self._by_hash)
-        self.connection.execute(f"CREATE TEMP TABLE products_counted AS {products}")
         self.connection.execute(
             f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', self.options)}"
         )
         self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
+        if self.loyalty is not None:
+            out.loyalty = self._loyalty_counts()
+        self._count_products()
         without = " ANTI JOIN faulty_customers USING (customer_id)" if self._customers_out else ""
         used, customers = self.connection.sql(
             f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_measured{without}"
@@ -244,6 +263,25 @@ class Engine:
         out.used, out.customers = int(used), int(customers)
         excluded = query.excluded(self._all_rows, self.options)
         out.excluded = self._count(excluded) if excluded else 0
+
+    def _loyalty_counts(self) -> dict[str, int]:
+        """How many customers the loyalty scores name, and how many of them have no row that counts."""
+        named, unknown = self.connection.sql(
+            "SELECT COUNT(*), COUNT_IF(c.customer_id IS NULL) FROM loyalty_scores s"
+            " LEFT JOIN customers_measured c USING (customer_id)"
+        ).fetchall()[0]
+        return {"customers": int(named), "unknown_customers": int(unknown)}
+
+    def _count_products(self) -> None:
+        """Count distinct products: once, or with all else at each of several as-of dates."""
+        if not self.options.as_of:
+            products = query.distinct_products(self._counted, self.options, self._by_hash)
+            self.connection.execute(f"CREATE TEMP TABLE products_counted AS {products}")
+            return
+        for batch in query_as_of.batches(self.options):
+            measured = query_as_of.measured(self._counted, self.options, batch, self._by_hash, self._customers_out)
+            self.connection.execute(f"CREATE TEMP TABLE {batch.name} AS {measured}")
+            self._batches[batch.name] = batch
 
     def _count(self, sql: str) -> int:
         return int(self.connection.sql(sql).fetchall()[0][0])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from customer_features.columns import literal
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
-from customer_features.sources import Part, first_line
+from customer_features.sources import Part, first_line, why_unread
+from customer_features.staging import scratch
 
 try:
     import duckdb
@@ -28,13 +27,13 @@ def connected(*, memory_limit: str | None = None, threads: int | None = None) ->
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
-    with tempfile.TemporaryDirectory(prefix="customer-features-spill-") as spill:
+    with scratch() as spill:
         connection = duckdb.connect(config=config)
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = true")
             connection.execute("SET enable_progress_bar_print = false")
-            connection.execute(f"SET temp_directory = {literal(spill)}")
+            connection.execute(f"SET temp_directory = {literal(str(spill))}")
             if threads is not None:
                 connection.execute(f"SET threads = {int(threads)}")
             try:
@@ -66,7 +65,9 @@ def translated(part: Part | None = None) -> Iterator[None]:
             f"memory or spill space is short: {first_line(error)}; raise --memory-limit or free disk space"
         ) from None
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-        # Of several files that are read at once the engine's own report says which one it was.
-        file = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
-        source = file[1] if file else part.name if part else "a source"
-        raise SourceError(f"{source}: cannot be read: {first_line(error)}") from None
+        if "Could not write file" in str(error):  # of what is spilled: nothing else is written meanwhile
+            raise OutputError(
+                f"spill space is short: {first_line(error)}; raise --memory-limit or free disk space"
+            ) from None
+        said = why_unread(part, error) if part else f"a source: cannot be read: {first_line(error)}"
+        raise SourceError(said) from None

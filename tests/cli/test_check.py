@@ -8,7 +8,7 @@ from pathlib import Path
 from customer_features.cli.check import EXAMPLES
 from tests.conftest import FIELDS, TODAY, Cli, csv_text
 
-LINES = ["a,1,2025-04-20,1,p", *["a,2,20/04/2025,1,p"] * 5, ",3,2025-04-20,-1,p"]
+LINES = ["a,1,2025-04-20,1,p", *["a,2,April 20th,1,p"] * 5, ",3,2025-04-20,-1,p"]
 
 
 def test_faults_with_examples_and_what_would_mend_them(cli: Cli, tmp_path: Path) -> None:
@@ -17,8 +17,8 @@ def test_faults_with_examples_and_what_would_mend_them(cli: Cli, tmp_path: Path)
     ran = cli("check", path, "--today", TODAY)
     assert ran.code == 1
     assert "unreadable_date: 5 rows; to mend it, write dates as YYYY-MM-DD" in ran.out
-    assert ran.out.count("'20/04/2025' cannot be read") == EXAMPLES
-    assert f"{path}, row 2: date '20/04/2025' cannot be read" in ran.out
+    assert ran.out.count("'April 20th' cannot be read") == EXAMPLES
+    assert f"{path}, row 2: date 'April 20th' cannot be read" in ran.out
     assert "missing_customer_id: 1 row" in ran.out
     assert "7 rows read, 6 of them faulty" in ran.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv"]

@@ -81,6 +81,17 @@ def test_faulty_rows_after_broken_lines_keep_their_numbers(cli: Cli, tmp_path: P
     assert [source["rows"] for source in manifest["sources"]] == [7, 7]
 
 
+def test_faulty_rows_after_a_quote_inside_are_found(cli: Cli, tmp_path: Path) -> None:
+    lines = [GOOD.format(1), 'b,"y"z,2025-04-20,1,p', "c,3,2025-04-20,-1,p", "d,4,2025-04-20,x,p"]
+    (tmp_path / "t.csv").write_text(csv_text(*lines))
+    rows, _ = built(cli, tmp_path, "t.csv")
+    assert [(row["row_number"], row["fault"]) for row in rows] == [
+        (2, "unreadable_row"),
+        (3, "negative_amount"),
+        (4, "unreadable_amount"),
+    ]
+
+
 def test_a_broken_line_of_ndjson(cli: Cli, tmp_path: Path) -> None:
     whole = {"customer_id": "a", "transaction_id": "1", "date": "2025-04-20", "amount": 1, "product_id": "p"}
     lines = [json.dumps(whole), '{"customer_id": "a",', "", "[1]", '"text"', "{}", "{} {}", json.dumps(whole)]

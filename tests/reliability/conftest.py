@@ -1,0 +1,202 @@
+"""What the tests of reliability share: a batch in an old and a new version, strace, a small disk, the invariant."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from customer_features.verifying import manifest_of, verify
+from tests.conftest import TODAY, child_environment, csv_text
+
+OLD, NEW = 0, 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Two versions of a source, each with a row to be set aside, and the three files that each is built into."""
+
+    sources: tuple[Path, Path]
+    wholes: tuple[dict[str, bytes], dict[str, bytes]]
+
+    def command(self, version: int, out: Path, *more: str) -> list[str]:
+        start = [sys.executable, "-m", "customer_features", "build", str(self.sources[version])]
+        return [*start, "--out", str(out), "--today", TODAY, *more]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A folder in which the old version stands, and the name that the new one is built under."""
+
+    batch: Batch
+    folder: Path
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "f.parquet"
+
+    def build(self) -> subprocess.CompletedProcess[str]:
+        """Build the new version, undisturbed."""
+        return run(self.batch.command(NEW, self.out))
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.folder.iterdir() if not path.name.endswith(".part")}
+
+    def leftovers(self) -> list[str]:
+        return [path.name for path in self.folder.iterdir() if path.name.endswith(".part")]
+
+    def put_old(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+        for name, body in self.batch.wholes[OLD].items():
+            (self.folder / name).write_bytes(body)
+
+    def state(self) -> int | None:
+        """The version that stands here whole, or None where no manifest vouches for one.
+
+        In either case each file under its final name is whole, and that of one version.
+        """
+        found = self.files()
+        assert self.out.name in found
+        for name, body in found.items():
+            assert body in [version[name] for version in self.batch.wholes], f"{name} is of no version"
+        if manifest_of(self.out).name not in found:
+            return None
+        verify(self.out)
+        return self.batch.wholes.index(found)
+
+
+def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = child_environment(**environment)
+    return subprocess.run(command, env=kept, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="session")
+def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
+    folder = tmp_path_factory.mktemp("versions")
+    sources, wholes = [], []
+    for version in (OLD, NEW):
+        source, out = folder / f"t{version}.csv", folder / f"{version}" / "f.parquet"
+        rows = (f"c{place},{place},2025-04-2{version},{place}.{version}5,p" for place in range(300))
+        source.write_text(csv_text(*rows, f"v{version},x,2052-04-01,1,p"))
+        out.parent.mkdir()
+        sources.append(source)
+        ran = run(
+            [sys.executable, "-m", "customer_features", "build", str(source), "--out", str(out), "--today", TODAY]
+        )
+        assert ran.returncode == 0, ran.stderr
+        wholes.append({path.name: path.read_bytes() for path in out.parent.iterdir()})
+    assert all(len(whole) == 3 for whole in wholes)
+    return Batch((sources[OLD], sources[NEW]), (wholes[OLD], wholes[NEW]))
+
+
+@pytest.fixture
+def target(batch: Batch, tmp_path: Path) -> Target:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    found = Target(batch, folder)
+    found.put_old()
+    return found
+
+
+@pytest.fixture(scope="session")
+def strace() -> str:
+    """The path of strace, which is installed where it is missing and can be; a test that needs it never skips."""
+    found = shutil.which("strace")
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "strace"]):
+            subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=300)
+        found = shutil.which("strace")
+    if found is None:
+        pytest.fail("strace is needed to make system calls fail and could not be installed: apt-get install strace")
+    return found
+
+
+Mount = Callable[[str, int], tuple[Path, list[str]]]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Mount]:
+    """Make a folder in which few bytes have room, and the start of a command that runs under that limit.
+
+    Root mounts a disk of that size; anyone else has files that may grow no further.
+    """
+    mounted: list[Path] = []
+
+    def mount(name: str, size: int) -> tuple[Path, list[str]]:
+        folder = tmp_path / name
+        folder.mkdir()
+        if os.geteuid() == 0:
+            made = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
+            )
+            if made.returncode == 0:
+                mounted.append(folder)
+                return folder, []
+        return folder, ["sh", "-c", f'ulimit -f {size // 512}; exec "$@"', "sh"]
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call of a run: the thread's number, the call's name and its place among those of the thread."""
+
+    thread: str
+    name: str
+    number: int
+    text: str
+
+
+PUBLISHING = "write,pwrite64,fsync,fdatasync,ftruncate,?rename,?renameat,?renameat2,?link,linkat,?unlink,unlinkat"
+"""The system calls of a publication; strace passes over those marked ? where the machine has none."""
+
+_PUBLICATION = pytest.StashKey[list[Call]]()
+Traced = Callable[..., tuple[subprocess.CompletedProcess[str], list[Call]]]
+
+
+@pytest.fixture
+def traced(strace: str, target: Target, tmp_path: Path) -> Traced:
+    """Build the new version under strace, with system calls tampered with; the run, and its calls on the folder.
+
+    Another ``command`` may be given.
+    """
+
+    def build(*tamper: str, command: list[str] | None = None) -> tuple[subprocess.CompletedProcess[str], list[Call]]:
+        log = tmp_path / "calls"
+        options = [part for which in tamper for part in ("-e", f"inject={which}")]
+        if not any(":signal=" in which for which in tamper):
+            options.append("--seccomp-bpf")  # faster, but it injects no signals
+        before = [strace, "-f", "-y", "-o", str(log), "-e", f"trace={PUBLISHING}", *options]
+        ran = run([*before, *(command or target.batch.command(NEW, target.out))])
+        return ran, [call for call in calls(log.read_text(errors="replace")) if str(target.folder) in call.text]
+
+    return build
+
+
+@pytest.fixture
+def publication(traced: Traced, target: Target, request: pytest.FixtureRequest) -> list[Call]:
+    """The calls of a run that nothing disturbs, traced once; the old version stands again."""
+    found: list[Call] | None = request.config.stash.get(_PUBLICATION, None)
+    if found is None:
+        ran, found = traced()
+        assert ran.returncode == 0, ran.stderr
+        request.config.stash[_PUBLICATION] = found
+        target.put_old()
+    return found
+
+
+def calls(log: str) -> Iterator[Call]:
+    counted: dict[tuple[str, str], int] = {}
+    for thread, name, text in re.findall(r"^(\d+) +(\w+)(\(.*)$", log, re.MULTILINE):
+        number = counted[thread, name] = counted.get((thread, name), 0) + 1
+        yield Call(thread, name, number, text)

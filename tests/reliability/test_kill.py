@@ -1,0 +1,66 @@
+"""kill -9 at random moments: the target is old or new, and the next run takes away what was left."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import child_environment
+from tests.reliability.conftest import Target, run
+
+QUICK = [range(0, 10), range(10, 20)]
+ALL = [range(start, start + 25) for start in range(20, 220, 25)]
+
+
+def scratch_of(target: Target) -> Path:
+    return target.folder.parent / "scratch"
+
+
+def build_and_kill(target: Target, version: int, seed: int) -> None:
+    """Kill a run: every other seed anywhere in it, the others about the time of publication.
+
+    What the run reads and spills for a while lies in a folder of the target's own here.
+    """
+    chance = random.Random(seed)
+    before = set(target.leftovers())
+    process = subprocess.Popen(
+        target.batch.command(version, target.out),
+        env=child_environment(TMPDIR=str(scratch_of(target))),
+        stderr=subprocess.DEVNULL,
+    )
+    if seed % 2:
+        time.sleep(chance.uniform(0, 0.9))
+    else:
+        while process.poll() is None and set(target.leftovers()) <= before:
+            time.sleep(0.0005)
+        time.sleep(chance.uniform(0, 0.03))
+    process.kill()
+    process.wait()
+
+
+def survive(target: Target, seeds: range) -> None:
+    scratch_of(target).mkdir()
+    for seed in seeds:
+        build_and_kill(target, seed // 2 % 2, seed)
+        target.state()  # or it fails
+    version = seeds[0] // 5 % 2
+    ran = run(target.batch.command(version, target.out), TMPDIR=str(scratch_of(target)))
+    assert ran.returncode == 0, ran.stderr
+    assert target.state() == version
+    assert target.leftovers() == []
+    assert list(scratch_of(target).iterdir()) == []
+
+
+@pytest.mark.parametrize("seeds", QUICK, ids=str)
+def test_kill_at_any_moment(seeds: range, target: Target) -> None:
+    survive(target, seeds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", ALL, ids=str)
+def test_kill_at_any_moment_200_times(seeds: range, target: Target) -> None:
+    survive(target, seeds)

@@ -1,0 +1,59 @@
+"""The same rows give the same bytes: in any order, in any number of files, with any threads and memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
+from customer_features.options import Options
+from customer_features.publish import publish
+from customer_features.sources import opened
+from tests.conftest import TODAY
+
+SHUFFLES = [(1, "i"), (1, "hash(i)"), (7, "i DESC"), (100, "hash(i + 1)")]
+
+
+def published(sources: str, out: Path, threads: int, memory: str) -> bytes:
+    out.parent.mkdir(exist_ok=True)
+    with connected(threads=threads, memory_limit=memory) as connection, opened([sources], connection) as parts:
+        engine = Engine(connection, parts, Options.parse(today=TODAY, grain="line"))
+        engine.judge()
+        publish(engine, out)
+    return out.read_bytes()
+
+
+def assert_the_same_bytes(kind: str, suffix: str, rows: int, tmp_path: Path) -> None:
+    written = set()
+    for number, (files, order) in enumerate(SHUFFLES):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        duckdb.sql(
+            "CREATE OR REPLACE TEMP TABLE shuffled AS SELECT row_number() OVER () AS place, * FROM ("
+            " SELECT 'c' || (i * 7919 % 60000) AS customer_id, 't' || (i // 3) AS transaction_id,"
+            " DATE '2025-04-20' - (i % 300)::INTEGER AS date, (i % 10000) / 100 AS amount,"
+            f" 'p' || (i * 31 % 9999) AS product_id FROM range({rows}) t(i) ORDER BY {order})"
+        )
+        for file in range(files):
+            duckdb.sql(
+                f"COPY (SELECT * EXCLUDE place FROM shuffled WHERE place % {files} = {file} ORDER BY place)"
+                f" TO '{folder / f'{file:03}.{kind}'}'"
+            )
+        for threads, memory in ((1, "64MB"), (2, "8GB")):
+            out = tmp_path / f"out-{number}-{threads}" / f"f.{suffix}"
+            written.add(published(str(folder / f"*.{kind}"), out, threads, memory))
+    assert len(written) == 1
+
+
+def test_order_files_threads_and_memory_change_no_byte(tmp_path: Path) -> None:
+    assert_the_same_bytes("parquet", "parquet", 20_000, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
+def test_order_files_threads_and_memory_change_no_byte_of_many(kind: str, suffix: str, tmp_path: Path) -> None:
+    assert_the_same_bytes(kind, suffix, 250_000, tmp_path)
