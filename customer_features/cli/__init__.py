@@ -90,7 +90,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _stopped(number: int) -> int:
     what = "Interrupted" if number == signal.SIGINT else "Terminated"
-    click.echo(f"{what}; nothing was published.", err=True)
+    click.echo(f"{what}; nothing is left half-written.", err=True)
     return 128 + number
 
 
@@ -119,7 +119,7 @@ def _failed(error: BaseException) -> int:
     if not isinstance(error, Exception) or os.environ.get("CUSTOMER_FEATURES_DEBUG"):
         raise error
     click.echo(
-        f"Error: this is a fault of customer-features itself, and nothing was published: {type(error).__name__}:"
+        f"Error: this is a fault of customer-features itself; nothing is left half-written: {type(error).__name__}:"
         f" {error}\nSet CUSTOMER_FEATURES_DEBUG=1 to see where, and please report it.",
         err=True,
     )
