@@ -13,7 +13,7 @@ from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.options import OnFault, Options
-from customer_features.sources import table_part
+from customer_features.parts import table_part
 
 try:
     import duckdb

@@ -20,7 +20,7 @@ from customer_features import features
 from customer_features.columns import literal
 from customer_features.engines.duckdb import Engine
 from customer_features.errors import MissingExtra, OutputError, did_you_mean
-from customer_features.sources import first_line
+from customer_features.parts import first_line
 from customer_features.staging import Staging, put_in_place, sweep
 from customer_features.verifying import manifest_of, quarantine_of
 

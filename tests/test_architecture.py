@@ -171,6 +171,8 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb
+        "customer_features.formats",  # test_sources
+        "customer_features.parts",  # test_sources
         "customer_features.query_as_of",  # agreement/test_as_of
     }
     for name in set(modules()) - elsewhere:

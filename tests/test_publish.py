@@ -378,7 +378,7 @@ def test_a_run_that_is_stopped_leaves_nothing(
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert "nothing was published" in err
+    assert "nothing is left half-written" in err
     assert "Traceback" not in err
     assert_no_leftovers(folder)
     assert list(spill.iterdir()) == []

@@ -12,7 +12,7 @@ from customer_features import features, query
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.options import Grain, Options
-from customer_features.sources import table_part
+from customer_features.parts import table_part
 
 ROWS = pa.table(
     {

@@ -17,7 +17,7 @@ from customer_features import ColumnError
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options
-from customer_features.sources import table_part
+from customer_features.parts import table_part
 from tests.agreement import oracle
 
 pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")

@@ -18,7 +18,8 @@ import zstandard
 
 from customer_features import SourceError
 from customer_features.engines.duckdb_session import connected
-from customer_features.sources import File, Part, first_line, opened
+from customer_features.parts import File, Part, first_line
+from customer_features.sources import opened
 
 from .conftest import EXAMPLE, FIELDS, csv_text
 

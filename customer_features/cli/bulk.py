@@ -16,7 +16,8 @@ from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.errors import InvalidOption, SourceError
 from customer_features.options import Options, every, parse_encoding
-from customer_features.sources import Part, opened
+from customer_features.parts import Part
+from customer_features.sources import opened
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

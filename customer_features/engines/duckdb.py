@@ -20,8 +20,8 @@ from customer_features.engines.duckdb_session import translated
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.errors import ColumnError, DataFaults, FoundFault, MissingExtra
 from customer_features.options import Grain, OnFault, Options
+from customer_features.parts import Part, first_line
 from customer_features.reading import read, read_identifier, read_loyalty
-from customer_features.sources import Part, first_line
 
 try:
     import duckdb

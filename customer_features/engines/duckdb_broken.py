@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from customer_features.columns import literal
-from customer_features.sources import File, lines
+from customer_features.parts import File, lines
 
 if TYPE_CHECKING:
     import duckdb

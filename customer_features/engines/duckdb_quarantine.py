@@ -11,8 +11,8 @@ from customer_features.engines import duckdb_broken as broken
 from customer_features.errors import FoundFault
 from customer_features.faults import FAULTS, fault
 from customer_features.options import Options
+from customer_features.parts import File, Part
 from customer_features.reading import Readings
-from customer_features.sources import File, Part
 
 if TYPE_CHECKING:
     import duckdb

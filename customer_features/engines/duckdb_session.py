@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from customer_features.columns import literal
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
-from customer_features.sources import Part, first_line, why_unread
+from customer_features.formats import why_unread
+from customer_features.parts import Part, first_line
 from customer_features.staging import scratch
 
 try:

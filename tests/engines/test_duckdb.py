@@ -15,7 +15,8 @@ from customer_features import ColumnError, DataFaults, InvalidOption, SourceErro
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options
-from customer_features.sources import opened, table_part
+from customer_features.parts import table_part
+from customer_features.sources import opened
 from tests.conftest import FIELDS, csv_text
 
 Cells = tuple[Any, ...]

@@ -1,0 +1,130 @@
+"""What a run reads: files and tables in memory, as parts that the engine can scan.
+
+A *part* is one or more files of one format with the same columns, or one table.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from customer_features.columns import literal, quoted
+from customer_features.errors import MissingExtra, SourceError
+
+try:
+    import duckdb
+    import pyarrow as pa
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("reading files", "bulk") from error
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One input file: its path, the name it is reported under, and its state when the run began."""
+
+    path: Path
+    name: str
+    bytes: int
+    modified: int
+    copy: Path | None = None
+    """What the engine reads in its place, where it cannot read the file as it is."""
+
+    @classmethod
+    def of(cls, path: Path, name: str | None = None) -> File:
+        """The file's state now. Raises SourceError when it cannot be read."""
+        try:
+            state = path.stat()
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise SourceError(f"{name or path}: cannot be read: {error.strerror or error}") from None
+        return cls(path, name or str(path), state.st_size, state.st_mtime_ns)
+
+    @property
+    def read_from(self) -> Path:
+        """The file that the engine reads."""
+        return self.copy or self.path
+
+    def unchanged(self) -> bool:
+        """Whether size and time of change are still those of the beginning."""
+        try:
+            state = self.path.stat()
+        except OSError:
+            return False
+        return (state.st_size, state.st_mtime_ns) == (self.bytes, self.modified)
+
+
+@dataclass(slots=True)
+class Part:
+    """Files (or one table in memory) that are read alike.
+
+    ``reader``: DuckDB FROM-clause with ``{files}`` for a list of paths, or a table's name; ``columns``:
+    DuckDB type of each column; ``parse_once``: reading is dear, so the rows are staged in a table;
+    ``stated``: options that the source itself states (a request document's ``today``); ``kind``: ``csv`` or
+    ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file.
+    """
+
+    name: str
+    reader: str
+    columns: dict[str, str]
+    files: list[File] = field(default_factory=list)
+    parse_once: bool = False
+    table: Any = None
+    stated: dict[str, Any] = field(default_factory=dict)
+    kind: str = ""
+    compression: str | None = None
+    delimiter: str = ","
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def relation(self) -> str:
+        """The FROM-clause over all files."""
+        return self.over(self.files)
+
+    def over(self, files: list[File]) -> str:
+        """The FROM-clause over some of the files."""
+        paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in files)
+        return self.reader.replace("{files}", f"[{paths}]")
+
+
+def unglobbed(path: str) -> str:
+    """A path that the engine does not take for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def first_line(error: BaseException) -> str:
+    """What an engine's error says, without its advice about its own options."""
+    text = str(error).split("\n\n")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("Possible", "*", "LINE", "^"))]
+    said = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", " ".join(kept))
+    return re.sub(r" Try setting .*$", "", said) or type(error).__name__
+
+
+def bytes_of(file: File, compression: str | None, *, copied: bool = False) -> Any:
+    return pa.input_stream(str(file.read_from if copied else file.path), compression=compression)
+
+
+def lines(file: File, compression: str | None) -> Iterator[bytes]:
+    """The lines of a text file that hold anything."""
+    with bytes_of(file, compression) as stream, io.BufferedReader(stream) as buffered:
+        for line in buffered:
+            if stripped := line.strip():
+                yield stripped
+
+
+def table_part(table: Any, name: str, connection: duckdb.DuckDBPyConnection) -> Part:
+    """A part over an Arrow table (or anything DuckDB registers) in memory."""
+    registered = f"part_{id(table):x}"
+    try:
+        connection.register(registered, table)
+        described = connection.execute(f"DESCRIBE SELECT * FROM {quoted(registered)}").fetchall()
+    except duckdb.Error as error:
+        raise SourceError(
+            f"{name}: a column has a type that is not read ({first_line(error)}); drop or convert it first"
+        ) from None
+    return Part(name, quoted(registered), {str(row[0]): str(row[1]) for row in described}, table=table)
