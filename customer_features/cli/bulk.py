@@ -199,8 +199,8 @@ def _progress(engine: Engine) -> Iterator[None]:
     def show() -> None:
         with click.progressbar(length=100, label="Reading", file=sys.stderr, show_eta=False) as bar:
             while not done.wait(0.2):
-                percent = int(max(engine.connection.query_progress(), 0.0))
-                bar.update(percent - bar.pos)
+                # Forward only: the engine's own estimate may take a step back.
+                bar.update(max(int(100 * engine.progress) - bar.pos, 0))
             bar.update(100 - bar.pos)
 
     painter = threading.Thread(target=show, daemon=True)

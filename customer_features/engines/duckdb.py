@@ -71,8 +71,18 @@ class Engine:
         self.outcome = Outcome()
         self._staged: list[Staged] = []
         self._batches: dict[str, query_as_of.Batch] = {}
+        # What is computed in a pass of its own after the first: as-of dates in batches, or one date's products.
+        self._plan = list(query_as_of.batches(options)) if options.as_of else [None]
+        self._steps_done = 0
         self._quarantine = Quarantine(connection, options)
         self._orders_out = self._customers_out = self._clean = self._by_hash = False
+
+    @property
+    def progress(self) -> float:
+        """The share of the work that is done, from 0 to 1: the dear steps that ended, and how far this one is."""
+        steps = sum(part.parse_once for part in self.parts) + 1 + len(self._plan)
+        running = min(max(self.connection.query_progress(), 0.0), 100.0) / 100
+        return min((self._steps_done + running) / steps, 1.0)
 
     @property
     def recognised(self) -> dict[str, str]:
@@ -161,6 +171,7 @@ class Engine:
             reader = f"{part.relation.removesuffix(')')}, {more})"
             select = query.staged(readings.staged, reader, f"{quoted(_FILE)} AS source_file, ")
             self.connection.execute(f"CREATE TEMP TABLE {relation} AS {select}")
+            self._steps_done += 1
             if part.kind == "csv":
                 broken.collect(self.connection, relation)
         else:
@@ -245,6 +256,7 @@ class Engine:
         with_loyalty = any("loyalty_score" in staged.fields for staged in self._staged)
         rolled_up = query.rolled_up(self._counted, self.options, with_loyalty, self.loyalty is not None)
         self.connection.execute(f"CREATE TEMP TABLE customers_measured AS {rolled_up}")
+        self._steps_done += 1
         out = self.outcome
         out.rows_in = sum(out.rows_by_source.values())
         self._clean = self._count("SELECT COALESCE(SUM(used), 0) FROM customers_measured") == out.rows_in
@@ -274,14 +286,15 @@ class Engine:
 
     def _count_products(self) -> None:
         """Count distinct products: once, or with all else at each of several as-of dates."""
-        if not self.options.as_of:
-            products = query.distinct_products(self._counted, self.options, self._by_hash)
-            self.connection.execute(f"CREATE TEMP TABLE products_counted AS {products}")
-            return
-        for batch in query_as_of.batches(self.options):
-            measured = query_as_of.measured(self._counted, self.options, batch, self._by_hash, self._customers_out)
-            self.connection.execute(f"CREATE TEMP TABLE {batch.name} AS {measured}")
-            self._batches[batch.name] = batch
+        for batch in self._plan:
+            if batch is None:
+                products = query.distinct_products(self._counted, self.options, self._by_hash)
+                self.connection.execute(f"CREATE TEMP TABLE products_counted AS {products}")
+            else:
+                measured = query_as_of.measured(self._counted, self.options, batch, self._by_hash, self._customers_out)
+                self.connection.execute(f"CREATE TEMP TABLE {batch.name} AS {measured}")
+                self._batches[batch.name] = batch
+            self._steps_done += 1
 
     def _count(self, sql: str) -> int:
         return int(self.connection.sql(sql).fetchall()[0][0])
