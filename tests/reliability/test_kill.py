@@ -16,6 +16,11 @@ QUICK = [range(0, 10), range(10, 20)]
 ALL = [range(start, start + 25) for start in range(20, 220, 25)]
 
 
+def is_probe(path: Path) -> bool:
+    """Whether it is the file of four bytes by which Python's tempfile finds out that it may write to a folder."""
+    return path.is_file() and path.read_bytes() in (b"", b"blat")
+
+
 def scratch_of(target: Target) -> Path:
     return target.folder.parent / "scratch"
 
@@ -52,7 +57,7 @@ def survive(target: Target, seeds: range) -> None:
     assert ran.returncode == 0, ran.stderr
     assert target.state() == version
     assert target.leftovers() == []
-    assert list(scratch_of(target).iterdir()) == []
+    assert [path for path in scratch_of(target).iterdir() if not is_probe(path)] == []
 
 
 @pytest.mark.parametrize("seeds", QUICK, ids=str)
