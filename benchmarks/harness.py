@@ -64,8 +64,8 @@ def _row(name: str, ours: Contender, other: Contender) -> Row:
 
 def print_table(rows: list[Row]) -> None:
     """The table of ratios: below 1 ours is faster."""
-    print(f"{'contest':<34} {'peer':<34} {'ours / peer':>11}  {'middle half':>15}  peer's vectors that are wrong")
+    print(f"{'contest':<40} {'peer':<30} {'ours / peer':>11}  {'middle half':>15}  peer's vectors that are wrong")
     for row in rows:
         wrong = "(does a part of the work)" if row.differing is None else f"{row.differing:,}"
         spread = f"{row.low:.2f} to {row.high:.2f}"
-        print(f"{row.contest:<34} {row.contender:<34} {row.ratio:>11.2f}  {spread:>15}  {wrong}")
+        print(f"{row.contest:<40} {row.contender:<30} {row.ratio:>11.2f}  {spread:>15}  {wrong}")
