@@ -9,24 +9,15 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from benchmarks.bulk import ROWS
+from benchmarks.bulk import ROWS, build
 from benchmarks.data import TODAY, purchases
 from benchmarks.harness import Contender, Row, contest
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options, every
-from customer_features.publish import publish
-from customer_features.sources import opened
 
 
-def build(source: Path, out: Path, days: list[date]) -> Path:
-    """What ``customer-features build --every month --window '12 months'`` does."""
-    options = Options.parse(as_of=days, window="12 months", future="exclude", on_fault="quarantine")
-    with connected() as connection, opened([str(source)], connection) as parts:
-        engine = Engine(connection, parts, options)
-        engine.judge()
-        publish(engine, out)
-    return out
+def at(days: list[date]) -> Options:
+    """The options of ``--every month --window '12 months' --future exclude``."""
+    return Options.parse(as_of=days, window="12 months", future="exclude", on_fault="quarantine")
 
 
 def run() -> list[Row]:
@@ -36,7 +27,7 @@ def run() -> list[Row]:
         dates = every("month", date(TODAY.year - 1, 2, 1), TODAY)
         return contest(
             f"{len(dates)} as-of dates, {ROWS // 1_000_000} million rows",
-            Contender("ours", lambda: build(source, folder / "twelve.parquet", dates), None),
-            [Contender("ours at one of them", lambda: build(source, folder / "one.parquet", dates[-1:]), None)],
+            Contender("ours", lambda: build(source, folder / "twelve.parquet", at(dates)), None),
+            [Contender("ours at one of them", lambda: build(source, folder / "one.parquet", at(dates[-1:])), None)],
             rounds=5,
         )

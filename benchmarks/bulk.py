@@ -20,9 +20,8 @@ from customer_features.sources import opened
 ROWS = 2_000_000
 
 
-def ours(source: Path, out: Path) -> Path:
+def build(source: Path, out: Path, options: Options) -> Path:
     """What ``customer-features build`` does between reading its arguments and printing its summary."""
-    options = Options.parse(today=TODAY, on_fault="quarantine")
     with connected() as connection, opened([str(source)], connection) as parts:
         engine = Engine(connection, parts, options)
         engine.judge()
@@ -34,13 +33,14 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, exact = purchases(ROWS, folder)
+        options = Options.parse(today=TODAY, on_fault="quarantine")
 
         def wrong(found: Path) -> int:
             return differing(file_vectors(found), exact)
 
         return contest(
             f"Parquet, {ROWS // 1_000_000} million rows in to file out",
-            Contender("ours", lambda: ours(source, folder / "ours.parquet"), wrong),
+            Contender("ours", lambda: build(source, folder / "ours.parquet", options), wrong),
             [
                 Contender(
                     "DuckDB SQL, floats",
