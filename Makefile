@@ -1,6 +1,4 @@
-# Two commands do all the set-up on a machine with Python (3.11 or newer) and make:
-#   make demo    the main job on real data
-#   make test    the tests that run on every change
+# `make demo` and `make test` do all the set-up on a machine with Python (3.11 or newer) and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
