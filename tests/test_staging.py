@@ -7,6 +7,7 @@ import fcntl
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,11 +182,11 @@ def test_a_scratch_folder_swept_before_it_was_locked_is_made_again(
     opened, lock = os.open, staging._lock
     early: list[Path] = []
 
-    def swept_first(path: Path, how: int) -> int:
+    def swept_first(path: Path, how: int, **more: Any) -> int:
         if not early:
             early.append(Path(path))
             Path(path).rmdir()
-        return opened(path, how)
+        return opened(path, how, **more)
 
     def swept_then(handle: int) -> None:
         if len(early) == 1:
