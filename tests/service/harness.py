@@ -86,6 +86,17 @@ class Running:
                 said += piece
         return said
 
+    def log_lines(self) -> list[str]:
+        """The log's lines once every request that was answered has its own: a line follows its answer."""
+        health = '"path":"/health"'
+        before = self.log.read_text().count(health)
+        assert httpx.get(f"{self.url}/health", timeout=20).status_code == 200
+        ends = time.monotonic() + 10
+        while (text := self.log.read_text()).count(health) == before:
+            assert time.monotonic() < ends, text
+            time.sleep(0.01)
+        return [line for line in text.splitlines() if health not in line]
+
     def kill(self) -> None:
         """Stop it and its workers at once, if that is still needed."""
         with suppress(ProcessLookupError):
