@@ -10,11 +10,6 @@ from __future__ import annotations
 
 from math import floor
 
-UNITS_PER_ONE = 10_000
-"""Units in one unit of currency: four decimals, the finest minor unit in ISO 4217."""
-
-UNITS_PER_CENT = 100
-
 MAX_AMOUNT = 100_000_000_000.0
 """The largest amount of one row (10^11): below it ``amount * 10000 + 0.5`` keeps its integer part exact."""
 

@@ -85,10 +85,11 @@ class Part:
         """The FROM-clause over all files."""
         return self.over(self.files)
 
-    def over(self, files: list[File]) -> str:
-        """The FROM-clause over some of the files."""
+    def over(self, files: list[File], more: str = "") -> str:
+        """The FROM-clause over some of the files; ``more`` gives the reader further options."""
         paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in files)
-        return self.reader.replace("{files}", f"[{paths}]")
+        reader = f"{self.reader.removesuffix(')')}, {more})" if more else self.reader
+        return reader.replace("{files}", f"[{paths}]")
 
 
 def unglobbed(path: str) -> str:

@@ -156,25 +156,24 @@ class Engine:
             fields, types, options.timezone, part.name, decimal=options.decimal, date_format=options.date_format
         )
         if types["date"] == "VARCHAR" and options.date_format is None:
-            lenient = f"{part.relation.removesuffix(')')}, ignore_errors=true)"
-            rows = lenient if part.kind == "csv" else part.relation
+            rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
             refuse_other_formats(self.connection, part.name, fields["date"], readings.staged["day"], rows)
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
         relation = f"staged_{number}"
-        select = query.staged(readings.staged, part.relation)
         if part.parse_once:
             # Parsing text costs more than all else: the typed rows are kept, and spilled when memory is short.
             more = f"filename={literal(_FILE)}"
             if part.kind == "csv":
                 more += f", {broken.recorded(relation)}"
-            reader = f"{part.relation.removesuffix(')')}, {more})"
+            reader = part.over(part.files, more)
             select = query.staged(readings.staged, reader, f"{quoted(_FILE)} AS source_file, ")
             self.connection.execute(f"CREATE TEMP TABLE {relation} AS {select}")
             self._steps_done += 1
             if part.kind == "csv":
                 broken.collect(self.connection, relation)
         else:
+            select = query.staged(readings.staged, part.relation)
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
         self._staged.append(Staged(part, fields, readings, relation))
 

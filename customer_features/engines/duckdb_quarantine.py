@@ -90,7 +90,7 @@ class Quarantine:
             if part.kind == "csv":
                 # Recorded a second time, and not looked at: merely ignoring errors, the reader of DuckDB 2.0
                 # drops what follows some of them.
-                relation = f"{relation.removesuffix(')')}, {broken.recorded(f'again_{place}')})"
+                relation = part.over([file], broken.recorded(f"again_{place}"))
                 number = broken.shifted(staged.relation, file, number)
         # Original columns travel as o0, o1, ... so that none can be taken for a staged one.
         carried = {f"o{number}": name for number, name in enumerate(part.columns)}
