@@ -8,9 +8,11 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from customer_features.addresses import scheme_of, shown
 from customer_features.errors import SourceError, did_you_mean
 from customer_features.formats import ALLOWED, part_of
 from customer_features.parts import File, Part
@@ -54,6 +56,22 @@ def _expand(names: list[str], folder: Path) -> Iterator[File]:
                 yield file
 
 
+_FETCHERS: dict[str, str] = {}
+"""The module in ``fetchers`` for each scheme of an address; it is imported when it is needed."""
+
+
+def _fetched(address: str, scheme: str, folder: Path) -> File:
+    """A copy of what stands at an address, for the time of the run."""
+    if scheme not in _FETCHERS:
+        allowed = ", ".join(f"{known}://" for known in _FETCHERS)
+        raise SourceError(
+            f"{shown(address)}: nothing is read from '{scheme}://'{did_you_mean(scheme, _FETCHERS)};"
+            f" allowed are {f'{allowed} and ' if allowed else ''}files ({ALLOWED})"
+        )
+    file: File = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}").fetched(address, folder)
+    return file
+
+
 def _files(name: str, folder: Path) -> list[File]:
     if name == "-":
         path = folder / "stdin"
@@ -63,8 +81,8 @@ def _files(name: str, folder: Path) -> list[File]:
         except OSError as error:
             raise SourceError(f"-: cannot be kept in {folder}: {error.strerror or error}; set TMPDIR") from None
         return [File.of(path, "-")]
-    if "://" in name:
-        raise SourceError(f"{name}: addresses are not read in this version; give a file (allowed: {ALLOWED})")
+    if (scheme := scheme_of(name)) is not None:
+        return [_fetched(name, scheme, folder)]
     path = Path(name)
     if path.is_dir():
         raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")

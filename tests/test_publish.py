@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_features import OutputError, features
-from customer_features.publish import ROWS_A_GROUP, check_target
+from customer_features.publish import check_target
+from customer_features.publishers.writing import ROWS_A_GROUP
 from tests.agreement import oracle
 
 from .conftest import (

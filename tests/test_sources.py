@@ -235,9 +235,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_directory_and_an_address(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"is a directory; give its files, for example '.*/\*\.parquet'"):
         read(tmp_path)
-    for address in ("s3://bucket/t.parquet", "https://example.org/t.csv", "postgresql://host/db"):
-        with pytest.raises(SourceError, match="addresses are not read in this version"):
-            read(address)
+    with pytest.raises(SourceError, match="nothing is read from 'ftp://'; allowed are .*files"):
+        read("ftp://host/t.csv")
 
 
 def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -11,7 +10,8 @@ import click
 from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
 from customer_features.engines.duckdb import Outcome
 from customer_features.errors import SourceError
-from customer_features.publish import Published, check_target, publish
+from customer_features.publish import check_target, publish
+from customer_features.publishers.writing import Published
 
 
 @click.command()
@@ -42,12 +42,12 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **ch
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)
-    check_target(Path(out))
+    check_target(out)
     with judged(given) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:
             raise SourceError(f"{', '.join(sources)}: no rows, only a header; nothing was published")
-        published = publish(engine, Path(out))
+        published = publish(engine, out)
         _summary(engine.outcome, published, monotonic() - began)
 
 
@@ -66,4 +66,4 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
         say(f"Warning:    {warning['name']}: {warning['message']}")
     if published.quarantine:
         say(f"Quarantine: {published.quarantine}")
-    say(f"Features:   {published.features}  (manifest: {published.manifest.name}; {seconds:.1f} s)")
+    say(f"Features:   {published.features}  (manifest: {published.manifest}; {seconds:.1f} s)")

@@ -1,0 +1,91 @@
+"""Files as target: features, quarantine and manifest, all or nothing.
+
+Everything is written under temporary names in the target's own folder, flushed to the disk, and only
+then renamed into place; the manifest comes last and vouches, by SHA-256, for the other two. Until
+then whatever stood under the final names stays there. What a killed run left is swept by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from customer_features.engines.duckdb import Engine
+from customer_features.errors import MissingExtra, OutputError
+from customer_features.parts import first_line
+from customer_features.publishers.writing import (
+    Published,
+    check_suffix,
+    describe,
+    manifest_text,
+    write_features,
+    write_quarantine,
+)
+from customer_features.staging import Staging, put_in_place, sweep
+from customer_features.verifying import manifest_of, quarantine_of
+
+try:
+    import duckdb
+    import pyarrow as pa
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("writing files", "bulk") from error
+
+
+def check_target(out: Path) -> None:
+    """Raise OutputError where ``out`` cannot become the features file, before any work is done."""
+    check_suffix(out, out.suffix)
+    if out.is_dir():
+        raise OutputError(f"{out}: is a directory; give a file name in it")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out}: the folder {out.parent} does not exist; make it first")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{out}: the folder {out.parent} cannot be written to")
+
+
+def publish(engine: Engine, out: Path) -> Published:
+    """Write the vectors of a judged run to ``out``, with quarantine and manifest beside it.
+
+    Raises OutputError when something cannot be written; nothing is published then.
+    """
+    check_target(out)
+    _keep_sources(engine, out)
+    manifest, aside = manifest_of(out), quarantine_of(out)
+    with ExitStack() as leftovers:
+        try:
+            sweep((out, aside, manifest))
+            vectors = Staging(out, leftovers)
+            rows = write_features(engine, vectors)
+            quarantine = engine.quarantine()
+            staged_quarantine = Staging(aside, leftovers) if quarantine is not None else None
+            if quarantine is not None and staged_quarantine is not None:
+                write_quarantine(quarantine, staged_quarantine)
+            described = describe(engine, _file(vectors, rows), _file(staged_quarantine, engine.outcome.quarantined))
+            text = Staging(manifest, leftovers)
+            text.write(manifest_text(described))
+            # A quarantine of an earlier run goes where this one set nothing aside.
+            files, gone = ([vectors], [aside]) if staged_quarantine is None else ([staged_quarantine, vectors], [])
+            put_in_place(files, gone, text)
+        except (OSError, pa.ArrowException, duckdb.Error) as error:
+            raise OutputError(f"{out}: cannot be written: {_reason(error)}; nothing was published") from None
+    return Published(str(out), manifest.name, str(aside) if quarantine is not None else None, described)
+
+
+def _keep_sources(engine: Engine, out: Path) -> None:
+    """Raise OutputError where a file of the run would take the place of one that was read."""
+    parts = [*engine.parts, engine.loyalty] if engine.loyalty is not None else engine.parts
+    read = {file.path.resolve() for part in parts for file in part.files}
+    for final in (out, manifest_of(out), quarantine_of(out)):
+        if final.resolve() in read:
+            raise OutputError(f"{out}: {final} is one of the sources and would be overwritten; give another name")
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or first_line(error))
+
+
+def _file(staging: Staging | None, rows: int) -> Any:
+    if staging is None:
+        return None
+    return {"path": staging.final.name, "rows": rows, "bytes": staging.bytes, "sha256": staging.sha256}

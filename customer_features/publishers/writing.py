@@ -1,0 +1,146 @@
+"""Vectors and quarantine written in a format, and the manifest that describes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from customer_features import features
+from customer_features.columns import literal
+from customer_features.engines.duckdb import Engine
+from customer_features.errors import MissingExtra, OutputError, did_you_mean
+from customer_features.staging import Staging
+
+try:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("writing files", "bulk") from error
+
+SUFFIXES = (".parquet", ".csv", ".arrow")
+ROWS_A_GROUP = 1 << 17
+"""Rows of one row group: fixed, so that the same vectors give the same bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the results of a run are, as people are told, and what the manifest says."""
+
+    features: str
+    manifest: str
+    quarantine: str | None
+    described: dict[str, Any]
+
+
+def check_suffix(out: Path | str, suffix: str) -> None:
+    """Raise OutputError where a name does not say in which format the features are to be written."""
+    if suffix.lower() not in SUFFIXES:
+        hint = did_you_mean(suffix, SUFFIXES)
+        raise OutputError(f"{out}: the suffix decides the format; allowed are {', '.join(SUFFIXES)}{hint}")
+
+
+def manifest_text(described: dict[str, Any]) -> bytes:
+    """A manifest as JSON for people to read."""
+    return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
+
+
+def vectors_schema(engine: Engine) -> Any:
+    """The Arrow schema of the vectors: nothing in them is null."""
+    return pa.schema(
+        [pa.field("customer_id", pa.string(), nullable=False)]
+        + ([pa.field("as_of", pa.date32(), nullable=False)] if engine.options.as_of else [])
+        + [pa.field(name, pa.float64(), nullable=False) for name in features.names()]
+    )
+
+
+def write_quarantine(relation: duckdb.DuckDBPyRelation, staging: Staging) -> int:
+    """Write the rows that were set aside, as Parquet."""
+    return _write_parquet(relation, staging, relation.limit(0).to_arrow_table().schema)
+
+
+def write_features(engine: Engine, staging: Staging) -> int:
+    """Write the vectors in the format that the final name's suffix says; how many there are."""
+    vectors = engine.vectors()
+    suffix = staging.final.suffix.lower()
+    schema = vectors_schema(engine)
+    if suffix == ".parquet":
+        return _write_parquet(vectors, staging, schema)
+    if suffix == ".arrow":
+        return _write_all(vectors, schema, pa.ipc.new_file(pa.PythonFile(staging, "w"), schema))
+    # The engine writes a double as the shortest text that reads back as it, with a decimal point: 2.0, 918.95.
+    vectors.create_view("vectors")
+    engine.connection.execute(
+        f"COPY vectors TO {literal(str(staging.path))} (FORMAT csv, HEADER true, USE_TMP_FILE false)"
+    )
+    staging.adopt()
+    return engine.outcome.customers
+
+
+def _write_parquet(relation: duckdb.DuckDBPyRelation, staging: Staging, schema: Any) -> int:
+    # Ids are nearly all different, so a dictionary of them would only cost; pages carry checksums.
+    repeated = [name for name in schema.names if name != "customer_id"]
+    writer = pa.parquet.ParquetWriter(
+        pa.PythonFile(staging, "w"), schema, compression="zstd", use_dictionary=repeated, write_page_checksum=True
+    )
+    return _write_all(relation, schema, writer)
+
+
+def _write_all(relation: duckdb.DuckDBPyRelation, schema: Any, writer: Any) -> int:
+    rows = 0
+    with writer:
+        for table in _groups(relation, schema):
+            writer.write_table(table)
+            rows += table.num_rows
+    return rows
+
+
+def _groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
+    """Tables of exactly ``ROWS_A_GROUP`` rows (the last may have fewer), whatever the engine's batches are."""
+    waiting: list[Any] = []
+    count = 0
+    for batch in relation.to_arrow_reader(ROWS_A_GROUP):
+        waiting.append(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+        count += batch.num_rows
+        while count >= ROWS_A_GROUP:
+            table = pa.Table.from_batches(waiting)
+            yield table.slice(0, ROWS_A_GROUP).combine_chunks()
+            rest = table.slice(ROWS_A_GROUP)
+            waiting, count = rest.to_batches(), rest.num_rows
+    if count:
+        yield pa.Table.from_batches(waiting).combine_chunks()
+
+
+def describe(engine: Engine, output: dict[str, Any], quarantine: dict[str, Any] | None) -> dict[str, Any]:
+    """The manifest: what came in, what became of it, and what was written."""
+    outcome = engine.outcome
+    sizes = {file.name: file.bytes for part in engine.parts for file in part.files}
+    described: dict[str, Any] = {
+        "definition": features.DEFINITION_VERSION,
+        "options": engine.options.described(),
+        "mapping": engine.mapping,
+        "sources": [
+            {"path": name, "bytes": sizes.get(name), "rows": count} for name, count in outcome.rows_by_source.items()
+        ],
+        "rows": {
+            "in": outcome.rows_in,
+            "used": outcome.used,
+            "excluded": outcome.excluded,
+            "quarantined": outcome.quarantined,
+        },
+        "faults": outcome.faults,
+        "warnings": outcome.warnings,
+        "customers": outcome.customers,
+        "output": output,
+    }
+    if engine.loyalty is not None:
+        files = [{"path": file.name, "bytes": file.bytes} for file in engine.loyalty.files]
+        described["loyalty"] = {"sources": files, **outcome.loyalty}
+    if quarantine is not None:
+        described["quarantine"] = quarantine
+    return described
