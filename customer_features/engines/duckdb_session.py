@@ -38,7 +38,7 @@ def connected(*, memory_limit: str | None = None, threads: int | None = None) ->
             if threads is not None:
                 connection.execute(f"SET threads = {int(threads)}")
             try:
-                connection.execute(f"SET memory_limit = {literal(memory_limit or _default_memory())}")
+                _limit(connection, memory_limit or _default_memory())
             except duckdb.Error:
                 raise InvalidOption(
                     "memory_limit", f"'{memory_limit}' is not a size; give for example 2GB or 512MiB"
@@ -46,6 +46,12 @@ def connected(*, memory_limit: str | None = None, threads: int | None = None) ->
             yield connection
         finally:
             connection.close()
+
+
+def _limit(connection: duckdb.DuckDBPyConnection, size: str) -> None:
+    # A quarter is kept for what is counted outside the engine (see duckdb_products).
+    (whole,) = connection.execute(f"SELECT parse_formatted_bytes({literal(size)})").fetchall()[0]
+    connection.execute(f"SET memory_limit = '{int(whole) * 3 // 4} B'")
 
 
 def _default_memory() -> str:

@@ -83,8 +83,9 @@ def write_features(engine: Engine, staging: Staging) -> int:
 
 
 def _write_parquet(relation: duckdb.DuckDBPyRelation, staging: Staging, schema: Any) -> int:
-    # Ids are nearly all different, so a dictionary of them would only cost; pages carry checksums.
-    repeated = [name for name in schema.names if name != "customer_id"]
+    # Ids and sums of money are nearly all different, so a dictionary of them would only cost; pages carry checksums.
+    money = {feature.name for feature in features.FEATURES if feature.unit.startswith("currency")}
+    repeated = [name for name in schema.names if name != "customer_id" and name not in money]
     writer = pa.parquet.ParquetWriter(
         pa.PythonFile(staging, "w"), schema, compression="zstd", use_dictionary=repeated, write_page_checksum=True
     )
