@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from customer_features import query
+from customer_features.engines.ahead import ahead
 from customer_features.engines.words import Words, counts_of_groups
 from customer_features.options import Options
 
@@ -54,7 +55,8 @@ def count_products(connection: duckdb.DuckDBPyConnection, counted: str, options:
     for number in range(passes):
         share = (number, passes) if passes > 1 else None
         words = Words(rows // passes + BATCH)
-        for batch in connection.sql(query.pairs(counted, options, key, share)).to_arrow_reader(BATCH):
+        batches = connection.sql(query.pairs(counted, options, key, share)).to_arrow_reader(BATCH)
+        for batch in ahead(batches, connection.interrupt):
             words.add(batch.column(0).to_numpy())
         customers, products = counts_of_groups(words.sorted(), bits)
         del words  # its memory is needed by what follows
