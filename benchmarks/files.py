@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,15 +88,12 @@ class Process:
     def run(self, source: Path, out: Path) -> None:
         """Do the work once in a process of its own; keep its seconds and the memory that it held at its peak."""
         command = [sys.executable, "-m", "benchmarks.child", self.module, self.function, str(source), str(out)]
-        with subprocess.Popen([*command, *self.arguments], stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            said = child.stdout.read()
-            _, status, used = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            raise SystemExit(f"{self.name}: ended with {child.returncode}")
-        self.seconds.append(float(said.splitlines()[-1]))
-        self.peak_bytes.append(used.ru_maxrss * 1024)
+        ran = subprocess.run([*command, *self.arguments], stdout=subprocess.PIPE, text=True, check=False)
+        if ran.returncode:
+            raise SystemExit(f"{self.name}: ended with {ran.returncode}")
+        seconds, peak = ran.stdout.split()[-2:]
+        self.seconds.append(float(seconds))
+        self.peak_bytes.append(int(peak))
 
 
 def process_contest(

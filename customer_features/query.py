@@ -78,6 +78,15 @@ def covered(windows: Iterable[tuple[date | None, date]]) -> list[tuple[date | No
     return ranges
 
 
+HASH = "hash({})"
+"""The engine's 64-bit hash of an id. Customers are told apart by it only where it was found to on these very data."""
+
+
+def share_of(relation: str, number: int, count: int) -> str:
+    """Of ``count`` shares of the customers, one: all rows of some customers, and none of the others."""
+    return f"(SELECT * FROM {relation} WHERE {HASH.format('customer_id')} % {count} = {number})"
+
+
 def orders(relation: str) -> str:
     """Counted rows by order, for the grain ``repeated_total``: the lowest and highest of what must agree."""
     return f"""SELECT customer_id, transaction_id, MIN(units) AS lowest_units, MAX(units) AS highest_units,
@@ -103,7 +112,7 @@ def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: boo
     purchase = "CASE WHEN number >= 0 THEN {} END" if options.returns is Returns.NET else "{}"
     visits = "DISTINCT " + purchase.format("transaction_id")
     if options.grain is Grain.TRANSACTION:
-        visits = purchase.format("units")
+        visits = purchase.format("*" if options.returns is not Returns.NET else "1")
     scores = """FALSE AS loyalty_faulty, CAST(NULL AS DOUBLE) AS lowest_loyalty,
     CAST(NULL AS DOUBLE) AS highest_loyalty, CAST(NULL AS VARCHAR) AS loyalty_shown"""
     if loyalty:
@@ -130,10 +139,6 @@ def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: boo
     return by_customer
 
 
-HASH = "hash({})"
-"""The engine's 64-bit hash of an id. Customers are told apart by it only where it was found to on these very data."""
-
-
 def products_numbered(relation: str) -> str:
     """The products of counted rows, each with a number from 0."""
     return (
@@ -155,19 +160,13 @@ def customers_numbered(relation: str, bits: int) -> str:
     return f"SELECT *, CAST(row_number() OVER () - 1 AS UBIGINT) * {2**bits} AS {NUMBERED_KEY} FROM {relation}"
 
 
-def pairs(relation: str, options: Options, key: str, share: tuple[int, int] | None) -> str:
-    """One word for each counted purchase: the customer's key and the product's number.
-
-    ``share``: of all customers, only the first number's of as many parts as the second says.
-    """
-    conditions = ["number >= 0"] if options.returns is Returns.NET else []
-    if share:
-        conditions.append(f"{HASH.format('customer_id')} % {share[1]} = {share[0]}")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+def pairs(relation: str, options: Options, key: str) -> str:
+    """One word for each counted purchase: the customer's key and the product's number."""
+    purchases = " WHERE number >= 0" if options.returns is Returns.NET else ""
     numbers = "JOIN products_numbered USING (product_id)"
     if key == NUMBERED_KEY:
         numbers += f" JOIN (SELECT customer_id, {key} FROM customers_measured) USING (customer_id)"
-    return f"SELECT {key} | product_number AS word FROM {relation} {numbers}{where}"
+    return f"SELECT {key} | product_number AS word FROM {relation} {numbers}{purchases}"
 
 
 def faulty_customers(relation: str, options: Options) -> str:

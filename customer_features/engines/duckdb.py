@@ -18,7 +18,8 @@ from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
-from customer_features.engines.duckdb_session import translated
+from customer_features.engines.duckdb_session import memory_kept, translated
+from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.errors import ColumnError, DataFaults, FoundFault, MissingExtra
 from customer_features.options import Grain, OnFault, Options
@@ -247,36 +248,48 @@ class Engine:
         return f"({query.counted(self._all_rows, self.options, self._orders_out)})"
 
     def _roll_up(self) -> None:
-        if self.options.grain is Grain.REPEATED_TOTAL:
-            self.connection.execute(
-                f"CREATE TEMP TABLE conflicting_orders AS {query.conflicting_orders(self._counted, self.options)}"
+        out, options = self.outcome, self.options
+        out.rows_in = sum(out.rows_by_source.values())
+        count = shares(self.connection, self._all_rows, options.grain, out.rows_in)
+        if options.grain is Grain.REPEATED_TOTAL:
+            create(
+                self.connection,
+                "conflicting_orders",
+                self._counted,
+                count,
+                lambda relation: query.conflicting_orders(relation, options),
             )
             self._orders_out = self._count("SELECT COUNT(*) FROM conflicting_orders") > 0
         with_loyalty = any("loyalty_score" in staged.fields for staged in self._staged)
-        rolled_up = query.rolled_up(self._counted, self.options, with_loyalty, self.loyalty is not None)
-        self.connection.execute(f"CREATE TEMP TABLE customers_measured AS {rolled_up}")
+        create(
+            self.connection,
+            "customers_measured",
+            self._counted,
+            count,
+            lambda relation: query.rolled_up(relation, options, with_loyalty, self.loyalty is not None),
+        )
         self._steps_done += 1
-        out = self.outcome
-        out.rows_in = sum(out.rows_by_source.values())
         counted = self._count("SELECT COALESCE(SUM(used), 0) FROM customers_measured")
         self._clean = counted == out.rows_in
         self.connection.execute(
-            f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', self.options)}"
+            f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', options)}"
         )
         self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
         if self.loyalty is not None:
             out.loyalty = self._loyalty_counts()
-        if self.options.as_of:
-            measure(self.connection, self._counted, self.options, self._customers_out, counted)
-        else:
-            self._customer_key = count_products(self.connection, self._counted, self.options, counted)
+        given = (self.connection, self._counted, options)
+        with memory_kept(self.connection) as memory:
+            if options.as_of:
+                measure(*given, self._customers_out, counted, memory)
+            else:
+                self._customer_key = count_products(*given, counted, memory)
         self._steps_done += 1
         without = " ANTI JOIN faulty_customers USING (customer_id)" if self._customers_out else ""
         used, customers = self.connection.sql(
             f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_measured{without}"
         ).fetchall()[0]
         out.used, out.customers = int(used), int(customers)
-        excluded = query.excluded(self._all_rows, self.options)
+        excluded = query.excluded(self._all_rows, options)
         out.excluded = self._count(excluded) if excluded else 0
 
     def _loyalty_counts(self) -> dict[str, int]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from customer_features import query_as_of
 from customer_features.engines.ahead import ahead
-from customer_features.engines.duckdb_products import BATCH, number_products, words_that_fit
+from customer_features.engines.duckdb_products import BATCH, BYTES_A_WORD, number_products
 from customer_features.engines.words import Array, Words
 from customer_features.errors import MissingExtra
 from customer_features.options import Grain, Options, Returns
@@ -75,12 +75,12 @@ class Calendar:
 
 
 def measure(
-    connection: duckdb.DuckDBPyConnection, counted: str, options: Options, customers_out: bool, rows: int
-) -> int:
+    connection: duckdb.DuckDBPyConnection, counted: str, options: Options, customers_out: bool, rows: int, memory: int
+) -> None:
     """Make the table ``as_of_measured`` of the ``rows`` rows that count, in the order of the vectors.
 
     One row for each customer and date at which it has a visit: customer_id, as_of, units, visits, products, last_day,
-    loyalty. Returns how many passes over the rows it took.
+    loyalty. ``memory`` is how many bytes may be held outside the engine.
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE customers_ranked AS {query_as_of.ranked(customers_out)}")
     (customers,) = connection.sql("SELECT COUNT(*) FROM customers_ranked").fetchall()[0]
@@ -92,11 +92,10 @@ def measure(
     calendar = Calendar.of(options)
     piece_bits = max(len(calendar.first) - 1, 1).bit_length()
     rows_each = rows / max(customers, 1)
-    # In words of 8 bytes: four numbers at each date, and a word for each row.
-    at_once = int(words_that_fit(connection) / (3 * (len(calendar.dates) + 1) + rows_each))
+    # Four numbers at each date, of 20 bytes together, and a word for each row.
+    at_once = int(memory / (20 * (len(calendar.dates) + 1) + BYTES_A_WORD * rows_each))
     at_once = min(max(at_once, FEWEST), 1 << (64 - product_bits - piece_bits), max(customers, 1))
-    passes = range(0, customers, at_once)
-    for low in passes:
+    for low in range(0, customers, at_once):
         high = min(low + at_once, customers)
         measures = _Measures(calendar, high - low, int(rows_each * (high - low)) + BATCH, product_bits, piece_bits)
         measures.take(connection, counted, options, query_as_of.ranks(low, high))
@@ -107,7 +106,6 @@ def measure(
             connection.register("measures", table)
             connection.execute("INSERT INTO as_of_measured SELECT * FROM measures")
             connection.unregister("measures")
-    return len(passes)
 
 
 def _batches(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pa.RecordBatch]:

@@ -19,15 +19,9 @@ from customer_features.options import Options
 if TYPE_CHECKING:
     import duckdb
 
-_BYTES_A_WORD = 8
+BYTES_A_WORD = 8
 BATCH = 1 << 18
 """Rows that are fetched at a time."""
-
-
-def words_that_fit(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many words may be held: the engine is given three quarters of the memory, and this is the fourth."""
-    (limit,) = connection.sql("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0]
-    return int(limit) // 3 // _BYTES_A_WORD
 
 
 def number_products(connection: duckdb.DuckDBPyConnection, counted: str) -> int:
@@ -37,10 +31,12 @@ def number_products(connection: duckdb.DuckDBPyConnection, counted: str) -> int:
     return max(int(products) - 1, 1).bit_length()
 
 
-def count_products(connection: duckdb.DuckDBPyConnection, counted: str, options: Options, rows: int) -> str:
+def count_products(
+    connection: duckdb.DuckDBPyConnection, counted: str, options: Options, rows: int, memory: int
+) -> str:
     """Make the table ``products_counted`` (customer, products) of ``rows`` rows that count; SQL of its key.
 
-    The SQL gives the key of a row of ``customers_measured``.
+    The SQL gives the key of a row of ``customers_measured``; ``memory`` is how many bytes of words may be held.
     """
     bits = number_products(connection, counted)
     key = query.hashed_key(bits)
@@ -51,11 +47,11 @@ def count_products(connection: duckdb.DuckDBPyConnection, counted: str, options:
             f"CREATE OR REPLACE TEMP TABLE customers_measured AS {query.customers_numbered('customers_measured', bits)}"
         )
     connection.execute("CREATE OR REPLACE TEMP TABLE products_counted (customer UBIGINT, products BIGINT)")
-    passes = -(-rows // words_that_fit(connection)) or 1
+    passes = -(-rows * BYTES_A_WORD // memory) or 1
     for number in range(passes):
-        share = (number, passes) if passes > 1 else None
+        some = query.share_of(counted, number, passes) if passes > 1 else counted
         words = Words(rows // passes + BATCH)
-        batches = connection.sql(query.pairs(counted, options, key, share)).to_arrow_reader(BATCH)
+        batches = connection.sql(query.pairs(some, options, key)).to_arrow_reader(BATCH)
         for batch in ahead(batches, connection.interrupt):
             words.add(batch.column(0).to_numpy())
         customers, products = counts_of_groups(words.sorted(), bits)

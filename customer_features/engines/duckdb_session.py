@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from customer_features.columns import literal
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
@@ -38,7 +38,7 @@ def connected(*, memory_limit: str | None = None, threads: int | None = None) ->
             if threads is not None:
                 connection.execute(f"SET threads = {int(threads)}")
             try:
-                _limit(connection, memory_limit or _default_memory())
+                connection.execute(f"SET memory_limit = {literal(memory_limit or _default_memory())}")
             except duckdb.Error:
                 raise InvalidOption(
                     "memory_limit", f"'{memory_limit}' is not a size; give for example 2GB or 512MiB"
@@ -48,10 +48,24 @@ def connected(*, memory_limit: str | None = None, threads: int | None = None) ->
             connection.close()
 
 
-def _limit(connection: duckdb.DuckDBPyConnection, size: str) -> None:
-    # A quarter is kept for what is counted outside the engine (see duckdb_products).
-    (whole,) = connection.execute(f"SELECT parse_formatted_bytes({literal(size)})").fetchall()[0]
-    connection.execute(f"SET memory_limit = '{int(whole) * 3 // 4} B'")
+def memory_limit_of(connection: duckdb.DuckDBPyConnection) -> int:
+    """The engine's memory limit in bytes."""
+    (limit,) = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0]
+    return int(limit)
+
+
+@contextmanager
+def memory_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
+    """Bytes, half of the memory limit, that the engine leaves to what is counted outside it meanwhile."""
+    limit = memory_limit_of(connection)
+    kept = limit // 2
+    # Where the engine holds more than the rest already, it lets go of it as soon as it can.
+    with suppress(duckdb.OutOfMemoryException):
+        connection.execute(f"SET memory_limit = '{limit - kept} B'")
+    try:
+        yield kept
+    finally:
+        connection.execute(f"SET memory_limit = '{limit} B'")
 
 
 def _default_memory() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import customer_features
-from customer_features.engines import duckdb_as_of
+from customer_features.engines import duckdb, duckdb_as_of
 from tests.agreement import oracle
 from tests.agreement.doors import table
 from tests.agreement.oracle import Row, bits
@@ -89,7 +90,7 @@ def test_many_dates_and_customers_a_few_at_a_time(
     grain: str, window: tuple[int, str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where memory is short: the rows are read once for each range of customers."""
-    monkeypatch.setattr(duckdb_as_of, "words_that_fit", lambda _: 0)
+    monkeypatch.setattr(duckdb, "memory_kept", lambda _: nullcontext(0))
     monkeypatch.setattr(duckdb_as_of, "FEWEST", 3)
     rows = [
         Row(f"c{number % 7}", f"T{number}", START + timedelta(days=number * 3 % 200), number / 100, f"p{number % 11}")

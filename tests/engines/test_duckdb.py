@@ -539,7 +539,7 @@ def test_rows_set_aside_give_no_warning() -> None:
 def test_memory_and_threads() -> None:
     with connected(memory_limit="300MiB", threads=1) as connection:
         assert connection.sql("SELECT current_setting('memory_limit'), current_setting('threads')").fetchall() == [
-            ("225.0 MiB", 1)  # a quarter is kept for what is counted outside the engine
+            ("300.0 MiB", 1)
         ]
         spill = Path(connection.sql("SELECT current_setting('temp_directory')").fetchall()[0][0])
         assert spill.is_dir()

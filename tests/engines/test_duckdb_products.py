@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 
 import pyarrow as pa
 import pytest
 
 from customer_features import query
-from customer_features.engines import duckdb_products
+from customer_features.engines import duckdb
 from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
+from customer_features.engines.duckdb_session import connected, memory_kept, memory_limit_of
 from customer_features.options import Options
 from customer_features.parts import table_part
 
@@ -37,7 +38,7 @@ def rows(number: int, customers: int, products: int) -> tuple[pa.Table, dict[str
 @pytest.mark.parametrize("fit", [10**9, 700])
 def test_exact_counts(hashed: str, fit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(query, "HASH", hashed)
-    monkeypatch.setattr(duckdb_products, "words_that_fit", lambda _: fit)
+    monkeypatch.setattr(duckdb, "memory_kept", lambda _: nullcontext(8 * fit))
     table, expected = rows(5000, 300, 40)
     options = Options.parse(today="2025-04-24", returns="net", on_fault="quarantine", max_faults=1)
     with connected() as connection:
@@ -48,7 +49,9 @@ def test_exact_counts(hashed: str, fit: int, monkeypatch: pytest.MonkeyPatch) ->
     assert counts == expected
 
 
-def test_memory_is_shared_between_engine_and_words() -> None:
+def test_the_engine_leaves_memory_to_the_words() -> None:
     with connected(memory_limit="400MB") as connection:
-        fit = duckdb_products.words_that_fit(connection)
-    assert 90e6 < 8 * fit < 110e6
+        with memory_kept(connection) as memory:
+            assert 190e6 < memory < 210e6
+            assert memory_limit_of(connection) < 210e6
+        assert memory_limit_of(connection) > 390e6
