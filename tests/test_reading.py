@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options
 from customer_features.parts import table_part
 from tests.agreement import oracle
+from tests.conftest import Cli, assert_refused
 
 pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")
 
@@ -452,6 +456,32 @@ def test_floats_that_are_no_numbers() -> None:
         "negative_amount",
         "amount_out_of_range",
     ]
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
+@pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), 1e30])
+def test_amounts_out_of_range_in_a_parquet_file(
+    amount: float, grain: str, kind: pa.DataType, cli: Cli, tmp_path: Path
+) -> None:
+    """What a file states of its least and greatest value says nothing of NaN, and its dictionary holds all of them."""
+    amounts = pa.array([1.25, amount, 2.5, -1.0] * 50, kind)
+    transactions = table(200, amount=amounts, transaction_id=[f"t{place}" for place in range(200)])
+    pq.write_table(transactions, tmp_path / "t.parquet")
+    ran = cli("check", tmp_path / "t.parquet", "--today", TODAY, "--grain", grain, "--json")
+    assert ran.code == 1, ran.err
+    faults = {entry["fault"]: entry["rows"] for entry in json.loads(ran.out)["faults"]}
+    assert faults == {"amount_out_of_range": 50, "negative_amount": 50}
+
+
+def test_other_numbers_of_a_parquet_file_that_are_none(cli: Cli, tmp_path: Path) -> None:
+    nan = float("nan")
+    columns = {"loyalty_score": pa.array([0.5, nan, None]), "customer_id": pa.array([1.0, 2.0, 3.0])}
+    pq.write_table(table(3, **columns), tmp_path / "t.parquet")
+    ran = cli("check", tmp_path / "t.parquet", "--today", TODAY, "--json")
+    assert [entry["fault"] for entry in json.loads(ran.out)["faults"]] == ["loyalty_out_of_range"]
+    pq.write_table(table(3, **{**columns, "customer_id": pa.array([1.0, nan, 3.0])}), tmp_path / "t.parquet")
+    assert "'customer_id' holds nan" in assert_refused(cli("check", tmp_path / "t.parquet"), tmp_path)
 
 
 def test_dictionaries_hold_amounts_too() -> None:
