@@ -171,7 +171,7 @@ class Engine:
             self.connection.execute(f"CREATE TEMP TABLE {relation} AS {select}")
             self._steps_done += 1
             if part.kind == "csv":
-                broken.collect(self.connection, relation)
+                broken.collect(self.connection, relation, part)
         else:
             select = query.staged(readings.staged, part.relation)
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
