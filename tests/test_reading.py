@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import customer_features
-from customer_features import ColumnError
+from customer_features import ColumnError, InvalidOption
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options
+from customer_features.options import Options, parse_timezone
 from customer_features.parts import table_part
 from tests.agreement import oracle
 from tests.conftest import Cli, assert_refused
@@ -192,6 +193,24 @@ def test_a_naive_timestamp_is_local_also_where_no_clock_showed_it(zone: str, nai
     expected = [float((date(2025, 4, 24) - date.fromisoformat(naive[:10])).days)]
     for column in ([naive], pa.array([datetime.fromisoformat(naive)], pa.timestamp("us"))):
         assert built(table(date=column), "recency_days", timezone=zone) == expected
+
+
+def test_every_timezone_that_is_allowed_is_one_the_engine_knows() -> None:
+    """Of an instant at which no two lists of timezones are likely to differ, the day is Python's."""
+    instant = datetime(2020, 6, 15, 11, 30, tzinfo=UTC)
+    transactions = table(date=[instant.isoformat()])
+    zones = []
+    for name in available_timezones():
+        with suppress(InvalidOption):
+            zones.append(parse_timezone(name))
+    assert len(zones) > 400
+    with connected() as connection:
+        days = ", ".join(f"CAST(timezone('{zone}', TIMESTAMPTZ '{instant}') AS DATE)" for zone in zones)
+        found = connection.sql(f"SELECT {days}").fetchall()[0]
+    assert dict(zip(zones, found, strict=True)) == {zone: instant.astimezone(ZoneInfo(zone)).date() for zone in zones}
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        expected = (date(2025, 4, 24) - instant.astimezone(ZoneInfo(zone)).date()).days
+        assert built(transactions, "recency_days", timezone=zone) == [float(expected)]
 
 
 # -- text dates in a format that was asked for, amounts with a decimal comma ----------------------------------
