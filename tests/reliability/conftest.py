@@ -137,20 +137,24 @@ def strace() -> str:
     pytest.skip(reason)
 
 
-Mount = Callable[[str, int], tuple[Path, list[str]]]
+Mount = Callable[..., tuple[Path, list[str]]]
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Mount]:
     """Make a folder in which few bytes have room, and the start of a command that runs under that limit.
 
-    Root mounts a disk of that size; anyone else is told so, and has files that may grow no further.
+    Root mounts a disk of that size; anyone else is told so, and has files that may grow no further (as everybody
+    has with ``limited``).
     """
     mounted: list[Path] = []
 
-    def mount(name: str, size: int) -> tuple[Path, list[str]]:
+    def mount(name: str, size: int, limited: bool = False) -> tuple[Path, list[str]]:
         folder = tmp_path / name
         folder.mkdir()
+        limit = ["sh", "-c", f'ulimit -f {size // 512}; exec "$@"', "sh"]
+        if limited:
+            return folder, limit
         made = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
             check=False,
@@ -161,7 +165,7 @@ def small_disk(tmp_path: Path) -> Iterator[Mount]:
             mounted.append(folder)
             return folder, []
         warnings.warn(f"no small disk could be mounted, files are limited instead: {made.stderr.strip()}", stacklevel=2)
-        return folder, ["sh", "-c", f'ulimit -f {size // 512}; exec "$@"', "sh"]
+        return folder, limit
 
     yield mount
     for folder in mounted:
