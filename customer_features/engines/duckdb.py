@@ -117,7 +117,7 @@ class Engine:
             self._reconcile()
             self._stop_on_faults()
             self.outcome.warnings = find_warnings(
-                self.connection, self._counted, self.options, self.outcome.used, exact=exact_warnings
+                self.connection, self._used, self.options, self.outcome.used, exact=exact_warnings
             )
         return self.outcome
 
@@ -172,7 +172,7 @@ class Engine:
             self.connection.execute(f"CREATE TEMP TABLE {relation} AS {select}")
             self._steps_done += 1
             if part.kind == "csv":
-                broken.collect(self.connection, relation)
+                broken.collect(self.connection, relation, part)
         else:
             select = query.staged(readings.staged, part.relation)
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
@@ -246,6 +246,13 @@ class Engine:
         if self._clean:
             return self._all_rows
         return f"({query.counted(self._all_rows, self.options, self._orders_out)})"
+
+    @property
+    def _used(self) -> str:
+        """The rows of which vectors are made: a customer who is set aside takes all rows along."""
+        if not self._customers_out:
+            return self._counted
+        return f"(SELECT * FROM {self._counted} ANTI JOIN faulty_customers USING (customer_id))"
 
     def _roll_up(self) -> None:
         out, options = self.outcome, self.options
