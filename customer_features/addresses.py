@@ -20,4 +20,11 @@ def shown(address: str) -> str:
         user = parts.netloc.rpartition("@")[0].partition(":")[0]
     except ValueError:  # not an address that could be taken apart, so nothing of it is safe to show
         return f"{scheme_of(address)}://..."
-    return urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, "", parts.fragment))
+    # The user of a database is no secret; that of a web address often is one: a token.
+    login = f"{user}@" if user and parts.scheme.startswith("postgres") else ""
+    return urlunsplit((parts.scheme, login + host, parts.path, "", parts.fragment))
+
+
+def named(name: str) -> str:
+    """A source or target as people named it: an address without what is secret, a file's name as it is."""
+    return name if scheme_of(name) is None else shown(name)

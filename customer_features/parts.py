@@ -32,9 +32,11 @@ class File:
     modified: int
     copy: Path | None = None
     """What the engine reads in its place, where it cannot read the file as it is."""
+    origin: str = field(default="", repr=False)
+    """The whole address of what the file is a copy of: it may hold a signature, so it is for comparing alone."""
 
     @classmethod
-    def of(cls, path: Path, name: str | None = None) -> File:
+    def of(cls, path: Path, name: str | None = None, origin: str = "") -> File:
         """The file's state now. Raises SourceError when it cannot be read."""
         try:
             state = path.stat()
@@ -42,7 +44,7 @@ class File:
                 pass
         except OSError as error:
             raise SourceError(f"{name or path}: cannot be read: {error.strerror or error}") from None
-        return cls(path, name or str(path), state.st_size, state.st_mtime_ns)
+        return cls(path, name or str(path), state.st_size, state.st_mtime_ns, origin=origin)
 
     @property
     def read_from(self) -> Path:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from customer_features.engines.duckdb import Engine
     from customer_features.publishers.writing import Published
 
-_PUBLISHERS: dict[str, str] = {}
+_PUBLISHERS: dict[str, str] = {"s3": "s3"}
 """The module in ``publishers`` for each scheme of an address; it is imported when it is needed."""
 
 

@@ -6,8 +6,10 @@ import glob
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,20 +49,23 @@ def opened(
 
 def _expand(names: list[str], folder: Path) -> Iterator[File]:
     seen: set[str] = set()
-    for name in names:
+    known: Counter[str] = Counter()
+    for name in dict.fromkeys(names):  # an address is fetched once
         for file in _files(name, folder):
-            real = os.path.realpath(file.path)
+            real = file.origin or os.path.realpath(file.path)
             # The same file named twice (by two globs, say) must not count twice.
             if real not in seen:
                 seen.add(real)
-                yield file
+                known[file.name] += 1
+                # Two addresses may differ in nothing that is shown. The suffix tells the format, so it stays last.
+                yield file if known[file.name] == 1 else replace(file, name=f"({known[file.name]}) {file.name}")
 
 
-_FETCHERS: dict[str, str] = {}
+_FETCHERS: dict[str, str] = {"http": "https", "https": "https", "s3": "s3"}
 """The module in ``fetchers`` for each scheme of an address; it is imported when it is needed."""
 
 
-def _fetched(address: str, scheme: str, folder: Path) -> File:
+def _fetched(address: str, scheme: str, folder: Path) -> list[File]:
     """A copy of what stands at an address, for the time of the run."""
     if scheme not in _FETCHERS:
         allowed = ", ".join(f"{known}://" for known in _FETCHERS)
@@ -68,8 +73,8 @@ def _fetched(address: str, scheme: str, folder: Path) -> File:
             f"{shown(address)}: nothing is read from '{scheme}://'{did_you_mean(scheme, _FETCHERS)};"
             f" allowed are {f'{allowed} and ' if allowed else ''}files ({ALLOWED})"
         )
-    file: File = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}").fetched(address, folder)
-    return file
+    files: list[File] = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}").fetched(address, folder)
+    return files
 
 
 def _files(name: str, folder: Path) -> list[File]:
@@ -82,7 +87,7 @@ def _files(name: str, folder: Path) -> list[File]:
             raise SourceError(f"-: cannot be kept in {folder}: {error.strerror or error}; set TMPDIR") from None
         return [File.of(path, "-")]
     if (scheme := scheme_of(name)) is not None:
-        return [_fetched(name, scheme, folder)]
+        return _fetched(name, scheme, folder)
     path = Path(name)
     if path.is_dir():
         raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")

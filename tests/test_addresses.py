@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customer_features.addresses import scheme_of, shown
+from customer_features.addresses import named, scheme_of, shown
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,8 @@ def test_scheme(name: str, scheme: str | None) -> None:
         ("postgresql://db/shop?password=s3cr3t", "postgresql://db/shop"),
         ("https://example.org/a.csv?X-Amz-Signature=s3cr3t", "https://example.org/a.csv"),
         ("https://:s3cr3t@example.org/a.csv", "https://example.org/a.csv"),
-        ("https://ann:p@s3cr3t@example.org/a.csv", "https://ann@example.org/a.csv"),
+        ("https://ann:p@s3cr3t@example.org/a.csv", "https://example.org/a.csv"),
+        ("https://s3cr3t@example.org/a.csv", "https://example.org/a.csv"),
         ("https://[s3cr3t/a.csv", "https://..."),
         ("s3://bucket/key.parquet", "s3://bucket/key.parquet"),
     ],
@@ -39,3 +40,8 @@ def test_scheme(name: str, scheme: str | None) -> None:
 def test_shown_without_what_is_secret(address: str, expected: str) -> None:
     assert shown(address) == expected
     assert "s3cr3t" not in shown(address)
+
+
+def test_a_file_is_shown_as_it_is_named() -> None:
+    assert named("what?#1.csv") == "what?#1.csv"
+    assert named("https://example.org/a.csv?sig=s3cr3t") == "https://example.org/a.csv"

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from customer_features.addresses import named
 from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
 from customer_features.engines.duckdb import Outcome
 from customer_features.errors import SourceError
@@ -46,7 +47,7 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **ch
     with judged(given) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:
-            raise SourceError(f"{', '.join(sources)}: no rows, only a header; nothing was published")
+            raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
         published = publish(engine, out)
         _summary(engine.outcome, published, monotonic() - began)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from customer_features.addresses import named
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
@@ -143,7 +144,9 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
         if options is None:
             raise SourceError("there is nothing to read")
         if len(scores) > 1:
-            raise SourceError(f"{given.loyalty}: its files differ in format or columns; give one kind of file")
+            raise SourceError(
+                f"{named(given.loyalty or '')}: its files differ in format or columns; give one kind of file"
+            )
         loyalty = scores[0] if scores else None
         engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
         for part in [*parts, *scores]:
