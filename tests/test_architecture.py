@@ -172,6 +172,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb
+        "customer_features.fetchers",
         "customer_features.formats",  # test_sources
         "customer_features.parts",  # test_sources
         "customer_features.publishers",  # test_publish

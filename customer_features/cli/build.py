@@ -38,8 +38,8 @@ from customer_features.publishers.writing import Published
 def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **choices: Any) -> None:
     """Build one feature vector per customer from purchase rows.
 
-    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, or - for
-    standard input. Beside FILE a manifest is written, and a quarantine when rows were set aside.
+    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, an https:// or
+    s3:// address, or - for standard input. FILE may be an s3:// address. Beside FILE a manifest is written, and a quarantine when rows were set aside.
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)
