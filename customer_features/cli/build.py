@@ -39,7 +39,8 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **ch
     """Build one feature vector per customer from purchase rows.
 
     A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, an https:// or
-    s3:// address, or - for standard input. FILE may be an s3:// address. Beside FILE a manifest is written, and a quarantine when rows were set aside.
+    s3:// address, or - for standard input. FILE may be an s3:// address. Beside it a manifest is written, and a
+    quarantine when rows were set aside.
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)

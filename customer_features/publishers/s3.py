@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from customer_features import s3
-from customer_features.addresses import shown
 from customer_features.engines.duckdb import Engine
 from customer_features.errors import MissingExtra, OutputError
 from customer_features.parts import first_line
@@ -195,9 +194,9 @@ class _Switch:
 
 def _address(out: str) -> s3.Address:
     address = s3.Address.of(out, OutputError)
-    check_suffix(shown(out), PurePosixPath(address.key).suffix)
     if address.key.endswith("/"):
         raise OutputError(f"{address}: is a folder; give an object's name in it")
+    check_suffix(str(address), PurePosixPath(address.key).suffix)
     return address
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -186,7 +187,7 @@ def test_many_parts_of_the_least_size(
     [
         ("{}/f.xlsx", "the suffix decides the format; allowed are .parquet, .csv, .arrow"),
         ("{}/f.parqet", "did you mean '.parquet'"),
-        ("{}/f.parquet/", "is a folder; give an object's name in it"),
+        ("{}/folder/", "is a folder; give an object's name in it"),
         ("{}", "names no object"),
         ("{}1/f.parquet", "there is no bucket '{name}1' (did you mean '{name}'?); make it first"),
     ],
@@ -263,6 +264,18 @@ def test_an_error_before_the_change_leaves_the_old_objects(
     assert bucket.all() == batch.wholes[OLD]
     # Of an upload whose answer is lost nobody knows the name: the next run but one day later aborts it.
     assert bucket.uploads() == ([key] if what == BEGIN and isinstance(answer, Cut) else [])
+
+
+def test_a_full_disk_for_the_copy(bucket: Bucket, batch: Batch, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(publisher, "write_features", full)
+    ran = build(cli, batch.sources[NEW], f"{bucket}/{FEATURES}")
+    assert ran.code == 2
+    assert "cannot be written: No space left on device; nothing was published (a copy is made on this" in ran.err
+    assert bucket.all() == {}
+    assert bucket.uploads() == []
 
 
 STEPS = [
