@@ -32,6 +32,10 @@ class File:
     modified: int
     copy: Path | None = None
     """What the engine reads in its place, where it cannot read the file as it is."""
+    kind: str | None = None
+    """The file's format, where its name is that of something else."""
+    numerics: frozenset[str] = frozenset()
+    """Columns of text that hold decimal numbers, to be read to the last digit."""
 
     @classmethod
     def of(cls, path: Path, name: str | None = None) -> File:
@@ -65,7 +69,8 @@ class Part:
     ``reader``: DuckDB FROM-clause with ``{files}`` for a list of paths, or a table's name; ``columns``:
     DuckDB type of each column; ``parse_once``: reading is dear, so the rows are staged in a table;
     ``stated``: options that the source itself states (a request document's ``today``); ``kind``: ``csv`` or
-    ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file.
+    ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file;
+    ``numerics``: of the columns of text those that hold decimal numbers, quoted.
     """
 
     name: str
@@ -78,6 +83,7 @@ class Part:
     kind: str = ""
     compression: str | None = None
     delimiter: str = ","
+    numerics: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
     @property

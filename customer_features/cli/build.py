@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from customer_features.addresses import named
 from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
 from customer_features.engines.duckdb import Outcome
 from customer_features.errors import SourceError
@@ -23,6 +24,12 @@ from customer_features.publishers.writing import Published
     help="Where the vectors go; the suffix decides: .parquet, .csv or .arrow.",
 )
 @click.option(
+    "--if-exists",
+    default="replace",
+    metavar="POLICY",
+    help="A table that is there already: replace its rows or upsert into them  [default: replace]",
+)
+@click.option(
     "--on-fault",
     default="quarantine",
     metavar="POLICY",
@@ -34,7 +41,7 @@ from customer_features.publishers.writing import Published
     metavar="SHARE",
     help="Stop when more rows than this share are faulty  [default: 1%]",
 )
-def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **choices: Any) -> None:
+def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, if_exists: str, **choices: Any) -> None:
     """Build one feature vector per customer from purchase rows.
 
     A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, or - for
@@ -42,12 +49,12 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **ch
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)
-    check_target(out)
+    check_target(out, if_exists)
     with judged(given) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:
-            raise SourceError(f"{', '.join(sources)}: no rows, only a header; nothing was published")
-        published = publish(engine, out)
+            raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
+        published = publish(engine, out, if_exists)
         _summary(engine.outcome, published, monotonic() - began)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from customer_features.addresses import named
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
@@ -29,6 +30,9 @@ def shared_options(command: Function) -> Function:
     for decorate in reversed(
         (
             click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+            click.option(
+                "--query", metavar="SQL", help="What to read from a database source, e.g. 'SELECT * FROM orders'."
+            ),
             click.option(
                 "--today",
                 multiple=True,
@@ -98,12 +102,13 @@ class Given:
     sources: tuple[str, ...]
     assignments: tuple[str, ...]
     loyalty: str | None
+    query: str | None
     memory_limit: str | None
     choices: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
-        loyalty, memory_limit = choices.pop("loyalty"), choices.pop("memory_limit")
+        loyalty, query, memory_limit = (choices.pop(name) for name in ("loyalty", "query", "memory_limit"))
         days = _as_of(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
         if len(days) == 1:
@@ -113,7 +118,7 @@ class Given:
         if "max_points" in given and loyalty is None:
             raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
         Options.parse(**given)  # a wrong value is said before any file is read
-        return cls(sources, assignments, loyalty, memory_limit, given)
+        return cls(sources, assignments, loyalty, query, memory_limit, given)
 
 
 def _as_of(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
@@ -136,14 +141,16 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
     encoding = parse_encoding(given.choices.get("encoding"))
     with (
         connected(memory_limit=given.memory_limit) as connection,
-        opened(given.sources, connection, encoding) as parts,
+        opened(given.sources, connection, encoding, given.query) as parts,
         opened([] if given.loyalty is None else [given.loyalty], connection, encoding) as scores,
     ):
         options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:
             raise SourceError("there is nothing to read")
         if len(scores) > 1:
-            raise SourceError(f"{given.loyalty}: its files differ in format or columns; give one kind of file")
+            raise SourceError(
+                f"{named(given.loyalty or '')}: its files differ in format or columns; give one kind of file"
+            )
         loyalty = scores[0] if scores else None
         engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
         for part in [*parts, *scores]:

@@ -94,13 +94,13 @@ def _write_parquet(relation: duckdb.DuckDBPyRelation, staging: Staging, schema: 
 def _write_all(relation: duckdb.DuckDBPyRelation, schema: Any, writer: Any) -> int:
     rows = 0
     with writer:
-        for table in _groups(relation, schema):
+        for table in groups(relation, schema):
             writer.write_table(table)
             rows += table.num_rows
     return rows
 
 
-def _groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
+def groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
     """Tables of exactly ``ROWS_A_GROUP`` rows (the last may have fewer), whatever the engine's batches are."""
     waiting: list[Any] = []
     count = 0
