@@ -121,8 +121,17 @@ class Session:
         self._run(lambda cursor: cursor.adbc_ingest(table.name, rows, mode="append", **where))
 
     def commit(self) -> None:
-        """End the transaction: all of it stands from now on."""
-        self._waited(self._connection.commit)
+        """End the transaction: all of it stands from now on, or the server refuses and nothing does."""
+        try:
+            stoppable(self._connection.commit, self._connection.adbc_cancel)
+        except driver.Error as error:
+            reason = said(error, self._address)
+            if re.search(r"\b(ERROR|FATAL):", str(error)):
+                raise self.fail(reason) from None
+            raise self._wrong(
+                f"{shown(self._address)}: the connection was lost at the very end, so whether the transaction stands"
+                f" must be looked up in the database: {reason}"
+            ) from None
 
     def fail(self, reason: str) -> UsageError:
         """The error for a reason of our own."""
@@ -225,7 +234,8 @@ def stoppable(call: Callable[[], Result], cancel: Callable[[], None]) -> Result:
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     try:
-        worker.join()
+        while worker.is_alive():
+            worker.join(0.5)  # not for ever: another thread may have been the one to take the signal
     except BaseException:
         for _ in range(50):
             with suppress(driver.Error):

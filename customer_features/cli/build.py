@@ -21,7 +21,8 @@ from customer_features.publishers.writing import Published
     "--out",
     required=True,
     metavar="FILE",
-    help="Where the vectors go; the suffix decides: .parquet, .csv or .arrow.",
+    help="Where the vectors go: a file, whose suffix decides (.parquet, .csv or .arrow), or a table, as"
+    " postgresql://USER@HOST/DATABASE#TABLE.",
 )
 @click.option(
     "--if-exists",
@@ -44,8 +45,9 @@ from customer_features.publishers.writing import Published
 def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, if_exists: str, **choices: Any) -> None:
     """Build one feature vector per customer from purchase rows.
 
-    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, or - for
-    standard input. Beside FILE a manifest is written, and a quarantine when rows were set aside.
+    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, - for
+    standard input, or postgresql://USER@HOST/DATABASE, with #TABLE or --query. Beside FILE a manifest is
+    written, and a quarantine when rows were set aside.
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)
