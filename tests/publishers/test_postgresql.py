@@ -137,6 +137,24 @@ def test_the_same_bits_through_a_file_and_from_database_to_database(
     assert vectors(database, "from_file") == vectors(database, "from_table") == bits(lines)
 
 
+def test_the_password_is_seen_nowhere(database: Database, cli: Cli, tmp_path: Path) -> None:
+    """Not in a summary, a manifest or a quarantine, where a row comes from a database and where it goes to one."""
+    orders = "CREATE TABLE orders AS SELECT 'c' AS customer_id, i AS transaction_id, date '2025-04-20' AS date,"
+    database.run(f"{orders} i - 1 AS amount, 'p' AS product_id FROM generate_series(0, 9) i")
+    out = tmp_path / "f.parquet"
+    built(cli, database.table("orders"), str(out))
+    built(cli, database.table("orders"), database.table("f"))
+    checked = cli("check", database.table("orders"), "--json", "--today", TODAY)
+    unseen(checked.out, checked.err, *(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir()))
+    assert sorted(path.name for path in tmp_path.iterdir())[1:] == [
+        f"{out.name}.manifest.json",
+        f"{out.name}.quarantine.parquet",
+    ]
+    [aside] = database.rows("SELECT * FROM f_quarantine")
+    assert aside[0] == f"{database.shown}#orders"
+    unseen(*map(str, aside), json.dumps(manifest(database)))
+
+
 def test_many_dates_have_a_key_of_both(source: Path, database: Database, cli: Cli) -> None:
     days = [part for day in ("2025-04-24", "2025-04-10") for part in ("--today", day)]
     built(cli, source, database.table("f"), *days, "--future", "exclude")
