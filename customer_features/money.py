@@ -80,7 +80,7 @@ def units_of_decimal_sql(amount: str, scale: int) -> str:
 
 
 def units_of_numeric_sql(amount: str) -> str:
-    """Units of a text that holds a decimal number below 10^34 in plain digits, of any length, as of a DECIMAL."""
-    four = f"TRY_CAST({amount} AS DECIMAL(38, 4))"
+    """Units of a text that holds a decimal number in plain digits, of any length, as of a DECIMAL; null from 10^14."""
+    four = f"TRY_CAST({amount} AS DECIMAL(18, 4))"
     below_zero = f"CASE WHEN regexp_full_match({amount}, '-[0-9]+\\.[0-9]{{4}}50*') THEN 1 ELSE 0 END"
     return f"CAST({four} * 10000 AS BIGINT) + {below_zero}"
