@@ -35,6 +35,8 @@ class Row:
     low: float
     high: float
     differing: int | None
+    memory: float | None = None
+    """Peak memory of ours as a multiple of the contender's, where each ran in a process of its own."""
 
 
 def contest(name: str, ours: Contender, others: list[Contender], rounds: int) -> list[Row]:
@@ -52,20 +54,33 @@ def contest(name: str, ours: Contender, others: list[Contender], rounds: int) ->
             began = perf_counter()
             contender.run()
             contender.seconds.append(perf_counter() - began)
-    return [_row(name, ours, other) for other in others]
+    return [row(name, other.name, ours.seconds, other.seconds, other.differing) for other in others]
 
 
-def _row(name: str, ours: Contender, other: Contender) -> Row:
-    # Ratios within a round: both ran within moments of each other, on the same machine in the same mood.
-    ratios = sorted(mine / theirs for mine, theirs in zip(ours.seconds, other.seconds, strict=True))
+def row(
+    contest: str,
+    contender: str,
+    ours: list[float],
+    theirs: list[float],
+    differing: int | None,
+    peaks: tuple[list[int], list[int]] | None = None,
+) -> Row:
+    """A line of the table. Ratios within a round: both ran within moments of each other, in the same mood of things."""
+    ratios = sorted(mine / other for mine, other in zip(ours, theirs, strict=True))
     quarter = len(ratios) // 4
-    return Row(name, other.name, statistics.median(ratios), ratios[quarter], ratios[-1 - quarter], other.differing)
+    memory = None if peaks is None else statistics.median(peaks[0]) / statistics.median(peaks[1])
+    median = statistics.median(ratios)
+    return Row(contest, contender, median, ratios[quarter], ratios[-1 - quarter], differing, memory)
 
 
 def print_table(rows: list[Row]) -> None:
-    """The table of ratios: below 1 ours is faster."""
-    print(f"{'contest':<40} {'peer':<30} {'ours / peer':>11}  {'middle half':>15}  peer's vectors that are wrong")
-    for row in rows:
-        wrong = "(does a part of the work)" if row.differing is None else f"{row.differing:,}"
-        spread = f"{row.low:.2f} to {row.high:.2f}"
-        print(f"{row.contest:<40} {row.contender:<30} {row.ratio:>11.2f}  {spread:>15}  {wrong}")
+    """The table of ratios: below 1 ours is faster, or needs less memory."""
+    print(
+        f"{'contest':<40} {'peer':<34} {'ours / peer':>11}  {'middle half':>15}  {'memory':>6}"
+        "  peer's vectors that are wrong"
+    )
+    for line in rows:
+        wrong = "(does a part of the work)" if line.differing is None else f"{line.differing:,}"
+        spread = f"{line.low:.2f} to {line.high:.2f}"
+        memory = "" if line.memory is None else f"{line.memory:.2f}"
+        print(f"{line.contest:<40} {line.contender:<34} {line.ratio:>11.2f}  {spread:>15}  {memory:>6}  {wrong}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import tempfile
@@ -18,7 +17,7 @@ from customer_features.columns import literal, quoted
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.parts import File, Part, bytes_of, first_line, lines, table_part, unglobbed
-from customer_features.transcoding import ends_differ, marked, odd_line, to_line_feeds, to_utf8
+from customer_features.transcoding import ends_differ, last_of_each_key, marked, odd_line, to_line_feeds, to_utf8
 
 try:
     import duckdb
@@ -232,8 +231,9 @@ def _ndjson(file: File, how: _How) -> Part:
         ).fetchall()
     ]
     columns = list(dict.fromkeys(key for keys in shapes for key in keys))
+    compression = how.compression
     if how.kind == "ndjson" and any(len(set(keys)) < len(keys) for keys in shapes):
-        file, packed = _without_duplicate_keys(file, how), literal("uncompressed")
+        file, compression, packed = _without_duplicate_keys(file, how), None, literal("uncompressed")
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared},"
@@ -241,7 +241,7 @@ def _ndjson(file: File, how: _How) -> Part:
     )
     part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
     if how.kind == "ndjson":
-        part.kind, part.compression = how.kind, how.compression
+        part.kind, part.compression = how.kind, compression
     return part
 
 
@@ -249,12 +249,7 @@ def _without_duplicate_keys(file: File, how: _How) -> File:
     """A copy in which the last of a duplicate key is the only one; the engine would take the first."""
     with tempfile.NamedTemporaryFile(dir=how.folder, suffix=".ndjson", delete=False) as copy:
         for line in lines(file, how.compression):
-            try:
-                # Numbers stay the text they are, as the engine is told to read all values.
-                whole = json.dumps(json.loads(line, parse_float=str, parse_int=str)).encode()
-            except (ValueError, RecursionError):
-                whole = line  # a broken line is looked at later, as it is
-            copy.write(whole + b"\n")
+            copy.write((last_of_each_key(line) or line) + b"\n")
     return replace(file, copy=Path(copy.name))
 
 

@@ -123,16 +123,22 @@ def parse_window(value: object) -> Window | None:
     return Window(months=total) if step in ("month", "year") else Window(days=total)
 
 
+_MACHINES_OWN = re.compile("localtime|posixrules|(posix|right)/.*")
+"""Files that stand beside the IANA timezones on some machines: no names, and nothing that the engine knows."""
+
+
 def parse_timezone(value: object) -> str:
     """An IANA timezone name, as it stands. Raises InvalidOption."""
     if isinstance(value, ZoneInfo):
         value = value.key
     if isinstance(value, str):
         try:
-            return str(ZoneInfo(value))
+            if not _MACHINES_OWN.fullmatch(value):
+                return str(ZoneInfo(value))
         except (ValueError, OSError, KeyError):
             pass  # unknown, or a path or folder instead of a name
-    hint = did_you_mean(value, available_timezones()) if isinstance(value, str) else ""
+    names = [name for name in available_timezones() if not _MACHINES_OWN.fullmatch(name)]
+    hint = did_you_mean(value, names) if isinstance(value, str) else ""
     raise InvalidOption("timezone", f"{value!r} is not an IANA timezone such as 'America/Sao_Paulo' or 'UTC'{hint}")
 
 

@@ -117,11 +117,11 @@ def bytes_of(file: File, compression: str | None, *, copied: bool = False) -> An
 
 
 def lines(file: File, compression: str | None) -> Iterator[bytes]:
-    """The lines of a text file that hold anything."""
-    with bytes_of(file, compression) as stream, io.BufferedReader(stream) as buffered:
+    """The lines that hold anything of a text file, or of what is read in its place."""
+    with bytes_of(file, compression, copied=True) as stream, io.BufferedReader(stream) as buffered:
         for line in buffered:
-            if stripped := line.strip():
-                yield stripped
+            if line.strip():
+                yield line.strip(b"\r\n")
 
 
 def table_part(table: Any, name: str, connection: duckdb.DuckDBPyConnection) -> Part:

@@ -78,10 +78,20 @@ def covered(windows: Iterable[tuple[date | None, date]]) -> list[tuple[date | No
     return ranges
 
 
+HASH = "hash({})"
+"""The engine's 64-bit hash of an id. Customers are told apart by it only where it was found to on these very data."""
+
+
+def share_of(relation: str, number: int, count: int) -> str:
+    """Of ``count`` shares of the customers, one: all rows of some customers, and none of the others."""
+    return f"(SELECT * FROM {relation} WHERE {HASH.format('customer_id')} % {count} = {number})"
+
+
 def orders(relation: str) -> str:
     """Counted rows by order, for the grain ``repeated_total``: the lowest and highest of what must agree."""
     return f"""SELECT customer_id, transaction_id, MIN(units) AS lowest_units, MAX(units) AS highest_units,
-    MIN(day) AS first_day, MAX(day) AS last_day FROM {relation} GROUP BY customer_id, transaction_id"""
+    MAX(number) AS highest_number, MIN(day) AS first_day, MAX(day) AS last_day
+  FROM {relation} GROUP BY customer_id, transaction_id"""
 
 
 def conflicting_orders(relation: str, options: Options) -> str:
@@ -102,13 +112,18 @@ def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: boo
     purchase = "CASE WHEN number >= 0 THEN {} END" if options.returns is Returns.NET else "{}"
     visits = "DISTINCT " + purchase.format("transaction_id")
     if options.grain is Grain.TRANSACTION:
-        visits = purchase.format("units")
+        visits = purchase.format("*" if options.returns is not Returns.NET else "1")
     scores = """FALSE AS loyalty_faulty, CAST(NULL AS DOUBLE) AS lowest_loyalty,
     CAST(NULL AS DOUBLE) AS highest_loyalty, CAST(NULL AS VARCHAR) AS loyalty_shown"""
     if loyalty:
         scores = """BOOL_OR(loyalty_faulty) AS loyalty_faulty, MIN(loyalty) AS lowest_loyalty,
     MAX(loyalty) AS highest_loyalty, MIN(CASE WHEN loyalty_faulty THEN loyalty_found END) AS loyalty_shown"""
-    by_customer = f"""SELECT customer_id, COUNT(*) AS used, SUM(units) AS units, COUNT({visits}) AS visits,
+    units = "SUM(units)"
+    if options.as_of and options.returns is Returns.NET:
+        # Some date may see just the purchases of a customer, or just the returns: what both could come to.
+        up, down = (f"COALESCE(SUM(CASE WHEN number {sign} 0 THEN units END), 0)" for sign in (">=", "<"))
+        units = f"CASE WHEN {up} + {down} >= 0 THEN {up} ELSE {down} END"
+    by_customer = f"""SELECT customer_id, COUNT(*) AS used, {units} AS units, COUNT({visits}) AS visits,
     MAX({purchase.format("day")}) AS last_day, {scores}
   FROM {relation} GROUP BY customer_id"""
     if options.grain is Grain.REPEATED_TOTAL:
@@ -124,31 +139,34 @@ def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: boo
     return by_customer
 
 
-HASH = "hash({})"
-"""The engine's 64-bit hash of an id. Distinct counts go by it only after it was found exact on these very data."""
+def products_numbered(relation: str) -> str:
+    """The products of counted rows, each with a number from 0."""
+    return (
+        "SELECT product_id, CAST(row_number() OVER () - 1 AS UBIGINT) AS product_number"
+        f" FROM (SELECT DISTINCT product_id FROM {relation})"
+    )
 
 
-def hashes_are_exact(relation: str) -> str:
-    """Whether no two products, and no two rolled-up customers, share a hash: one row, one boolean."""
-    product = HASH.format("product_id")
-    customer = HASH.format("customer_id")
-    products = f"SELECT DISTINCT product_id, {product} AS h FROM {relation}"
-    return f"""SELECT (SELECT COUNT(*) = COUNT(DISTINCT h) FROM ({products}))
-  AND (SELECT COUNT(*) = COUNT(DISTINCT {customer}) FROM customers_measured)"""
+def hashed_key(bits: int) -> str:
+    """SQL of a customer's key by hash: 64 bits of which the lowest ``bits`` are left free."""
+    return f"({HASH.format('customer_id')} & CAST({2**64 - 2**bits} AS UBIGINT))"
 
 
-def distinct_products(relation: str, options: Options, by_hash: bool) -> str:
-    """The number of distinct products of each customer, over counted rows.
+NUMBERED_KEY = "customer_key"
 
-    ``by_hash``: count pairs of hashes, which take a third of the memory of pairs of ids; ``customer`` is then
-    the hash of the id.
-    """
-    customer, product = ("customer_id", "product_id")
-    if by_hash:
-        customer, product = HASH.format(customer), HASH.format(product)
+
+def customers_numbered(relation: str, bits: int) -> str:
+    """Rolled-up customers with a key that is their number, above ``bits`` that are left free."""
+    return f"SELECT *, CAST(row_number() OVER () - 1 AS UBIGINT) * {2**bits} AS {NUMBERED_KEY} FROM {relation}"
+
+
+def pairs(relation: str, options: Options, key: str) -> str:
+    """One word for each counted purchase: the customer's key and the product's number."""
     purchases = " WHERE number >= 0" if options.returns is Returns.NET else ""
-    pairs = f"SELECT DISTINCT {customer} AS customer, {product} AS product FROM {relation}{purchases}"
-    return f"SELECT customer, COUNT(*) AS products FROM ({pairs}) GROUP BY customer"
+    numbers = "JOIN products_numbered USING (product_id)"
+    if key == NUMBERED_KEY:
+        numbers += f" JOIN (SELECT customer_id, {key} FROM customers_measured) USING (customer_id)"
+    return f"SELECT {key} | product_number AS word FROM {relation} {numbers}{purchases}"
 
 
 def faulty_customers(relation: str, options: Options) -> str:
@@ -160,16 +178,15 @@ def faulty_customers(relation: str, options: Options) -> str:
     )
 
 
-def vectors(options: Options, by_hash: bool, customers_out: bool) -> str:
+def vectors(options: Options, key: str, customers_out: bool) -> str:
     """The features of each customer, ordered by id in byte order, from the tables of measures and products.
 
-    ``by_hash``: products were counted by hashes; ``customers_out``: ``faulty_customers`` are left out.
+    ``key``: of a customer by which products were counted; ``customers_out``: ``faulty_customers`` are left out.
     """
     without = " ANTI JOIN faulty_customers USING (customer_id)" if customers_out else ""
-    key = HASH.format("c.customer_id") if by_hash else "c.customer_id"
     measures = f"""SELECT c.customer_id, CAST(c.units AS BIGINT) AS units, c.visits, p.products, c.last_day,
     COALESCE(c.lowest_loyalty, 0) AS loyalty, {date_literal(options.today)} AS today
-  FROM (SELECT * FROM customers_measured{without}) c JOIN products_counted p ON p.customer = {key}"""
+  FROM (SELECT *, {key} AS customer FROM customers_measured{without}) c JOIN products_counted p USING (customer)"""
     return f"SELECT customer_id, {feature_items()} FROM ({measures}) ORDER BY customer_id"
 
 

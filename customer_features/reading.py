@@ -73,6 +73,16 @@ def _base(type_name: str) -> str:
     return "ENUM" if type_name.startswith("ENUM") else re.sub(r"\(.*", "", type_name)
 
 
+def _double(sql: str) -> str:
+    """SQL of a number as a double.
+
+    TRY changes no value, but hides it from the optimizer, which takes the least and the greatest value that a
+    Parquet file states for the range of all: NaN stands outside of it, and the test for it would be dropped
+    (duckdb issue 25521).
+    """
+    return f"TRY(CAST({sql} AS DOUBLE))"
+
+
 def _unfit(field: str, mapped: Mapped, type_name: str, source: str, allowed: str) -> ColumnError:
     return ColumnError(
         f"{source}: '{mapped.shown}' is of type {type_name} and cannot be {field}: allowed is {allowed};"
@@ -94,7 +104,7 @@ def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integra
         return _text(mapped.sql)
     if base in {"DOUBLE", "FLOAT"}:
         # A whole number in a floating column (pandas does that to nullable ids) is the whole number.
-        value = f"CAST({mapped.sql} AS DOUBLE)"
+        value = _double(mapped.sql)
         integral[field] = (
             f"{value} IS NOT NULL AND NOT COALESCE({value} = FLOOR({value}) AND ABS({value}) < 2**53, FALSE)"
         )
@@ -172,7 +182,7 @@ def _amount_hint(found: str, decimal: str) -> str:
 def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> dict[str, str]:
     base, sql = _base(type_name), mapped.sql
     missing = f"{sql} IS NULL"
-    number = f"CAST({sql} AS DOUBLE)"
+    number = _double(sql)
     if base == "VARCHAR":
         missing += f" OR {sql} = ''"
         number = number_of_text(sql, decimal)
@@ -203,7 +213,7 @@ def read_loyalty(
     """
     base, sql = _base(type_name), mapped.sql
     present = f"{sql} IS NOT NULL"
-    score = f"CAST({sql} AS DOUBLE)"
+    score = _double(sql)
     if base == "VARCHAR":
         present += f" AND {sql} <> ''"
         score = number_of_text(sql, decimal)

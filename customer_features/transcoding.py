@@ -1,12 +1,13 @@
 """Text files that the engine cannot read as they stand -> UTF-8 with one kind of line end.
 
-Only characters and line ends change. What the fields are is the engine's CSV reader's business.
+Only characters, line ends and JSON keys that stand twice change. What the fields are is the engine's reader's business.
 """
 
 from __future__ import annotations
 
 import codecs
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,26 @@ def odd_line(source: BinaryIO, delimiter: str) -> int | None:
     return None
 
 
+_EMPTY = re.compile(rb"\n\r?\n")
+
+
+def holds_empty_lines(source: BinaryIO) -> bool:
+    """Whether a text may hold an empty line that ends in LF or CR LF: quick, and also true of one inside quotes."""
+    before = b""
+    while chunk := source.read(_CHUNK):
+        if _EMPTY.search(before + chunk):
+            return True
+        before = chunk[-2:]
+    return False
+
+
+def empty_lines(source: BinaryIO, delimiter: str) -> Iterator[int]:
+    """The numbers of a CSV text's empty lines, where a record is one line, however many it spans."""
+    for number, (end, record) in enumerate(_ended(source, delimiter), 1):
+        if record == end:
+            yield number
+
+
 def to_line_feeds(source: BinaryIO, target: Path, delimiter: str) -> None:
     """Write a CSV text with every record ended by LF; line ends inside quotes stay, but for those of the header."""
     with target.open("xb") as out:
@@ -100,3 +121,19 @@ def _ended(source: BinaryIO, delimiter: str) -> Iterator[tuple[bytes, bytes]]:
         record = []
     if record:
         yield b"", b"".join(record)
+
+
+def last_of_each_key(line: bytes) -> bytes | None:
+    """An object with the last of each key; None for any other line, which stays as it is (a broken one too)."""
+    pairs: list[tuple[str, object]] = []
+
+    def keep(found: list[tuple[str, object]]) -> dict[str, object]:
+        pairs[:] = found  # the outermost object comes last
+        return dict(found)
+
+    try:
+        # Numbers stay the text they are, as the engine is told to read all values.
+        whole = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=keep)
+    except (ValueError, RecursionError):
+        return None
+    return json.dumps(whole).encode() if isinstance(whole, dict) and len(whole) < len(pairs) else None

@@ -115,7 +115,7 @@ def test_the_core_works_without_any_extra() -> None:
     assert (ran.returncode, ran.stdout) == (0, '{"customers":[]}\n')
 
 
-@pytest.mark.parametrize("missing", ["duckdb", "pyarrow", "sqlglot"])
+@pytest.mark.parametrize("missing", ["duckdb", "numpy", "pyarrow", "sqlglot"])
 @pytest.mark.parametrize("command", ["build", "check"])
 def test_a_missing_extra_is_one_line_with_the_command(missing: str, command: str, tmp_path: Path) -> None:
     arguments = [command, "t.csv", *(["--out", "f.csv"] if command == "build" else [])]
@@ -168,6 +168,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.serve",
         "customer_features.engines",
+        "customer_features.engines.duckdb_as_of",  # agreement/test_as_of
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb

@@ -109,6 +109,10 @@ def test_today_is_the_day_in_the_timezone() -> None:
         ("timezone", "../etc/passwd", "not an IANA timezone"),
         ("timezone", "America", "not an IANA timezone"),
         ("timezone", 3, "not an IANA timezone"),
+        ("timezone", "utc", "did you mean 'UTC'"),
+        ("timezone", "localtime", "not an IANA timezone"),  # whatever the machine is set to
+        ("timezone", "posix/America/Sao_Paulo", "did you mean 'America/Sao_Paulo'"),
+        ("timezone", "right/UTC", "not an IANA timezone"),
         ("encoding", "latn-1", "not a text encoding"),
         ("encoding", "zip", "not a text encoding"),
         ("encoding", "utf\0", "not a text encoding"),

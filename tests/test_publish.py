@@ -236,13 +236,14 @@ def test_more_than_one_row_group(tmp_path: Path, cli: Cli) -> None:
 def test_pages_carry_checksums(source: Path, folder: Path, cli: Cli) -> None:
     out = folder / "f.parquet"
     cli("build", source, "--out", out, "--today", TODAY, "--max-faults", 1)
-    body = bytearray(out.read_bytes())
+    body = out.read_bytes()
     column = pq.ParquetFile(out).metadata.row_group(0).column(0)
-    place = column.data_page_offset + column.total_compressed_size - 3
-    body[place] ^= 1
-    out.write_bytes(body)
-    with pytest.raises(OSError, match=r"(?i)crc|checksum|corrupt"):
-        pq.read_table(out, page_checksum_verification=True)
+    for back in range(1, 30):
+        damaged = bytearray(body)
+        damaged[column.data_page_offset + column.total_compressed_size - back] ^= 1
+        out.write_bytes(damaged)
+        with pytest.raises(OSError, match=r"(?i)crc|checksum"):
+            pq.read_table(out, page_checksum_verification=True)
 
 
 @pytest.mark.parametrize(

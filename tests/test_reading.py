@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import customer_features
-from customer_features import ColumnError
+from customer_features import ColumnError, InvalidOption
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options
+from customer_features.options import Options, parse_timezone
 from customer_features.parts import table_part
 from tests.agreement import oracle
+from tests.conftest import Cli, assert_refused
 
 pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")
 
@@ -188,6 +193,24 @@ def test_a_naive_timestamp_is_local_also_where_no_clock_showed_it(zone: str, nai
     expected = [float((date(2025, 4, 24) - date.fromisoformat(naive[:10])).days)]
     for column in ([naive], pa.array([datetime.fromisoformat(naive)], pa.timestamp("us"))):
         assert built(table(date=column), "recency_days", timezone=zone) == expected
+
+
+def test_every_timezone_that_is_allowed_is_one_the_engine_knows() -> None:
+    """Of an instant at which no two lists of timezones are likely to differ, the day is Python's."""
+    instant = datetime(2020, 6, 15, 11, 30, tzinfo=UTC)
+    transactions = table(date=[instant.isoformat()])
+    zones = []
+    for name in available_timezones():
+        with suppress(InvalidOption):
+            zones.append(parse_timezone(name))
+    assert len(zones) > 400
+    with connected() as connection:
+        days = ", ".join(f"CAST(timezone('{zone}', TIMESTAMPTZ '{instant}') AS DATE)" for zone in zones)
+        found = connection.sql(f"SELECT {days}").fetchall()[0]
+    assert dict(zip(zones, found, strict=True)) == {zone: instant.astimezone(ZoneInfo(zone)).date() for zone in zones}
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        expected = (date(2025, 4, 24) - instant.astimezone(ZoneInfo(zone)).date()).days
+        assert built(transactions, "recency_days", timezone=zone) == [float(expected)]
 
 
 # -- text dates in a format that was asked for, amounts with a decimal comma ----------------------------------
@@ -452,6 +475,32 @@ def test_floats_that_are_no_numbers() -> None:
         "negative_amount",
         "amount_out_of_range",
     ]
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
+@pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), 1e30])
+def test_amounts_out_of_range_in_a_parquet_file(
+    amount: float, grain: str, kind: pa.DataType, cli: Cli, tmp_path: Path
+) -> None:
+    """What a file states of its least and greatest value says nothing of NaN, and its dictionary holds all of them."""
+    amounts = pa.array([1.25, amount, 2.5, -1.0] * 50, kind)
+    transactions = table(200, amount=amounts, transaction_id=[f"t{place}" for place in range(200)])
+    pq.write_table(transactions, tmp_path / "t.parquet")
+    ran = cli("check", tmp_path / "t.parquet", "--today", TODAY, "--grain", grain, "--json")
+    assert ran.code == 1, ran.err
+    faults = {entry["fault"]: entry["rows"] for entry in json.loads(ran.out)["faults"]}
+    assert faults == {"amount_out_of_range": 50, "negative_amount": 50}
+
+
+def test_other_numbers_of_a_parquet_file_that_are_none(cli: Cli, tmp_path: Path) -> None:
+    nan = float("nan")
+    columns = {"loyalty_score": pa.array([0.5, nan, None]), "customer_id": pa.array([1.0, 2.0, 3.0])}
+    pq.write_table(table(3, **columns), tmp_path / "t.parquet")
+    ran = cli("check", tmp_path / "t.parquet", "--today", TODAY, "--json")
+    assert [entry["fault"] for entry in json.loads(ran.out)["faults"]] == ["loyalty_out_of_range"]
+    pq.write_table(table(3, **{**columns, "customer_id": pa.array([1.0, nan, 3.0])}), tmp_path / "t.parquet")
+    assert "'customer_id' holds nan" in assert_refused(cli("check", tmp_path / "t.parquet"), tmp_path)
 
 
 def test_dictionaries_hold_amounts_too() -> None:

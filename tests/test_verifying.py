@@ -57,16 +57,24 @@ def test_a_cut_file_is_found(kept: int, out: Path) -> None:
         verify(out)
 
 
+@pytest.mark.parametrize("out", ["parquet"], indirect=True)
 def test_a_flipped_byte_of_a_page_is_found_by_its_checksum_alone(out: Path) -> None:
-    """Even if a manifest was made to agree."""
-    if out.suffix != ".parquet":
-        return
-    body = bytearray(out.read_bytes())
-    column = pq.ParquetFile(out).metadata.row_group(0).column(0)
-    body[column.data_page_offset + column.total_compressed_size - 3] ^= 1
-    out.write_bytes(body)
-    with pytest.raises(SourceError, match=r"(?i)crc|checksum|corrupt"):
-        verify(out)
+    """Before any manifest is looked at, and also where the page can be unpacked to other values."""
+    body = out.read_bytes()
+    column = pq.ParquetFile(out).metadata.row_group(0).column(1)
+    unpacked = 0
+    for back in range(1, 60):
+        damaged = bytearray(body)
+        damaged[column.data_page_offset + column.total_compressed_size - back] ^= 1
+        out.write_bytes(damaged)
+        try:
+            pq.read_table(out)
+        except OSError:
+            continue
+        unpacked += 1
+        with pytest.raises(SourceError, match=r"(?i)crc|checksum"):
+            verify(out)
+    assert unpacked > 5
 
 
 def test_files_of_different_runs(out: Path, cli: Cli, tmp_path: Path) -> None:

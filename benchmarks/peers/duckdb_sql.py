@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 
 from benchmarks.data import TODAY
@@ -34,8 +32,15 @@ ORDER BY customer_id
 """
 
 
-def run(source: Path, out: Path, sql: str) -> Path:
+def floats(source: str, out: str) -> None:
+    _run(source, out, FLOATS)
+
+
+def exact(source: str, out: str) -> None:
+    _run(source, out, DECIMALS)
+
+
+def _run(source: str, out: str, sql: str) -> None:
     with duckdb.connect() as connection:
         query = sql.format(today=TODAY, source=source)
         connection.execute(f"COPY ({query}) TO '{out}' (FORMAT parquet)")
-    return out

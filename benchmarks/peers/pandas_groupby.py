@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from benchmarks.data import TODAY
 
 
-def run(source: Path, out: Path) -> Path:
+def run(source: str, out: str) -> None:
     rows = pd.read_parquet(source, columns=["customer_id", "date", "amount", "product_id"])
     grouped = rows.groupby("customer_id", sort=True).agg(
         purchase_total=("amount", "sum"),
@@ -30,4 +28,3 @@ def run(source: Path, out: Path) -> Path:
         }
     )
     vectors.to_parquet(out, index=False)
-    return out

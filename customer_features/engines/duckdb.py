@@ -14,9 +14,12 @@ from typing import Any
 from customer_features import query, query_as_of
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
 from customer_features.engines import duckdb_broken as broken
+from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
+from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
-from customer_features.engines.duckdb_session import translated
+from customer_features.engines.duckdb_session import memory_kept, translated
+from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.errors import ColumnError, DataFaults, FoundFault, MissingExtra
 from customer_features.options import Grain, OnFault, Options
@@ -70,17 +73,15 @@ class Engine:
         self.loyalty = loyalty
         self.outcome = Outcome()
         self._staged: list[Staged] = []
-        self._batches: dict[str, query_as_of.Batch] = {}
-        # What is computed in a pass of its own after the first: as-of dates in batches, or one date's products.
-        self._plan = list(query_as_of.batches(options)) if options.as_of else [None]
+        self._customer_key = ""
         self._steps_done = 0
         self._quarantine = Quarantine(connection, options)
-        self._orders_out = self._customers_out = self._clean = self._by_hash = False
+        self._orders_out = self._customers_out = self._clean = False
 
     @property
     def progress(self) -> float:
         """The share of the work that is done, from 0 to 1: the dear steps that ended, and how far this one is."""
-        steps = sum(part.parse_once for part in self.parts) + 1 + len(self._plan)
+        steps = sum(part.parse_once for part in self.parts) + 2
         running = min(max(self.connection.query_progress(), 0.0), 100.0) / 100
         return min((self._steps_done + running) / steps, 1.0)
 
@@ -116,7 +117,7 @@ class Engine:
             self._reconcile()
             self._stop_on_faults()
             self.outcome.warnings = find_warnings(
-                self.connection, self._counted, self.options, self.outcome.used, exact=exact_warnings
+                self.connection, self._used, self.options, self.outcome.used, exact=exact_warnings
             )
         return self.outcome
 
@@ -125,9 +126,9 @@ class Engine:
 
         With several as-of dates a DATE column ``as_of`` stands after customer_id, and the order is by both.
         """
-        if self._batches:
-            return self.connection.sql(query_as_of.vectors(self.options, self._batches))
-        return self.connection.sql(query.vectors(self.options, self._by_hash, self._customers_out))
+        if self.options.as_of:
+            return self.connection.sql(query_as_of.vectors())
+        return self.connection.sql(query.vectors(self.options, self._customer_key, self._customers_out))
 
     def quarantine(self) -> duckdb.DuckDBPyRelation | None:
         """The rows set aside, in the order of the sources; None when there are none."""
@@ -171,7 +172,7 @@ class Engine:
             self.connection.execute(f"CREATE TEMP TABLE {relation} AS {select}")
             self._steps_done += 1
             if part.kind == "csv":
-                broken.collect(self.connection, relation)
+                broken.collect(self.connection, relation, part)
         else:
             select = query.staged(readings.staged, part.relation)
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
@@ -248,33 +249,56 @@ class Engine:
             return self._all_rows
         return f"({query.counted(self._all_rows, self.options, self._orders_out)})"
 
+    @property
+    def _used(self) -> str:
+        """The rows of which vectors are made: a customer who is set aside takes all rows along."""
+        if not self._customers_out:
+            return self._counted
+        return f"(SELECT * FROM {self._counted} ANTI JOIN faulty_customers USING (customer_id))"
+
     def _roll_up(self) -> None:
-        if self.options.grain is Grain.REPEATED_TOTAL:
-            self.connection.execute(
-                f"CREATE TEMP TABLE conflicting_orders AS {query.conflicting_orders(self._counted, self.options)}"
+        out, options = self.outcome, self.options
+        out.rows_in = sum(out.rows_by_source.values())
+        count = shares(self.connection, self._all_rows, options.grain, out.rows_in)
+        if options.grain is Grain.REPEATED_TOTAL:
+            create(
+                self.connection,
+                "conflicting_orders",
+                self._counted,
+                count,
+                lambda relation: query.conflicting_orders(relation, options),
             )
             self._orders_out = self._count("SELECT COUNT(*) FROM conflicting_orders") > 0
         with_loyalty = any("loyalty_score" in staged.fields for staged in self._staged)
-        rolled_up = query.rolled_up(self._counted, self.options, with_loyalty, self.loyalty is not None)
-        self.connection.execute(f"CREATE TEMP TABLE customers_measured AS {rolled_up}")
+        create(
+            self.connection,
+            "customers_measured",
+            self._counted,
+            count,
+            lambda relation: query.rolled_up(relation, options, with_loyalty, self.loyalty is not None),
+        )
         self._steps_done += 1
-        out = self.outcome
-        out.rows_in = sum(out.rows_by_source.values())
-        self._clean = self._count("SELECT COALESCE(SUM(used), 0) FROM customers_measured") == out.rows_in
-        self._by_hash = bool(self._count(query.hashes_are_exact(self._counted)))
+        counted = self._count("SELECT COALESCE(SUM(used), 0) FROM customers_measured")
+        self._clean = counted == out.rows_in
         self.connection.execute(
-            f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', self.options)}"
+            f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', options)}"
         )
         self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
         if self.loyalty is not None:
             out.loyalty = self._loyalty_counts()
-        self._count_products()
+        given = (self.connection, self._counted, options)
+        with memory_kept(self.connection) as memory:
+            if options.as_of:
+                measure(*given, self._customers_out, counted, memory)
+            else:
+                self._customer_key = count_products(*given, counted, memory)
+        self._steps_done += 1
         without = " ANTI JOIN faulty_customers USING (customer_id)" if self._customers_out else ""
         used, customers = self.connection.sql(
             f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_measured{without}"
         ).fetchall()[0]
         out.used, out.customers = int(used), int(customers)
-        excluded = query.excluded(self._all_rows, self.options)
+        excluded = query.excluded(self._all_rows, options)
         out.excluded = self._count(excluded) if excluded else 0
 
     def _loyalty_counts(self) -> dict[str, int]:
@@ -284,18 +308,6 @@ class Engine:
             " LEFT JOIN customers_measured c USING (customer_id)"
         ).fetchall()[0]
         return {"customers": int(named), "unknown_customers": int(unknown)}
-
-    def _count_products(self) -> None:
-        """Count distinct products: once, or with all else at each of several as-of dates."""
-        for batch in self._plan:
-            if batch is None:
-                products = query.distinct_products(self._counted, self.options, self._by_hash)
-                self.connection.execute(f"CREATE TEMP TABLE products_counted AS {products}")
-            else:
-                measured = query_as_of.measured(self._counted, self.options, batch, self._by_hash, self._customers_out)
-                self.connection.execute(f"CREATE TEMP TABLE {batch.name} AS {measured}")
-                self._batches[batch.name] = batch
-            self._steps_done += 1
 
     def _count(self, sql: str) -> int:
         return int(self.connection.sql(sql).fetchall()[0][0])

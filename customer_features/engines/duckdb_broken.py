@@ -6,13 +6,16 @@ not UTF-8). The NDJSON reader gives a row of nulls for each; what stands in such
 
 from __future__ import annotations
 
+import io
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from customer_features.columns import literal
-from customer_features.parts import File, lines
+from customer_features.parts import File, Part, bytes_of, lines
+from customer_features.transcoding import empty_lines, holds_empty_lines
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,19 +35,45 @@ def recorded(relation: str) -> str:
     return f"store_rejects=true, rejects_limit=0, rejects_table='rejects_{relation}', rejects_scan='scans_{relation}'"
 
 
-def collect(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
-    """Make ``broken_RELATION``: file, place (row number), raw text, reason, and how many good rows stand before."""
+def collect(connection: duckdb.DuckDBPyConnection, relation: str, part: Part) -> None:
+    """Make ``broken_RELATION``: file, place (row number), raw text, reason, and how many good rows stand before.
+
+    ``begins`` is the byte at which the text was cut out of the file, ``size`` its length in bytes.
+    """
     reason = " ".join(f"WHEN {literal(kind)} THEN {literal(text)}" for kind, text in _REASONS.items())
     connection.execute(
-        f"""CREATE TEMP TABLE broken_{relation} AS
-SELECT file_path AS source_file, place, raw, reason,
-  place - row_number() OVER (PARTITION BY file_path ORDER BY place) AS good_before
-FROM (SELECT file_path, line - 1 AS place, arg_min(csv_line, column_idx) AS raw,
-    arg_min(CASE error_type {reason} ELSE lower(error_message) END, column_idx) AS reason
-  FROM rejects_{relation} JOIN (SELECT DISTINCT scan_id, file_id, file_path FROM scans_{relation})
-    USING (scan_id, file_id)
-  GROUP BY file_path, line)"""
+        f"""CREATE TEMP TABLE lines_{relation} AS
+SELECT file_path AS source_file, line, arg_min(csv_line, column_idx) AS raw, MIN(line_byte_position) - 1 AS begins,
+  arg_min(CASE error_type {reason} ELSE lower(error_message) END, column_idx) AS reason
+FROM rejects_{relation} JOIN (SELECT DISTINCT scan_id, file_id, file_path FROM scans_{relation})
+  USING (scan_id, file_id)
+GROUP BY file_path, line"""
     )
+    # The reader numbers lines, and counts those that are empty, which are no rows.
+    connection.execute(f"CREATE TEMP TABLE empty_{relation} (source_file VARCHAR, line BIGINT)")
+    with_broken = {
+        str(row[0]) for row in connection.sql(f"SELECT DISTINCT source_file FROM lines_{relation}").fetchall()
+    }
+    for file in part.files:
+        if str(file.read_from) in with_broken and (numbers := _empty_lines(file, part)):
+            connection.execute(
+                f"INSERT INTO empty_{relation} SELECT ?, unnest(?::BIGINT[])", [str(file.read_from), numbers]
+            )
+    connection.execute(
+        f"""CREATE TEMP TABLE broken_{relation} AS
+SELECT source_file, place, ltrim(raw, chr(13) || chr(10)) AS raw, reason, begins, strlen(raw) AS size,
+  place - row_number() OVER (PARTITION BY source_file ORDER BY place) AS good_before
+FROM (SELECT *, line - 1 - COUNT_IF(raw IS NULL) OVER (PARTITION BY source_file ORDER BY line) AS place
+  FROM (SELECT * FROM lines_{relation} UNION ALL BY NAME SELECT * FROM empty_{relation})) WHERE raw IS NOT NULL"""
+    )
+
+
+def _empty_lines(file: File, part: Part) -> list[int]:
+    with bytes_of(file, part.compression, copied=True) as stream:
+        if not holds_empty_lines(stream):
+            return []
+    with bytes_of(file, part.compression, copied=True) as stream, io.BufferedReader(stream) as source:
+        return list(empty_lines(source, part.delimiter))
 
 
 def counts(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, int]:
@@ -53,13 +82,32 @@ def counts(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, in
     return Counter({str(path): int(count) for path, count in rows})
 
 
-def of_csv(connection: duckdb.DuckDBPyConnection, relation: str, file: File) -> list[tuple[int, str, str]]:
+def of_csv(connection: duckdb.DuckDBPyConnection, relation: str, part: Part, file: File) -> list[tuple[int, str, str]]:
     """Row number, raw text and reason of each broken line of a CSV file."""
-    rows: list[tuple[int, str, str]] = connection.execute(
-        f"SELECT place, raw, reason FROM broken_{relation} WHERE source_file = ? ORDER BY place",
+    rows: list[tuple[int, str, str, int, int]] = connection.execute(
+        f"SELECT place, raw, reason, begins, size FROM broken_{relation} WHERE source_file = ? ORDER BY place",
         [str(file.read_from)],
     ).fetchall()
-    return rows
+    # The reader writes ? for every byte that is not UTF-8; the bytes themselves are in the file.
+    spans = {place: (begins, size) for place, raw, _, begins, size in rows if "?" in raw}
+    texts = dict(zip(spans, _texts(file, part, list(spans.values())), strict=True))
+    return [(place, texts.get(place, raw), reason) for place, raw, reason, _, _ in rows]
+
+
+def _texts(file: File, part: Part, spans: list[tuple[int, int]]) -> Iterator[str]:
+    """What stands in a file from a byte on, for so many bytes; bytes that are not UTF-8 are shown as \\xff."""
+    if not spans:
+        return
+    with bytes_of(file, part.compression, copied=True) as stream, io.BufferedReader(stream) as source:
+        at = 0
+        for begins, size in spans:
+            if part.compression is None:
+                at = source.seek(begins)
+            while at < begins:  # a compressed stream can only be read from its beginning
+                at += len(source.read(min(begins - at, 1 << 20)))
+            found = source.read(size)
+            at += len(found)
+            yield found.decode("utf-8", "backslashreplace").lstrip("\r\n")
 
 
 def shifted(relation: str, file: File, number: str) -> str:

@@ -58,7 +58,7 @@ class Quarantine:
             for file in files:
                 self._connection.execute(self._insert(one, file, place, orders_out, customers_out))
                 if file is not None and one.part.kind == "csv":
-                    self._insert_broken(place, file, broken.of_csv(self._connection, one.relation, file))
+                    self._insert_broken(place, file, broken.of_csv(self._connection, one.relation, one.part, file))
                 elif file is not None and one.part.kind == "ndjson":
                     self._mark_broken(place, file, one.part)
                 place += 1

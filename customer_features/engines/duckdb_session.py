@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from customer_features.columns import literal
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
@@ -46,6 +46,26 @@ def connected(*, memory_limit: str | None = None, threads: int | None = None) ->
             yield connection
         finally:
             connection.close()
+
+
+def memory_limit_of(connection: duckdb.DuckDBPyConnection) -> int:
+    """The engine's memory limit in bytes."""
+    (limit,) = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0]
+    return int(limit)
+
+
+@contextmanager
+def memory_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
+    """Bytes, half of the memory limit, that the engine leaves to what is counted outside it meanwhile."""
+    limit = memory_limit_of(connection)
+    kept = limit // 2
+    # Where the engine holds more than the rest already, it lets go of it as soon as it can.
+    with suppress(duckdb.OutOfMemoryException):
+        connection.execute(f"SET memory_limit = '{limit - kept} B'")
+    try:
+        yield kept
+    finally:
+        connection.execute(f"SET memory_limit = '{limit} B'")
 
 
 def _default_memory() -> str:

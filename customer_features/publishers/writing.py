@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import msgspec
 
 from customer_features import features
 from customer_features.columns import literal
+from customer_features.engines.ahead import ahead
 from customer_features.engines.duckdb import Engine
 from customer_features.errors import MissingExtra, OutputError, did_you_mean
 from customer_features.staging import Staging
@@ -70,9 +71,10 @@ def write_features(engine: Engine, staging: Staging) -> int:
     suffix = staging.final.suffix.lower()
     schema = vectors_schema(engine)
     if suffix == ".parquet":
-        return _write_parquet(vectors, staging, schema)
+        return _write_parquet(vectors, staging, schema, engine.connection.interrupt)
     if suffix == ".arrow":
-        return _write_all(vectors, schema, pa.ipc.new_file(pa.PythonFile(staging, "w"), schema))
+        writer = pa.ipc.new_file(pa.PythonFile(staging, "w"), schema)
+        return _write_all(vectors, schema, writer, engine.connection.interrupt)
     # The engine writes a double as the shortest text that reads back as it, with a decimal point: 2.0, 918.95.
     vectors.create_view("vectors")
     engine.connection.execute(
@@ -82,19 +84,24 @@ def write_features(engine: Engine, staging: Staging) -> int:
     return engine.outcome.customers
 
 
-def _write_parquet(relation: duckdb.DuckDBPyRelation, staging: Staging, schema: Any) -> int:
-    # Ids are nearly all different, so a dictionary of them would only cost; pages carry checksums.
-    repeated = [name for name in schema.names if name != "customer_id"]
+def _write_parquet(
+    relation: duckdb.DuckDBPyRelation, staging: Staging, schema: Any, interrupt: Callable[[], None] | None = None
+) -> int:
+    # Ids and sums of money are nearly all different, so a dictionary of them would only cost; pages carry checksums.
+    money = {feature.name for feature in features.FEATURES if feature.unit.startswith("currency")}
+    repeated = [name for name in schema.names if name != "customer_id" and name not in money]
     writer = pa.parquet.ParquetWriter(
         pa.PythonFile(staging, "w"), schema, compression="zstd", use_dictionary=repeated, write_page_checksum=True
     )
-    return _write_all(relation, schema, writer)
+    return _write_all(relation, schema, writer, interrupt)
 
 
-def _write_all(relation: duckdb.DuckDBPyRelation, schema: Any, writer: Any) -> int:
+def _write_all(
+    relation: duckdb.DuckDBPyRelation, schema: Any, writer: Any, interrupt: Callable[[], None] | None
+) -> int:
     rows = 0
     with writer:
-        for table in groups(relation, schema):
+        for table in ahead(groups(relation, schema), interrupt):
             writer.write_table(table)
             rows += table.num_rows
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import customer_features
-from customer_features import query_as_of
-from customer_features.options import Options
+from customer_features.engines import duckdb, duckdb_as_of
 from tests.agreement import oracle
 from tests.agreement.doors import table
 from tests.agreement.oracle import Row, bits
@@ -84,17 +84,32 @@ def test_each_vector_is_that_of_the_rows_up_to_its_date(
     assert found == expected(rows, days, grain, window)
 
 
-@pytest.mark.parametrize("window", [None, (30, "days")])
-def test_more_dates_than_bits_are_computed_in_batches(window: tuple[int, str] | None) -> None:
+@pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
+@pytest.mark.parametrize("window", [None, (30, "days"), (1, "days")])
+def test_many_dates_and_customers_a_few_at_a_time(
+    grain: str, window: tuple[int, str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory is short: the rows are read once for each range of customers."""
+    monkeypatch.setattr(duckdb, "memory_kept", lambda _: nullcontext(0))
+    monkeypatch.setattr(duckdb_as_of, "FEWEST", 3)
     rows = [
         Row(f"c{number % 7}", f"T{number}", START + timedelta(days=number * 3 % 200), number / 100, f"p{number % 11}")
         for number in range(500)
     ]
     days = [START + timedelta(days=number) for number in range(150)]
     span = None if window is None else f"{window[0]} {window[1]}"
-    options = Options.parse(as_of=days, window=span)
-    assert len(list(query_as_of.batches(options))) > 1
-    assert built(rows, days, window=span) == expected(rows, days, "transaction", window)
+    assert built(rows, days, window=span, grain=grain) == expected(rows, days, grain, window)
+
+
+def test_a_total_that_only_some_dates_would_see_is_a_fault() -> None:
+    """What is bought and sent back adds up to nothing in the end, and to more than a double holds before."""
+    many = [Row("a", f"T{n}", START, 1e11, "p") for n in range(1000)]
+    back = [Row("a", f"R{n}", START + timedelta(days=5), -1e11, "p") for n in range(1000)]
+    fine = [Row("b", "1", START, 1.0, "p")]
+    days = [START, START + timedelta(days=9)]
+    with pytest.raises(customer_features.DataFaults) as caught:
+        customer_features.build(table([*many, *back, *fine]), today=days, returns="net")
+    assert caught.value.counts == {"total_out_of_range": 2000}
 
 
 def test_rows_after_the_last_date_are_faults_unless_excluded() -> None:

@@ -531,6 +531,7 @@ def test_duplicate_rows() -> None:
 def test_rows_set_aside_give_no_warning() -> None:
     assert warned([("c", "1", "2025-04-20", "x", "a")] * 3 + [GOOD], grain="line") == {}
     assert warned([("c", "1", "2026-04-20", "1", "a")] * 3 + [GOOD], future="exclude") == {}
+    assert warned([("c", "1", "2025-04-20", "-1", "a")] * 3 + [GOOD], returns="net") == {}  # only_returns
 
 
 # -- the connection --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,38 @@ def test_bytes_that_are_not_utf_8(cli: Cli, tmp_path: Path) -> None:
     assert manifest["rows"]["used"] == 20_001
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_text_of_a_broken_line_is_kept_byte_by_byte(end: str, packed: bool, cli: Cli, tmp_path: Path) -> None:
+    """Whatever the lines end in; a byte that is not UTF-8 is shown by its number, a question mark is one."""
+    lines = [GOOD.format(1), "b,2,2025-04-20,\udce9\udcff?,p", "c,3,2025-04-20", "", "d,?", 'e,"\udce9\nx"y,1', "f"]
+    body = csv_text(*lines, newline=end).encode("utf-8", "surrogateescape")
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(body) if packed else body)
+    rows, _ = built(cli, tmp_path, path.name)
+    assert [(row["row_number"], row["raw"]) for row in rows] == [
+        (2, "b,2,2025-04-20,\\xe9\\xff?,p"),
+        (3, "c,3,2025-04-20"),
+        (4, "d,?"),
+        (5, 'e,"\\xe9\nx"y,1'),
+        (6, "f"),
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_empty_lines_are_no_rows(end: str, cli: Cli, tmp_path: Path) -> None:
+    lines = [GOOD.format(1), "", "", "short", 'a,2,2025-04-20,1,"p\n\nq"', "", "b,3,never,1,p", "short too", "", ""]
+    (tmp_path / "t.csv").write_bytes(csv_text(*lines, "c,4,never,1,p", newline=end).encode())
+    rows, manifest = built(cli, tmp_path, "t.csv")
+    assert [(row["row_number"], row["raw"] or row["transaction_id"]) for row in rows] == [
+        (2, "short"),
+        (4, "3"),
+        (5, "short too"),
+        (6, "4"),
+    ]
+    assert manifest["rows"]["in"] == 6
+
+
 def test_faulty_rows_after_broken_lines_keep_their_numbers(cli: Cli, tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         lines = [GOOD.format(1), "short", "b,2,never,1,p", "short", "short", "b,3,2025-04-20,-1,p", GOOD.format(4)]
@@ -114,6 +147,24 @@ def test_of_a_duplicate_key_the_last_counts(cli: Cli, tmp_path: Path) -> None:
     assert (row["row_number"], row["raw"]) == (2, "broken")
     table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
     assert table["purchase_total"].to_pylist() == [24.69]
+
+
+def test_duplicate_keys_in_a_packed_file_beside_another(cli: Cli, tmp_path: Path) -> None:
+    """Both are copied, and the copies are read as one: the broken lines of each are still found."""
+    line = '{"customer_id":"a","transaction_id":"%s","date":"2025-04-20","amount":1,"amount":2,"product_id":"p"}\n'
+    (tmp_path / "a.ndjson").write_text(line % "a" + "broken\n")
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress((line % "b" + "broken too \n" + line % "c").encode()))
+    rows, manifest = built(cli, tmp_path, "a.ndjson", "b.ndjson.gz")
+    assert [(row["row_number"], row["raw"]) for row in rows] == [(2, "broken"), (2, "broken too ")]
+    assert manifest["rows"] == {"in": 5, "used": 3, "excluded": 0, "quarantined": 2}
+
+
+def test_lines_without_duplicate_keys_stay_as_they_are(cli: Cli, tmp_path: Path) -> None:
+    line = '{"customer_id":"a","transaction_id":"1","date":"2025-04-20","amount":1,%s"product_id":"p"}\n'
+    faulty = '{"customer_id":"a","transaction_id":"2","date":"2025-04-20","amount":{"value":5},"product_id":"p"}\n'
+    (tmp_path / "t.ndjson").write_text(line % '"amount":2,' + faulty)
+    [row], _ = built(cli, tmp_path, "t.ndjson")
+    assert (row["fault"], row["amount"]) == ("unreadable_amount", '{"value":5}')
 
 
 def test_a_column_named_raw_keeps_its_name(cli: Cli, tmp_path: Path) -> None:

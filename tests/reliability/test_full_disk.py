@@ -41,10 +41,14 @@ def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_disk_too_small_for_what_is_spilled(many_rows: Path, target: Target, small_disk: Mount) -> None:
-    spill, limited = small_disk("spill", 4 * 2**20)
+@pytest.mark.parametrize("limited", [False, True], ids=["disk", "file"])
+def test_a_disk_too_small_for_what_is_spilled(
+    limited: bool, many_rows: Path, target: Target, small_disk: Mount
+) -> None:
+    """The engine sees a full disk before it writes; a file that may not grow fails as it is written."""
+    spill, before = small_disk("spill", 4 * 2**20, limited)
     command = [sys.executable, "-m", "customer_features", "build", str(many_rows), "--out", str(target.out)]
-    ran = run([*limited, *command, "--today", TODAY, "--memory-limit", "64MB"], TMPDIR=str(spill))
+    ran = run([*before, *command, "--today", TODAY, "--memory-limit", "64MB"], TMPDIR=str(spill))
     assert ran.returncode == 2, ran.stderr
     assert "raise --memory-limit or free disk space" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -25,10 +26,11 @@ def scratch_of(target: Target) -> Path:
     return target.folder.parent / "scratch"
 
 
-def build_and_kill(target: Target, version: int, seed: int) -> None:
+def build_and_kill(target: Target, version: int, seed: int) -> tuple[bool, bool]:
     """Kill a run: every other seed anywhere in it, the others about the time of publication.
 
-    What the run reads and spills for a while lies in a folder of the target's own here.
+    What the run reads and spills for a while lies in a folder of the target's own here. Returns whether the
+    run was killed at all, and whether that was while it published.
     """
     chance = random.Random(seed)
     before = set(target.leftovers())
@@ -38,20 +40,25 @@ def build_and_kill(target: Target, version: int, seed: int) -> None:
         stderr=subprocess.DEVNULL,
     )
     if seed % 2:
-        time.sleep(chance.uniform(0, 0.9))
+        time.sleep(chance.uniform(0, target.batch.seconds))
     else:
         while process.poll() is None and set(target.leftovers()) <= before:
             time.sleep(0.0005)
         time.sleep(chance.uniform(0, 0.03))
     process.kill()
-    process.wait()
+    killed = process.wait() == -signal.SIGKILL
+    return killed, killed and not set(target.leftovers()) <= before
 
 
 def survive(target: Target, seeds: range) -> None:
     scratch_of(target).mkdir()
+    hits = []
     for seed in seeds:
-        build_and_kill(target, seed // 2 % 2, seed)
+        hits.append(build_and_kill(target, seed // 2 % 2, seed))
         target.state()  # or it fails
+    killed, publishing = map(sum, zip(*hits, strict=True))
+    assert killed >= len(seeds) // 2
+    assert publishing >= len(seeds) // 5
     version = seeds[0] // 5 % 2
     ran = run(target.batch.command(version, target.out), TMPDIR=str(scratch_of(target)))
     assert ran.returncode == 0, ran.stderr
