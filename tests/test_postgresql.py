@@ -175,11 +175,11 @@ def test_a_signal_cancels_what_is_waited_for() -> None:
         stoppable(lambda: 1 / 0, cancelled.set)
 
 
-@pytest.mark.parametrize("option", ["--out", "source"])
-def test_a_missing_extra_is_one_line_with_the_command(option: str) -> None:
-    address = "postgresql://ann@127.0.0.1:1/shop#t"
-    arguments = ["build", "t.csv", "--out", address] if option == "--out" else ["build", address, "--out", "f.csv"]
-    ran = python(f"from customer_features.cli import main; main({arguments!r})", "adbc_driver_postgresql")
-    assert ran.returncode == 2
-    assert ran.stderr.count("\n") == 1
-    assert "pip install 'customer-features[postgres]'" in ran.stderr
+def test_a_missing_extra_is_one_line_with_the_command() -> None:
+    source, out = "postgresql://ann@127.0.0.1:1/shop#t", "postgresql://ann@127.0.0.1:1/shop#f"
+    runs = (
+        f"from customer_features.cli import run; run(['check', {source!r}]); run(['build', 't.csv', '--out', {out!r}])"
+    )
+    ran = python(runs, "adbc_driver_postgresql")
+    expected = "Error: PostgreSQL needs the 'postgres' extra: pip install 'customer-features[postgres]'"
+    assert ran.stderr.splitlines() == [expected, expected]

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from customer_features import features
 from tests.agreement import oracle
@@ -211,7 +212,7 @@ def test_if_exists_on_a_file(source: Path, cli: Cli, tmp_path: Path) -> None:
 
 def test_names_to_the_letter(faulty: Path, database: Database, cli: Cli) -> None:
     database.run('CREATE SCHEMA "S.1"')
-    for name in ("Odd; drop table x", 'q"uote', "2025.features", "café"):
+    for name in ("Odd; drop table x", '2025."café"'):
         sql = name.replace('"', '""')
         ran = built(cli, faulty, database.table(f'"S.1"."{sql}"'))
         assert '#"S.1".' in ran.err
@@ -266,6 +267,7 @@ def test_characters_and_columns_that_the_server_cannot_keep(database: Database, 
     assert database.rows("SELECT customer_id FROM f") == [("a",)]
 
 
+@pytest.mark.slow
 def test_200_000_rows(database: Database, cli: Cli) -> None:
     rows, customers = 200_000, 150_000
     database.run(

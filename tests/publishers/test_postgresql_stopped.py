@@ -28,20 +28,30 @@ def command(source: Path, out: str) -> list[str]:
 
 
 @contextmanager
-def held_up(database: Database) -> Iterator[Callable[[], int]]:
-    """Runs are held up when their vectors are written; what is given waits for one and says its session's number."""
+def held_up(database: Database) -> Iterator[tuple[Callable[[], int], Callable[[], None]]]:
+    """Runs are held up when their vectors are written.
+
+    Given are a call that waits for one and says its session's number, and one that lets them go on.
+    """
     with database.session() as other:
         with other.cursor() as cursor:
             cursor.execute("LOCK TABLE f_manifest IN SHARE MODE")
-        yield lambda: database.waited_for("wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%f_manifest%'")
+        waiting = "wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%f_manifest%'"
+        yield lambda: database.waited_for(waiting), other.rollback
 
 
 def stopped(database: Database, cli: Cli, source: Path, act: Callable[[int], object]) -> Ran:
-    """A run in which something happens to it while it is held up, with the number of its session."""
-    with ThreadPoolExecutor(1) as pool:
-        with held_up(database) as waited:
-            acted = pool.submit(lambda: act(waited()))
-            ran = cli("build", source, "--out", database.table("f"), "--today", TODAY, "--max-faults", 1)
+    """A run in which something happens while it is held up; ``act`` is given the number of its session."""
+    with ThreadPoolExecutor(1) as pool, held_up(database) as (waited, let_go):
+
+        def meanwhile() -> None:
+            try:
+                act(waited())
+            finally:
+                let_go()
+
+        acted = pool.submit(meanwhile)
+        ran = cli("build", source, "--out", database.table("f"), "--today", TODAY, "--max-faults", 1)
         acted.result()
     unseen(ran.out, ran.err)
     return ran
@@ -54,23 +64,21 @@ def state(database: Database) -> tuple[Any, ...]:
 def test_others_read_the_old_tables_until_the_commit(older: Path, database: Database, cli: Cli) -> None:
     before = state(database)
     total = "SELECT sum(purchase_total) FROM f"
-    with ThreadPoolExecutor(1) as pool, database.session() as reader:
+    with database.session() as reader:
         with reader.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         then = rows_in(reader, total)
-        with held_up(database) as waited:
-            running = pool.submit(subprocess.run, command(older, database.table("f")), env=child_environment())
-            waited()
-            assert state(database) == before
-            assert rows_in(reader, total) == then
-        assert running.result(60).returncode == 0
+        meanwhile: list[Any] = []
+        ran = stopped(database, cli, older, lambda _: meanwhile.extend((state(database), rows_in(reader, total))))
+        assert ran.code == 0, ran.err
+        assert meanwhile == [before, then]
         assert vectors(database) == bits(GOOD)
         assert rows_in(reader, total) == then, "who looked before goes on to see what was there"
 
 
 def test_a_run_that_is_killed_changes_nothing(older: Path, database: Database) -> None:
     before = state(database)
-    with held_up(database) as waited:
+    with held_up(database) as (waited, _):
         process = subprocess.Popen(command(older, database.table("f")), env=child_environment())
         waited()
         process.kill()
@@ -111,7 +119,7 @@ def test_a_run_that_the_server_stops_changes_nothing(
 
 def test_two_writers_wait_for_each_other(older: Path, source: Path, database: Database) -> None:
     """The second waits, from before it looks at the tables, until the first has ended; then it replaces all three."""
-    with held_up(database) as waited:
+    with held_up(database) as (waited, _):
         first = subprocess.Popen(command(older, database.table("f")), env=child_environment())
         waited()
         second = subprocess.Popen(command(source, database.table("public.f")), env=child_environment())
@@ -122,7 +130,7 @@ def test_two_writers_wait_for_each_other(older: Path, source: Path, database: Da
     assert database.rows("SELECT customer_id FROM f_quarantine") == [("old",)]
 
 
-FAILURES: dict[str, tuple[tuple[str, ...], str]] = {
+FAILURES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "a trigger that keeps rows out": (
         (
             "CREATE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS"
@@ -130,10 +138,12 @@ FAILURES: dict[str, tuple[tuple[str, ...], str]] = {
             "CREATE TRIGGER odd BEFORE INSERT ON f FOR EACH ROW EXECUTE FUNCTION odd()",
         ),
         "7 rows were written to public.f but it holds 6; has it a trigger?; nothing was published",
+        "DROP FUNCTION odd CASCADE",
     ),
     "a rule that is broken": (
         ("ALTER TABLE f ADD CHECK (visit_frequency < 20)",),
         'new row for relation "f" violates check constraint "f_visit_frequency_check"',
+        "ALTER TABLE f DROP CONSTRAINT f_visit_frequency_check",
     ),
     "a rule that is looked at in the end": (
         (
@@ -142,27 +152,28 @@ FAILURES: dict[str, tuple[tuple[str, ...], str]] = {
             " FOR EACH ROW EXECUTE FUNCTION no()",
         ),
         "not today; nothing was published",
+        "DROP FUNCTION no CASCADE",
     ),
     "rows that others refer to": (
         ("CREATE TABLE notes (id text REFERENCES f (customer_id))", "INSERT INTO notes VALUES ('c1')"),
         'violates foreign key constraint "notes_id_fkey" on table "notes"',
+        "DROP TABLE notes",
     ),
     "a view of another shape": (
         ("CREATE VIEW v AS TABLE f", "ALTER TABLE f ADD as_of date"),
         "cannot drop table f because other objects depend on it",
+        "DROP VIEW v",
     ),
 }
 
 
 def test_what_the_server_refuses_leaves_the_tables_as_they_were(older: Path, database: Database, cli: Cli) -> None:
-    source = older.with_name("t.csv")
-    for what, (made, says) in FAILURES.items():
-        database.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-        built(cli, source, database.table("f"))
+    for what, (made, says, undone) in FAILURES.items():
         database.run(*made)
         before = state(database)
         assert says in refused(cli, older, database.table("f")), what
         assert state(database) == before
+        database.run(undone)
 
 
 @pytest.mark.slow
