@@ -235,7 +235,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_directory_and_an_address(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"is a directory; give its files, for example '.*/\*\.parquet'"):
         read(tmp_path)
-    with pytest.raises(SourceError, match="nothing is read from 'ftp://'; allowed are .*files"):
+    with pytest.raises(SourceError, match=r"nothing is read from 'ftp://'; allowed are .*files"):
         read("ftp://host/t.csv")
 
 

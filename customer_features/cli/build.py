@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
+from customer_features.cli.bulk import Given, judged, say_recognised, say_started, shared_options
+from customer_features.cli.log import log
 from customer_features.engines.duckdb import Outcome
 from customer_features.errors import SourceError
 from customer_features.publish import check_target, publish
@@ -42,6 +43,7 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **ch
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)
+    say_started("build", sources, out=out)
     check_target(out)
     with judged(given) as engine:
         say_recognised(engine)
@@ -52,18 +54,37 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **ch
 
 
 def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
-    say(
-        f"Rows:       {outcome.rows_in:,} in = {outcome.used:,} used + {outcome.excluded:,} excluded"
-        f" + {outcome.quarantined:,} quarantined"
+    rows = published.described["rows"]
+    log.say(
+        "judged",
+        f"{outcome.rows_in:,} in = {outcome.used:,} used + {outcome.excluded:,} excluded"
+        f" + {outcome.quarantined:,} quarantined",
+        label="Rows",
+        rows=rows,
+        faults=outcome.faults,
     )
     for name, count in outcome.faults.items():
-        say(f"            {count:,} {name}")
-    say(f"Customers:  {outcome.customers:,}")
+        log.say("fault", f"{count:,} {name}", label="", level="warning", fault=name, rows=count)
+    log.say("customers", f"{outcome.customers:,}", label="Customers", customers=outcome.customers)
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
-        say(f"Loyalty:    {named:,} customers have a score; {unknown:,} of them have no rows")
+        said = f"{named:,} customers have a score; {unknown:,} of them have no rows"
+        log.say("loyalty", said, label="Loyalty", customers=named, unknown_customers=unknown)
     for warning in outcome.warnings:
-        say(f"Warning:    {warning['name']}: {warning['message']}")
+        said = f"{warning['name']}: {warning['message']}"
+        log.say("warning", said, label="Warning", level="warning", warning=warning["name"], count=warning["count"])
     if published.quarantine:
-        say(f"Quarantine: {published.quarantine}")
-    say(f"Features:   {published.features}  (manifest: {published.manifest}; {seconds:.1f} s)")
+        log.say("quarantine", published.quarantine, label="Quarantine", path=published.quarantine)
+    log.say(
+        "published",
+        f"{published.features}  (manifest: {published.manifest}; {seconds:.1f} s)",
+        label="Features",
+        path=published.features,
+        manifest=published.manifest,
+        quarantine=published.quarantine,
+        rows=rows,
+        customers=outcome.customers,
+        output=published.described.get("output"),
+        seconds=round(seconds, 3),
+        exit_code=0,
+    )

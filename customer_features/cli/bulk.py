@@ -11,10 +11,13 @@ from typing import Any, TypeVar
 
 import click
 
+from customer_features import __version__
+from customer_features.addresses import shown
+from customer_features.cli.log import log, log_option
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
-from customer_features.errors import InvalidOption, SourceError
+from customer_features.errors import DataFaults, InvalidOption, SourceError
 from customer_features.options import Options, every, parse_encoding
 from customer_features.parts import Part
 from customer_features.sources import opened
@@ -85,6 +88,7 @@ def shared_options(command: Function) -> Function:
                 metavar="SIZE",
                 help="Memory to use before spilling to disk, e.g. 2GB  [default: half]",
             ),
+            log_option,
         )
     ):
         command = decorate(command)
@@ -148,9 +152,13 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
         engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
         for part in [*parts, *scores]:
             for note in part.notes:
-                say(note)
-        with _progress(engine):
-            engine.judge(exact_warnings=exact_warnings)
+                log.say("note", note, source=part.name)
+        try:
+            with _progress(engine):
+                engine.judge(exact_warnings=exact_warnings)
+        except DataFaults:
+            say_recognised(engine)  # a wrong mapping is the first thing to look for
+            raise
         _refuse_changed([*parts, *scores])
         yield engine
 
@@ -178,20 +186,27 @@ def _refuse_changed(parts: list[Part]) -> None:
 
 def say(text: str) -> None:
     """Something for people: on standard error."""
-    click.echo(text, err=True)
+    log.say("note", text)
+
+
+def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
+    """What a run was told to do, for machines: people see their own command line."""
+    names = [shown(source) for source in sources]
+    targets = {name: shown(value) for name, value in fields.items()}
+    log.record("started", f"{command} {' '.join(names)}", version=__version__, sources=names, **targets)
 
 
 def say_recognised(engine: Engine) -> None:
     """Which columns were taken for which fields."""
     taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
     if taken:
-        say(f"Recognised: {', '.join(taken)}")
+        log.say("recognised", ", ".join(taken), label="Recognised", mapping=engine.mapping)
 
 
 @contextmanager
 def _progress(engine: Engine) -> Iterator[None]:
     """A bar on standard error while the engine works, on a terminal only."""
-    if not sys.stderr.isatty():
+    if log.as_json or not sys.stderr.isatty():
         yield
         return
     done = threading.Event()
