@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -88,6 +90,18 @@ def shared_options(command: Function) -> Function:
                 metavar="SIZE",
                 help="Memory to use before spilling to disk, e.g. 2GB  [default: half]",
             ),
+            click.option(
+                "--spill-dir",
+                metavar="DIR",
+                envvar="CUSTOMER_FEATURES_SPILL_DIR",
+                help="Folder for what does not fit into memory, and for copies  [default: TMPDIR]",
+            ),
+            click.option(
+                "--spill-limit",
+                metavar="SIZE",
+                envvar="CUSTOMER_FEATURES_SPILL_LIMIT",
+                help="The most that is spilled to disk, e.g. 50GB  [default: 90% of the free disk]",
+            ),
             log_option,
         )
     ):
@@ -103,11 +117,14 @@ class Given:
     assignments: tuple[str, ...]
     loyalty: str | None
     memory_limit: str | None
+    spill_dir: Path | None
+    spill_limit: str | None
     choices: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
         loyalty, memory_limit = choices.pop("loyalty"), choices.pop("memory_limit")
+        spill_dir, spill_limit = _folder(choices.pop("spill_dir")), choices.pop("spill_limit")
         days = _as_of(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
         if len(days) == 1:
@@ -117,7 +134,20 @@ class Given:
         if "max_points" in given and loyalty is None:
             raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
         Options.parse(**given)  # a wrong value is said before any file is read
-        return cls(sources, assignments, loyalty, memory_limit, given)
+        return cls(sources, assignments, loyalty, memory_limit, spill_dir, spill_limit, given)
+
+
+def _folder(name: str | None) -> Path | None:
+    """The folder to spill to. Raises InvalidOption where it is none, or cannot be written to."""
+    if name is None:
+        return None
+    folder = Path(name)
+    if not name or not folder.is_dir():
+        what = "is a file, not a folder" if name and folder.exists() else "does not exist; make it first"
+        raise InvalidOption("spill_dir", f"'{name}' {what}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidOption("spill_dir", f"the folder '{name}' cannot be written to")
+    return folder
 
 
 def _as_of(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
@@ -139,9 +169,11 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
     mapping = parse_mapping(given.assignments)
     encoding = parse_encoding(given.choices.get("encoding"))
     with (
-        connected(memory_limit=given.memory_limit) as connection,
-        opened(given.sources, connection, encoding) as parts,
-        opened([] if given.loyalty is None else [given.loyalty], connection, encoding) as scores,
+        connected(
+            memory_limit=given.memory_limit, spill_dir=given.spill_dir, spill_limit=given.spill_limit
+        ) as connection,
+        opened(given.sources, connection, encoding, place=given.spill_dir) as parts,
+        opened([] if given.loyalty is None else [given.loyalty], connection, encoding, place=given.spill_dir) as scores,
     ):
         options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import shortage
 from customer_features.errors import MissingExtra, OutputError
 from customer_features.parts import first_line
 from customer_features.publishers.writing import (
@@ -82,7 +83,7 @@ def _keep_sources(engine: Engine, out: Path) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or first_line(error))
+    return shortage(error) or str(getattr(error, "strerror", None) or first_line(error))
 
 
 def _file(staging: Staging | None, rows: int) -> Any:
