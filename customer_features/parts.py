@@ -91,6 +91,19 @@ class Part:
         reader = f"{self.reader.removesuffix(')')}, {more})" if more else self.reader
         return reader.replace("{files}", f"[{paths}]")
 
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> int | None:
+        """The number of rows where that is known without reading them: of Parquet files and of a table in memory."""
+        if self.table is not None:
+            return getattr(self.table, "num_rows", None)
+        if not self.files or not self.reader.startswith("read_parquet("):
+            return None
+        paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in self.files)
+        try:
+            counted = connection.sql(f"SELECT SUM(num_rows) FROM parquet_file_metadata([{paths}])").fetchall()
+            return int(counted[0][0])
+        except duckdb.Error:
+            return None  # what is wrong with a file is said by those who read it
+
 
 def unglobbed(path: str) -> str:
     """A path that the engine does not take for a pattern."""

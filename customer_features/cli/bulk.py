@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ import click
 from customer_features import __version__
 from customer_features.addresses import shown
 from customer_features.cli.log import log, log_option
+from customer_features.cli.progress import progress
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
@@ -186,7 +185,7 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
             for note in part.notes:
                 log.say("note", note, source=part.name)
         try:
-            with _progress(engine):
+            with progress(engine):
                 engine.judge(exact_warnings=exact_warnings)
         except DataFaults:
             say_recognised(engine)  # a wrong mapping is the first thing to look for
@@ -233,27 +232,3 @@ def say_recognised(engine: Engine) -> None:
     taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
     if taken:
         log.say("recognised", ", ".join(taken), label="Recognised", mapping=engine.mapping)
-
-
-@contextmanager
-def _progress(engine: Engine) -> Iterator[None]:
-    """A bar on standard error while the engine works, on a terminal only."""
-    if log.as_json or not sys.stderr.isatty():
-        yield
-        return
-    done = threading.Event()
-
-    def show() -> None:
-        with click.progressbar(length=100, label="Reading", file=sys.stderr, show_eta=False) as bar:
-            while not done.wait(0.2):
-                # Forward only: the engine's own estimate may take a step back.
-                bar.update(max(int(100 * engine.progress) - bar.pos, 0))
-            bar.update(100 - bar.pos)
-
-    painter = threading.Thread(target=show, daemon=True)
-    painter.start()
-    try:
-        yield
-    finally:
-        done.set()
-        painter.join()

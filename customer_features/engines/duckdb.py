@@ -84,6 +84,12 @@ class Engine:
         running = min(max(self.connection.query_progress(), 0.0), 100.0) / 100
         return min((self._steps_done + running) / steps, 1.0)
 
+    def size(self) -> tuple[int | None, int | None]:
+        """Rows and bytes of the sources, each None where it is not known before all of it is read."""
+        counts = [part.rows(self.connection) for part in self.parts]
+        rows = None if None in counts else sum(count for count in counts if count is not None)
+        return rows, sum(file.bytes for part in self.parts for file in part.files) or None
+
     @property
     def recognised(self) -> dict[str, str]:
         """Fields that were recognised by a column's name, and that name."""
