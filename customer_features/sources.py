@@ -29,18 +29,20 @@ def opened(
     encoding: str | None = None,
     *,
     place: Path | None = None,
+    beginning: bool = False,
 ) -> Iterator[list[Part]]:
     """The parts of some sources, in order; what standard input held is kept in a file meanwhile.
 
     ``encoding``: of CSV files that do not begin with a byte order mark (default UTF-8). ``place``: where the
-    folder of such files is made (default: the system's place for temporary files).
+    folder of such files is made (default: the system's place for temporary files). ``beginning``: look at no more
+    than the columns need, as a run does that only says what it would do.
 
     Raises SourceError (nothing there, unreadable, unknown format), OutputError (no folder can be made).
     """
     with scratch(place) as folder:
         parts: list[Part] = []
         for file in _expand(list(names), folder):
-            part = part_of(file, connection, folder, encoding)
+            part = part_of(file, connection, folder, encoding, beginning=beginning)
             last = parts[-1] if parts else None
             if last and part.files and (last.reader, last.columns) == (part.reader, part.columns):
                 last.files += part.files

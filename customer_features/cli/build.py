@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from customer_features.cli.bulk import Given, judged, say_recognised, say_started, shared_options
+from customer_features.cli.bulk import Given, judged, planned, say_recognised, say_started, shared_options
+from customer_features.cli.dry_run import described
 from customer_features.cli.log import log
 from customer_features.engines.duckdb import Outcome
 from customer_features.errors import SourceError
 from customer_features.publish import check_target, publish
+from customer_features.publish import planned as published_as
 from customer_features.publishers.writing import Published
 
 
@@ -35,7 +37,12 @@ from customer_features.publishers.writing import Published
     metavar="SHARE",
     help="Stop when more rows than this share are faulty  [default: 1%]",
 )
-def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **choices: Any) -> None:
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what would be read, how, and in which steps (SQL); read no rows and write nothing.",
+)
+def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, dry_run: bool, **choices: Any) -> None:
     """Build one feature vector per customer from purchase rows.
 
     A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, or - for
@@ -45,6 +52,11 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **ch
     given = Given.of(sources, assignments, **choices)
     say_started("build", sources, out=out)
     check_target(out)
+    if dry_run:
+        with planned(given) as (engine, plan):
+            click.echo(described(engine, plan, published_as(engine, out), given.spill_dir))
+        log.record("planned", f"{len(plan.steps)} steps; nothing was read or written", exit_code=0)
+        return
     with judged(given) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:

@@ -7,21 +7,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from customer_features import __version__
-from customer_features.addresses import shown
+from customer_features.addresses import scheme_of, shown
 from customer_features.cli.log import log, log_option
 from customer_features.cli.progress import progress
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
 from customer_features.errors import DataFaults, InvalidOption, SourceError
 from customer_features.options import Options, every, parse_encoding
 from customer_features.parts import Part
 from customer_features.sources import opened
+
+if TYPE_CHECKING:
+    import duckdb
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -162,36 +166,59 @@ def _as_of(today: tuple[str, ...], step: str | None, start: str | None, end: str
     return list(every(step, start, end))
 
 
+@dataclass(slots=True)
+class _Opened:
+    """What a run reads, and how."""
+
+    connection: duckdb.DuckDBPyConnection
+    parts: list[Part]
+    options: Options
+    columns: dict[str, str]
+    loyalty: Part | None
+
+
 @contextmanager
-def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
-    """An engine that has read and judged the sources."""
+def _opened(given: Given, *, beginning: bool = False) -> Iterator[_Opened]:
+    """The sources; ``beginning``: no more of them is looked at than their columns need."""
     mapping = parse_mapping(given.assignments)
     encoding = parse_encoding(given.choices.get("encoding"))
+    place, scored = given.spill_dir, [] if given.loyalty is None else [given.loyalty]
     with (
-        connected(
-            memory_limit=given.memory_limit, spill_dir=given.spill_dir, spill_limit=given.spill_limit
-        ) as connection,
-        opened(given.sources, connection, encoding, place=given.spill_dir) as parts,
-        opened([] if given.loyalty is None else [given.loyalty], connection, encoding, place=given.spill_dir) as scores,
+        connected(memory_limit=given.memory_limit, spill_dir=place, spill_limit=given.spill_limit) as connection,
+        opened(given.sources, connection, encoding, place=place, beginning=beginning) as parts,
+        opened(scored, connection, encoding, place=place, beginning=beginning) as scores,
     ):
         options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:
             raise SourceError("there is nothing to read")
         if len(scores) > 1:
             raise SourceError(f"{given.loyalty}: its files differ in format or columns; give one kind of file")
-        loyalty = scores[0] if scores else None
-        engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
         for part in [*parts, *scores]:
             for note in part.notes:
                 log.say("note", note, source=part.name)
+        yield _Opened(connection, parts, options, mapping, scores[0] if scores else None)
+
+
+@contextmanager
+def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
+    """An engine that has read and judged the sources."""
+    with _opened(given) as run:
+        engine = Engine(run.connection, run.parts, run.options, columns=run.columns, loyalty=run.loyalty)
         try:
             with progress(engine):
                 engine.judge(exact_warnings=exact_warnings)
         except DataFaults:
             say_recognised(engine)  # a wrong mapping is the first thing to look for
             raise
-        _refuse_changed([*parts, *scores])
+        _refuse_changed(run.parts if run.loyalty is None else [*run.parts, run.loyalty])
         yield engine
+
+
+@contextmanager
+def planned(given: Given) -> Iterator[tuple[Engine, Plan]]:
+    """An engine that has read nothing but what tells how it would read the sources, and what it would do."""
+    with _opened(given, beginning=True) as run:
+        yield plan(run.connection, run.parts, run.options, columns=run.columns, loyalty=run.loyalty)
 
 
 def _stated(parts: list[Part], given: dict[str, Any]) -> dict[str, Any]:
@@ -222,9 +249,13 @@ def say(text: str) -> None:
 
 def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
     """What a run was told to do, for machines: people see their own command line."""
-    names = [shown(source) for source in sources]
-    targets = {name: shown(value) for name, value in fields.items()}
+    names = [_named(source) for source in sources]
+    targets = {name: _named(value) for name, value in fields.items()}
     log.record("started", f"{command} {' '.join(names)}", version=__version__, sources=names, **targets)
+
+
+def _named(name: str) -> str:
+    return name if scheme_of(name) is None else shown(name)
 
 
 def say_recognised(engine: Engine) -> None:

@@ -181,7 +181,7 @@ class Engine:
         else:
             select = query.staged(readings.staged, part.relation)
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
-        self._staged.append(Staged(part, fields, readings, relation))
+        self._staged.append(Staged(part, fields, readings, relation, types))
 
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
@@ -287,7 +287,7 @@ class Engine:
             "SELECT COUNT(*), COUNT_IF(c.customer_id IS NULL) FROM loyalty_scores s"
             " LEFT JOIN customers_measured c USING (customer_id)"
         ).fetchall()[0]
-        return {"customers": int(named), "unknown_customers": int(unknown)}
+        return {"customers": int(named), "unknown_customers": int(unknown or 0)}  # null over no scores
 
     def _count_products(self) -> None:
         """Count distinct products: once, or with all else at each of several as-of dates."""

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from customer_features.columns import literal
+from customer_features.csv_files import why_unread
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
-from customer_features.formats import why_unread
 from customer_features.parts import Part, first_line
 from customer_features.staging import scratch
 
@@ -87,7 +87,9 @@ def translated(part: Part | None = None) -> Iterator[None]:
     except duckdb.Error as error:
         if (short := shortage(error)) is not None:
             raise OutputError(short) from None
-        if not isinstance(error, duckdb.InvalidInputException | duckdb.IOException | duckdb.ConversionException):
+        # Of a damaged Parquet file the engine speaks in errors of no kind.
+        unread = isinstance(error, duckdb.InvalidInputException | duckdb.IOException | duckdb.ConversionException)
+        if not unread and type(error) is not duckdb.Error:
             raise
         said = why_unread(part, error) if part else f"a source: cannot be read: {first_line(error)}"
         raise SourceError(said) from None

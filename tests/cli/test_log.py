@@ -195,3 +195,10 @@ def test_no_password_and_no_character_that_breaks_the_line(capsys: pytest.Captur
     assert text == "two\nlines from s3://key@bucket/k"
     [line] = lines("{" + line)
     assert (line["message"], line["path"], line["more"]) == (text, "\\udcff", {"url": ["h://u@h/"]})
+
+
+def test_a_password_with_a_blank_is_not_said(cli: Cli, tmp_path: Path) -> None:
+    for words in (("check", "db://u:pa hunter2@h/x"), ("build", "t.csv", "--out", "db://u:pa hunter2@h/x?key=hunter2")):
+        ran = cli(*words, "--log", "json")
+        assert lines(ran.err)[0]["event"] == "started"
+        assert "hunter2" not in ran.err
