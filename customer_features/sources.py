@@ -24,18 +24,25 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(
-    names: Iterable[str], connection: duckdb.DuckDBPyConnection, encoding: str | None = None
+    names: Iterable[str],
+    connection: duckdb.DuckDBPyConnection,
+    encoding: str | None = None,
+    *,
+    place: Path | None = None,
+    beginning: bool = False,
 ) -> Iterator[list[Part]]:
     """The parts of some sources, in order; what standard input held is kept in a file meanwhile.
 
-    ``encoding``: of CSV files that do not begin with a byte order mark (default UTF-8).
+    ``encoding``: of CSV files that do not begin with a byte order mark (default UTF-8). ``place``: where the
+    folder of such files is made (default: the system's place for temporary files). ``beginning``: look at no more
+    than the columns need, as a run does that only says what it would do.
 
-    Raises SourceError (nothing there, unreadable, unknown format).
+    Raises SourceError (nothing there, unreadable, unknown format), OutputError (no folder can be made).
     """
-    with scratch() as folder:
+    with scratch(place) as folder:
         parts: list[Part] = []
         for file in _expand(list(names), folder):
-            part = part_of(file, connection, folder, encoding)
+            part = part_of(file, connection, folder, encoding, beginning=beginning)
             last = parts[-1] if parts else None
             if last and part.files and (last.reader, last.columns) == (part.reader, part.columns):
                 last.files += part.files
@@ -79,7 +86,9 @@ def _files(name: str, folder: Path) -> list[File]:
             with path.open("wb") as spool:
                 shutil.copyfileobj(sys.stdin.buffer, spool)
         except OSError as error:
-            raise SourceError(f"-: cannot be kept in {folder}: {error.strerror or error}; set TMPDIR") from None
+            raise SourceError(
+                f"-: cannot be kept in {folder}: {error.strerror or error}; name another disk with --spill-dir"
+            ) from None
         return [File.of(path, "-")]
     if (scheme := scheme_of(name)) is not None:
         return [_fetched(name, scheme, folder)]
