@@ -22,8 +22,8 @@ SHOWN = 200
 
 _REASONS = {
     "UNQUOTED VALUE": "a quote is not closed",
-    "INVALID ENCODING": "bytes that are not UTF-8",
-    "LINE SIZE OVER MAXIMUM": "the line is too long",
+    "INVALID ENCODING": "bytes that are not UTF-8 (--encoding names another encoding)",
+    "LINE SIZE OVER MAXIMUM": "the line is longer than 16 MiB",
 }
 
 
@@ -39,8 +39,8 @@ def collect(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
         f"""CREATE TEMP TABLE broken_{relation} AS
 SELECT file_path AS source_file, place, raw, reason,
   place - row_number() OVER (PARTITION BY file_path ORDER BY place) AS good_before
-FROM (SELECT file_path, line - 1 AS place, arg_min(csv_line, column_idx) AS raw,
-    arg_min(CASE error_type {reason} ELSE lower(error_message) END, column_idx) AS reason
+FROM (SELECT file_path, line - 1 AS place, COALESCE(arg_min(csv_line, COALESCE(column_idx, 0)), '') AS raw,
+    arg_min(CASE error_type {reason} ELSE lower(error_message) END, COALESCE(column_idx, 0)) AS reason
   FROM rejects_{relation} JOIN (SELECT DISTINCT scan_id, file_id, file_path FROM scans_{relation})
     USING (scan_id, file_id)
   GROUP BY file_path, line)"""
