@@ -9,8 +9,10 @@ import csv
 import io
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from customer_features.columns import literal
@@ -23,27 +25,39 @@ LONGEST_LINE = 1 << 24
 """Bytes of the longest line of a CSV file that is read."""
 _BUFFER = 1 << 24
 _HEAD = 1 << 16
+# What may stand above the header: empty lines, and the line by which Excel is told the delimiter.
+_ABOVE = re.compile(
+    rb"""(?:\xef\xbb\xbf)?(?P<lines>(?:[ \t]*(?:\r\n|\n|\r))*
+    (?:(?P<quote>"?)sep=(?P<mark>[^\r\n"])(?P=quote)[,;\t ]*(?:\r\n|\n|\r))?(?:[ \t]*(?:\r\n|\n|\r))*)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LOOKED_AT = 20
+"""So many records are looked at to tell a header from a title."""
+_FEWEST = 5
+"""A table has at least so many columns, one for each field that is required."""
 
 
 def csv_part(file: File, how: How) -> Part:
     """The file as a part, with its columns. Raises SourceError where it is no table."""
     file, compression, notes = _as_utf8(file, how)
     head = _head(file, compression)
+    stated = None
+    above = _ABOVE.match(head)
+    if above and above["lines"]:
+        file, compression, stated = _without(above, file, compression, how, notes)
+        head = head[above.end() :]
     # Bytes that are not UTF-8 matter in the header alone: a row that holds them is set aside later.
     text = head.decode("utf-8-sig", "replace")
-    if "\0" in text.split("\n")[0]:
-        raise SourceError(
-            f"{file.name}: holds binary data, not text; a table is text in UTF-8, or in what --encoding says"
-        )
-    candidates = ["\t"] if how.kind == "tsv" else list(DELIMITERS)
-    headers = {mark: _header(text, mark) for mark in candidates}
+    _refuse_binary(text, head, file)
+    candidates = [stated] if stated else ["\t"] if how.kind == "tsv" else list(DELIMITERS)
+    headers = {mark: _records(text, mark, 1)[0] for mark in candidates}
     delimiter = max(candidates, key=lambda mark: len(headers[mark]))
     if "\ufffd" in "".join(headers[delimiter]):
         raise SourceError(
             f"{file.name}: its header holds bytes that are not UTF-8; name its encoding, for example --encoding latin-1"
         )
-    columns = _unique([name.strip() for name in headers[delimiter]], file)
-    if delimiter not in (",", "\t"):
+    columns = _unique(_names(text, delimiter, file), file)
+    if delimiter != "," and stated is None and not (delimiter == "\t" and how.kind == "tsv"):
         notes.append(f"{file.name}: fields are separated by {DELIMITERS[delimiter]}")
     mixed = ends_differ(head, _tail(file, compression), delimiter)
     # The reader takes the first line end that it sees for that of all lines, be it inside a quoted name.
@@ -102,12 +116,64 @@ def _tail(file: File, compression: str | None) -> bytes:
         return stream.read()
 
 
-def _header(text: str, delimiter: str) -> list[str]:
-    """The names in a CSV text's first record."""
+def _without(
+    above: re.Match[bytes], file: File, compression: str | None, how: How, notes: list[str]
+) -> tuple[File, str | None, str | None]:
+    """A copy without what stands above the header; what compresses it, and the delimiter that was stated there."""
+    copy = _copy(how)
+    with bytes_of(file, compression, copied=True) as stream:
+        stream.read(above.end())
+        with copy.open("xb") as out:
+            shutil.copyfileobj(how.of(stream), out, 1 << 20)
+    stated = above["mark"].decode() if above["mark"] else None
+    if stated:
+        shown = DELIMITERS.get(stated, f"'{stated}'")
+        notes.append(f"{file.name}: its first line (sep=) says that fields are separated by {shown}, and is left out")
+    else:
+        notes.append(f"{file.name}: begins with empty lines, which are left out")
+    return replace(file, copy=copy), None, stated
+
+
+def _refuse_binary(text: str, head: bytes, file: File) -> None:
+    """Raise SourceError where a text that it is not gives itself away by its first line."""
+    if head.startswith(b"PK\x03\x04"):
+        raise SourceError(f"{file.name}: is a spreadsheet or a zip archive; save its table as CSV (UTF-8)")
+    if "\0" not in text.split("\n")[0]:
+        return
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if head[first::2].count(0) > len(head) / 3:
+            raise SourceError(f"{file.name}: looks like UTF-16 without a byte order mark; say --encoding {encoding}")
+    raise SourceError(f"{file.name}: holds binary data, not text; a table is text in UTF-8, or in what --encoding says")
+
+
+def _records(text: str, delimiter: str, count: int) -> list[list[str]]:
+    """The fields of a CSV text's first records; a record that cannot be told apart has none."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    records: list[list[str]] = []
     try:
-        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True), [])
-    except csv.Error:
-        return []
+        for record in islice(filter(None, reader), count):
+            records.append(record)
+    except csv.Error:  # a field that goes on for too long
+        pass
+    return records or [[]]
+
+
+def _names(text: str, delimiter: str, file: File) -> list[str]:
+    """The columns' names. Raises SourceError where the first line is a title, and the header stands below it."""
+    header, *rows = _records(text, delimiter, _LOOKED_AT)
+    names = [name.strip() for name in header]
+    # A header that ends in a delimiter, above rows that do not, has one column less.
+    if len(names) > 1 and not names[-1] and rows and len(rows[0]) == len(names) - 1:
+        names.pop()
+    if len(names) == 1:
+        for mark in DELIMITERS:
+            wide = next((record for record in _records(text, mark, _LOOKED_AT) if len(record) >= _FEWEST), None)
+            if wide is not None:
+                raise SourceError(
+                    f"{file.name}: its first line, {names[0]!r}, is no header; one seems to stand below it, with"
+                    f" {len(wide)} columns ({', '.join(wide[:3])}, ...): remove the lines above that"
+                )
+    return names
 
 
 def _unique(header: list[str], file: File) -> list[str]:

@@ -6,6 +6,7 @@ Column types of text formats are declared (everything is text), never sniffed: `
 from __future__ import annotations
 
 import csv
+import errno
 import tempfile
 from dataclasses import replace
 from itertools import islice
@@ -67,6 +68,11 @@ def part_of(
     try:
         part = reading[kind](file, How(kind, compression, connection, folder, encoding, beginning))
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise SourceError(
+                f"{file.name}: a copy of it, which is needed to read it, cannot be kept in {folder.parent}:"
+                f" {error.strerror}; name another disk with --spill-dir"
+            ) from None
         raise SourceError(f"{file.name}: cannot be read as {kind}: {first_line(error)}") from None
     if not part.columns:
         raise SourceError(f"{file.name}: holds no columns")

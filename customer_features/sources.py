@@ -87,7 +87,7 @@ def _files(name: str, folder: Path) -> list[File]:
                 shutil.copyfileobj(sys.stdin.buffer, spool)
         except OSError as error:
             raise SourceError(
-                f"-: cannot be kept in {folder}: {error.strerror or error}; name another disk with --spill-dir"
+                f"-: cannot be kept in {folder.parent}: {error.strerror or error}; name another disk with --spill-dir"
             ) from None
         return [File.of(path, "-")]
     if (scheme := scheme_of(name)) is not None:

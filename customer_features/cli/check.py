@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from customer_features.cli.bulk import Given, judged, say_recognised, say_started, shared_options
-from customer_features.cli.log import log
+from customer_features.cli.log import log, visible
 from customer_features.engines.duckdb import Engine, Outcome
 from customer_features.faults import fault
 
@@ -69,9 +69,9 @@ def _table(found: dict[str, Any]) -> None:
         noun = "row" if entry["rows"] == 1 else "rows"
         click.echo(f"{entry['fault']}: {entry['rows']:,} {noun}; to mend it, {entry['mend']}")
         for example in entry["examples"]:
-            click.echo(f"  {example['source']}, row {example['row_number']}: {example['message']}")
+            click.echo(visible(f"  {example['source']}, row {example['row_number']}: {example['message']}"))
     for warning in found["warnings"]:
-        click.echo(f"warning: {warning['name']}: {warning['message']}")
+        click.echo(visible(f"warning: {warning['name']}: {warning['message']}"))
 
 
 def _summary(outcome: Outcome, as_json: bool) -> None:

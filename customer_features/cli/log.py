@@ -22,6 +22,7 @@ from customer_features.options import parse_choice
 
 VARIABLE = "CUSTOMER_FEATURES_LOG"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LABEL = 12
 """Columns of a label and the blanks after it."""
 
@@ -43,9 +44,9 @@ class Log:
         if self.as_json:
             self.record(event, f"{label}: {message}" if label else message, level=level, **fields)
         elif label is None:
-            click.echo(_scrubbed(message), err=True)
+            click.echo(visible(_scrubbed(message)), err=True)
         else:
-            click.echo(f"{f'{label}:' if label else '':{_LABEL}}{_scrubbed(message)}", err=True)
+            click.echo(f"{f'{label}:' if label else '':{_LABEL}}{visible(_scrubbed(message))}", err=True)
 
     def record(self, event: str, message: str, *, level: str = "info", **fields: Any) -> None:
         """A line that is for machines alone; nothing in text."""
@@ -59,7 +60,7 @@ class Log:
         if self.as_json:
             self.record("failed", message, level="error", exit_code=code, error=type(error).__name__, **fields)
         else:
-            click.echo(f"Error: {_scrubbed(message)}", err=True)
+            click.echo(f"Error: {visible(_scrubbed(message))}", err=True)
         return code
 
 
@@ -95,6 +96,11 @@ log_option = click.option(
     callback=_chosen,
     help="Standard error: text, or json (one object a line)  [default: text]",
 )
+
+
+def visible(text: str) -> str:
+    """The text with control characters spelled out: data must not speak to the terminal that shows them."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _safe(value: Any) -> Any:
