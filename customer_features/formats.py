@@ -9,6 +9,7 @@ import csv
 import io
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -216,9 +217,18 @@ def _unique(header: list[str], file: File) -> list[str]:
 
 
 def _ndjson(file: File, how: _How) -> Part:
+    notes = []
+    with bytes_of(file, how.compression) as stream:
+        if how.kind == "ndjson" and marked(stream.read(3)) == "utf-8":
+            # The engine would take the first line for a broken one.
+            file = replace(file, copy=_copy(how))
+            with file.read_from.open("xb") as copy:
+                shutil.copyfileobj(stream, copy)
+            how = replace(how, compression=None)
+            notes.append(f"{file.name}: begins with a UTF-8 byte order mark, which is left out")
     layout = "newline_delimited" if how.kind == "ndjson" else "array"
     packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[how.compression])
-    path = literal(unglobbed(str(file.path)))
+    path = literal(unglobbed(str(file.read_from)))
     # A broken line is read as a row of nulls, and looked at later.
     lenient = ", ignore_errors=true" if how.kind == "ndjson" else ""
     # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
@@ -239,7 +249,7 @@ def _ndjson(file: File, how: _How) -> Part:
         f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared},"
         f" hive_partitioning=false{lenient})"
     )
-    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
+    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True, notes=notes)
     if how.kind == "ndjson":
         part.kind, part.compression = how.kind, compression
     return part

@@ -132,10 +132,12 @@ class _Ndjson:
     """An NDJSON file: amounts as numbers or as text, missing cells as null."""
 
     luck: random.Random
-    end: bytes = b"\n"
+
+    def __post_init__(self) -> None:
+        self.end = self.luck.choice([b"\n", b"\r\n"])
 
     def head(self) -> bytes:
-        return b""
+        return self.luck.choice([b"", b"\xef\xbb\xbf"])
 
     def record(self, line: Line) -> tuple[bytes, Cells | str]:
         cells = cells_of(line, typed=False)
