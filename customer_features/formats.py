@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import shutil
 import tempfile
 from dataclasses import replace
 from itertools import islice
@@ -110,9 +111,17 @@ def _check_whole(file: File, compression: str) -> None:
 
 
 def _ndjson(file: File, how: How) -> Part:
+    notes = []
+    with bytes_of(file, how.compression) as stream:
+        if how.kind == "ndjson" and marked(stream.read(3)) == "utf-8":
+            # The engine would take the first line for a broken one.
+            with tempfile.NamedTemporaryFile(dir=how.folder, suffix=".ndjson", delete=False) as copy:
+                shutil.copyfileobj(how.of(stream), copy)
+            file, how = replace(file, copy=Path(copy.name)), replace(how, compression=None)
+            notes.append(f"{file.name}: begins with a UTF-8 byte order mark, which is left out")
     layout = "newline_delimited" if how.kind == "ndjson" else "array"
     packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[how.compression])
-    path = literal(unglobbed(str(file.path)))
+    path = literal(unglobbed(str(file.read_from)))
     # A broken line is read as a row of nulls, and looked at later.
     lenient = ", ignore_errors=true" if how.kind == "ndjson" else ""
     # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
@@ -135,7 +144,7 @@ def _ndjson(file: File, how: How) -> Part:
         f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared},"
         f" hive_partitioning=false{lenient})"
     )
-    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True)
+    part = Part(file.name, reader, dict.fromkeys(columns, "VARCHAR"), [file], parse_once=True, notes=notes)
     if how.kind == "ndjson":
         part.kind, part.compression = how.kind, compression
     return part
