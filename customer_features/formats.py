@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from customer_features.columns import literal
+from customer_features.columns import literal, quoted
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
@@ -55,12 +55,12 @@ def part_of(
 
     ``beginning``: look at no more of it than its columns need, whatever else may be wrong with it.
     """
-    suffixes = [suffix.lower() for suffix in Path(file.name).suffixes]
+    suffixes = [] if file.kind else [suffix.lower() for suffix in Path(file.name).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     suffix = suffixes[-2] if compression and len(suffixes) > 1 else "" if compression else (suffixes or [""])[-1]
     if file.bytes == 0:
         raise SourceError(f"{file.name}: is empty; a table with a header and rows, or a JSON document, is needed")
-    kind = FORMATS.get(suffix) or _sniff(file, compression, encoding)
+    kind = file.kind or FORMATS.get(suffix) or _sniff(file, compression, encoding)
     if kind is None:
         raise SourceError(f"{file.name}: its format is not known by its name or its first bytes; allowed are {ALLOWED}")
     if compression and not beginning:
@@ -178,7 +178,9 @@ def _parquet(file: File, how: How) -> Part:
     path = literal(unglobbed(str(file.path)))
     described = how.connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described}
-    return Part(file.name, reader, columns, [file])
+    return Part(
+        file.name, reader, columns, [file], numerics=frozenset(quoted(name) for name in file.numerics), cut=file.cut
+    )
 
 
 def _arrow(file: File, how: How) -> Part:

@@ -32,6 +32,12 @@ class File:
     modified: int
     copy: Path | None = None
     """What the engine reads in its place, where it cannot read the file as it is."""
+    kind: str | None = None
+    """The file's format, where its name is that of something else."""
+    numerics: frozenset[str] = frozenset()
+    """Columns of text that hold decimal numbers, to be read to the last digit."""
+    cut: bool = False
+    """It holds but the beginning of what it is a copy of."""
 
     @classmethod
     def of(cls, path: Path, name: str | None = None) -> File:
@@ -67,6 +73,7 @@ class Part:
     ``stated``: options that the source itself states (a request document's ``today``); ``kind``: ``csv`` or
     ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file;
     ``cut``: the table is but a file's beginning, and ``counted`` the file's rows where they are known.
+    ``numerics``: of the columns of text those that hold decimal numbers, quoted.
     """
 
     name: str
@@ -79,6 +86,7 @@ class Part:
     kind: str = ""
     compression: str | None = None
     delimiter: str = ","
+    numerics: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     cut: bool = False
     counted: int | None = None

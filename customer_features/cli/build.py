@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from customer_features.addresses import named
 from customer_features.cli.bulk import Given, judged, planned, say_recognised, say_started, shared_options
 from customer_features.cli.dry_run import described
 from customer_features.cli.log import log
@@ -23,7 +24,14 @@ from customer_features.publishers.writing import Published
     "--out",
     required=True,
     metavar="FILE",
-    help="Where the vectors go; the suffix decides: .parquet, .csv or .arrow.",
+    help="Where the vectors go: a file, whose suffix decides (.parquet, .csv or .arrow), or a table, as"
+    " postgresql://USER@HOST/DATABASE#TABLE.",
+)
+@click.option(
+    "--if-exists",
+    default="replace",
+    metavar="POLICY",
+    help="A table that is there already: replace its rows or upsert into them  [default: replace]",
 )
 @click.option(
     "--on-fault",
@@ -42,16 +50,24 @@ from customer_features.publishers.writing import Published
     is_flag=True,
     help="Print what would be read, how, and in which steps (SQL); read no rows and write nothing.",
 )
-def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, dry_run: bool, **choices: Any) -> None:
+def build(
+    sources: tuple[str, ...],
+    assignments: tuple[str, ...],
+    out: str,
+    if_exists: str,
+    dry_run: bool,
+    **choices: Any,
+) -> None:
     """Build one feature vector per customer from purchase rows.
 
-    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, or - for
-    standard input. Beside FILE a manifest is written, and a quarantine when rows were set aside.
+    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, - for
+    standard input, or postgresql://USER@HOST/DATABASE, with #TABLE or --query. Beside FILE a manifest is
+    written, and a quarantine when rows were set aside.
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)
     say_started("build", sources, out=out)
-    check_target(out)
+    check_target(out, if_exists)
     if dry_run:
         with planned(given) as (engine, plan):
             click.echo(described(engine, plan, published_as(engine, out), given.spill_dir))
@@ -60,8 +76,8 @@ def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, dry_
     with judged(given) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:
-            raise SourceError(f"{', '.join(sources)}: no rows, only a header; nothing was published")
-        published = publish(engine, out)
+            raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
+        published = publish(engine, out, if_exists)
         _summary(engine.outcome, published, monotonic() - began)
 
 

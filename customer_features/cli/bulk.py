@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from customer_features import __version__
-from customer_features.addresses import scheme_of, shown
+from customer_features.addresses import named
 from customer_features.cli.log import log, log_option
 from customer_features.cli.progress import progress
 from customer_features.columns import parse_mapping
@@ -37,6 +37,9 @@ def shared_options(command: Function) -> Function:
     for decorate in reversed(
         (
             click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+            click.option(
+                "--query", metavar="SQL", help="What to read from a database source, e.g. 'SELECT * FROM orders'."
+            ),
             click.option(
                 "--today",
                 multiple=True,
@@ -119,6 +122,7 @@ class Given:
     sources: tuple[str, ...]
     assignments: tuple[str, ...]
     loyalty: str | None
+    query: str | None
     memory_limit: str | None
     spill_dir: Path | None
     spill_limit: str | None
@@ -126,7 +130,7 @@ class Given:
 
     @classmethod
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
-        loyalty, memory_limit = choices.pop("loyalty"), choices.pop("memory_limit")
+        loyalty, query, memory_limit = (choices.pop(name) for name in ("loyalty", "query", "memory_limit"))
         spill_dir, spill_limit = _folder(choices.pop("spill_dir")), choices.pop("spill_limit")
         days = _as_of(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
@@ -137,7 +141,7 @@ class Given:
         if "max_points" in given and loyalty is None:
             raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
         Options.parse(**given)  # a wrong value is said before any file is read
-        return cls(sources, assignments, loyalty, memory_limit, spill_dir, spill_limit, given)
+        return cls(sources, assignments, loyalty, query, memory_limit, spill_dir, spill_limit, given)
 
 
 def _folder(name: str | None) -> Path | None:
@@ -185,14 +189,16 @@ def _opened(given: Given, *, beginning: bool = False) -> Iterator[_Opened]:
     place, scored = given.spill_dir, [] if given.loyalty is None else [given.loyalty]
     with (
         connected(memory_limit=given.memory_limit, spill_dir=place, spill_limit=given.spill_limit) as connection,
-        opened(given.sources, connection, encoding, place=place, beginning=beginning) as parts,
+        opened(given.sources, connection, encoding, given.query, place=place, beginning=beginning) as parts,
         opened(scored, connection, encoding, place=place, beginning=beginning) as scores,
     ):
         options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:
             raise SourceError("there is nothing to read")
         if len(scores) > 1:
-            raise SourceError(f"{given.loyalty}: its files differ in format or columns; give one kind of file")
+            raise SourceError(
+                f"{named(given.loyalty or '')}: its files differ in format or columns; give one kind of file"
+            )
         for part in [*parts, *scores]:
             for note in part.notes:
                 log.say("note", note, source=part.name)
@@ -249,13 +255,9 @@ def say(text: str) -> None:
 
 def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
     """What a run was told to do, for machines: people see their own command line."""
-    names = [_named(source) for source in sources]
-    targets = {name: _named(value) for name, value in fields.items()}
+    names = [named(source) for source in sources]
+    targets = {name: named(value) for name, value in fields.items()}
     log.record("started", f"{command} {' '.join(names)}", version=__version__, sources=names, **targets)
-
-
-def _named(name: str) -> str:
-    return name if scheme_of(name) is None else shown(name)
 
 
 def say_recognised(engine: Engine) -> None:

@@ -129,11 +129,14 @@ def _steps(engine: Engine, plan: Plan) -> Iterator[str]:
     if scanned:
         notes.append("Parquet files and tables are scanned by each step that needs their rows; nothing is kept.")
     if engine.options.as_of:
-        count, batches = len(engine.options.as_of), sum("as_of_" in step.sql[:40] for step in plan.steps)
-        notes.append(f"{count} as-of dates, in {batches} batch{'es' if batches > 1 else ''} of a pass each.")
+        notes.append(
+            f"{len(engine.options.as_of)} as-of dates are measured side by side, of as many customers in one pass as"
+            " memory allows."
+        )
     notes += [
-        "Distinct products are counted by 64-bit hashes, after a proof on all rows that no two ids share one; where"
-        " two do, by the ids themselves.",
+        "Distinct products are counted by sorting a word for each row, of its customer's hash and its product's"
+        " number; where two customers share a hash, of the customer's number.",
+        "Where memory is short, customers are measured a share at a time, each in a pass of its own.",
         f"On more than {EXACT_ROWS:,} rows the first {FIRST_ROWS:,} are looked at for repetitions before all are.",
         "These are the steps where no row is faulty. Where any is, its source is read again, file by file, to set it"
         " aside, and orders and customers that are set aside are left out by an ANTI JOIN.",

@@ -24,7 +24,7 @@ from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.errors import ColumnError, DataFaults, FoundFault, MissingExtra
 from customer_features.options import Grain, OnFault, Options
 from customer_features.parts import Part, first_line
-from customer_features.reading import read, read_identifier, read_loyalty
+from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
 
 try:
     import duckdb
@@ -203,6 +203,8 @@ class Engine:
         return fields, types
 
     def _type(self, part: Part, sql: str) -> str:
+        if sql in part.numerics:
+            return NUMERIC
         described = self.connection.execute(f"DESCRIBE SELECT {sql} AS x FROM {part.relation}").fetchall()
         return str(described[0][1])
 
