@@ -53,6 +53,18 @@ def _how(out: str | Path, if_exists: str) -> dict[str, str]:
     return {}
 
 
+def planned(engine: Engine, out: str | Path) -> list[tuple[str, str]]:
+    """What a run would publish under which names: each name, and what stands there.
+
+    Raises OutputError where that cannot be.
+    """
+    publisher, target = _publisher(out)
+    if hasattr(publisher, "planned"):
+        names: list[tuple[str, str]] = publisher.planned(engine, target)
+        return names
+    return [(shown(str(out)), "the features")]
+
+
 def _publisher(out: str | Path) -> tuple[Any, str | Path]:
     """The module that publishes to a target, and the target as that module takes it."""
     scheme = scheme_of(str(out))

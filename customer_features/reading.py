@@ -168,15 +168,22 @@ def _amount_hint(found: str, decimal: str) -> str:
     other = "," if decimal == "." else "."
     mark = {".": "\\.", ",": ","}
     # A mark that comes back, or both of them, or blanks or apostrophes between digits, part thousands.
-    apart = "[ \u00a0\u202f'']"
+    apart = "[ \u00a0\u202f\u2019'']"
     thousands = f"[0-9]([.,]|{apart})[0-9]{{3}}([.,]|{apart})[0-9]|[0-9]{apart}[0-9]{{3}}"
-    cases = f"WHEN regexp_matches({found}, '{thousands}') THEN '; thousands separators are not read'"
+    currency = r"[0-9].*(\p{Sc}|\b[A-Z]{3}\b)|(\p{Sc}|\b[A-Z]{3}\b).*[0-9]"
+    minus = r"^\s*(\(.*[0-9].*\)|[0-9].*[-\x{2212}]|[\x{2212}\x{2013}].*[0-9].*)\s*$"
     alone = f"\\s*[-+]?[0-9]*{mark[other]}[0-9]+\\s*"
     hint = {
         ",": "; thousands separators are not read, and a decimal comma only with --decimal ,",
         ".": "; thousands separators are not read, and a decimal point only without --decimal ,",
     }[other]
-    return f"CASE {cases} WHEN regexp_full_match({found}, '{alone}') THEN {literal(hint)} ELSE '' END"
+    return (
+        f"CASE WHEN regexp_matches({found}, '{currency}') THEN '; currency signs and codes are not read' ELSE '' END"
+        f" || CASE WHEN regexp_matches({found}, '{minus}') THEN '; a minus sign (-) stands before the number'"
+        " ELSE '' END"
+        f" || CASE WHEN regexp_matches({found}, '{thousands}') THEN '; thousands separators are not read'"
+        f" WHEN regexp_full_match({found}, '{alone}') THEN {literal(hint)} ELSE '' END"
+    )
 
 
 def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> dict[str, str]:

@@ -167,6 +167,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.bulk",  # test_build and test_check
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.serve",
+        "customer_features.csv_files",  # test_sources and cli/test_csv
         "customer_features.engines",
         "customer_features.engines.duckdb_as_of",  # agreement/test_as_of
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken

@@ -330,7 +330,7 @@ POINT = f"{APART}, and a decimal point only without --decimal ,"
         ("1\u00a0234.50", ".", APART),
         ("1'234.50", ".", APART),
         ("1_000", ".", ""),
-        ("5 EUR", ".", ""),
+        ("5 EUR", ".", "; currency signs and codes are not read"),
         ("x", ".", ""),
         ("1.50", ",", POINT),
         ("1.234", ",", POINT),

@@ -35,12 +35,13 @@ _DATED = {
 """Types that know infinity, for which the driver has no value, and SQL of a day by its number since 1970."""
 _FIRST_DAY, _LAST_DAY = -2_440_000, 106_000_000
 """What stands for -infinity and infinity on the way, and for days beyond; nothing near them can be read anyhow."""
+_FIRST_ROWS = 1000
 _MOST_DIGITS = 38
 _SELECT = "must be one SELECT (or WITH, VALUES, TABLE), and nothing else is run"
 
 
-def fetched(address: str, folder: Path, query: str | None = None) -> File:
-    """A copy of what a query gives, or of the table that the address names.
+def fetched(address: str, folder: Path, query: str | None = None, *, beginning: bool = False) -> File:
+    """A copy of what a query gives, or of the table that the address names; ``beginning``: of its first rows.
 
     Raises SourceError: not reachable, not allowed, no query of rows, two columns of one name.
     """
@@ -56,8 +57,8 @@ def fetched(address: str, folder: Path, query: str | None = None) -> File:
     with connected(address, SourceError) as session:
         session.execute("SET TRANSACTION READ ONLY")
         columns = _columns(session, query)
-        odd = _kept(session, columns, path)
-    return replace(File.of(path, shown(address)), kind="parquet", numerics=frozenset(odd))
+        odd = _kept(session, columns, path, f"\nLIMIT {_FIRST_ROWS}" if beginning else "")
+    return replace(File.of(path, shown(address)), kind="parquet", numerics=frozenset(odd), cut=beginning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _sent(column: str, type_name: str) -> str:
     return _DECIMAL.get(type_name, "{}::text").format(column)
 
 
-def _kept(session: Session, columns: _Columns, path: Path) -> list[str]:
+def _kept(session: Session, columns: _Columns, path: Path, limit: str) -> list[str]:
     """Write the rows to a file; the names of the columns of decimals that are left as text."""
     digits = {
         name: _Digits()
@@ -112,7 +113,7 @@ def _kept(session: Session, columns: _Columns, path: Path) -> list[str]:
     }
     try:
         with pq.ParquetWriter(path, columns.schema) as writer:
-            for batch in session.batches(columns.query):
+            for batch in session.batches(columns.query + limit):
                 received = [
                     _with_infinity(column, field.type) for column, field in zip(batch, columns.schema, strict=True)
                 ]

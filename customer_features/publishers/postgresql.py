@@ -88,6 +88,18 @@ def publish(engine: Engine, out: str, if_exists: str = "replace") -> Published:
     return Published(name, f"{table}{_MANIFEST}", f"{name}{_QUARANTINE}" if aside else None, described)
 
 
+def planned(engine: Engine, out: str) -> list[tuple[str, str]]:
+    """The tables of a run, and what is in each."""
+    with connected(out, OutputError) as session:
+        table = _table(session, out)
+    place = shown(out).partition("#")[0]
+    return [
+        (f"{place}#{table}", "the features"),
+        (f"{place}#{_beside(table, _QUARANTINE)}", "the rows set aside, where there are any"),
+        (f"{place}#{_beside(table, _MANIFEST)}", "the manifest, in the same transaction"),
+    ]
+
+
 def _table(session: Session, out: str) -> Table:
     """The table that an address names, with its schema."""
     table = table_of(out, OutputError)
