@@ -22,7 +22,8 @@ def shown(address: str) -> str:
     before, slashes, rest = address.partition("://")
     authority, rest = _split(rest)
     users, at, hosts = authority.rpartition("@")
-    user, _, _ = users.partition(":")
+    # The user of a database is no secret; that of a web address often is one: a token.
+    user = users.partition(":")[0] if scheme in DATABASES else ""
     # A password with one of / ? # in it ends the authority too early, and an @ that comes later gives it away.
     cut_short = not at and "@" in rest and (":" in authority or scheme in DATABASES or ":" in before)
     if not slashes or cut_short or not re.fullmatch(rf"{_HOST}(,{_HOST})*", hosts):

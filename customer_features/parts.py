@@ -38,9 +38,11 @@ class File:
     """Columns of text that hold decimal numbers, to be read to the last digit."""
     cut: bool = False
     """It holds but the beginning of what it is a copy of."""
+    origin: str = field(default="", repr=False)
+    """The whole address of what the file is a copy of: it may hold a signature, so it is for comparing alone."""
 
     @classmethod
-    def of(cls, path: Path, name: str | None = None) -> File:
+    def of(cls, path: Path, name: str | None = None, origin: str = "") -> File:
         """The file's state now. Raises SourceError when it cannot be read."""
         try:
             state = path.stat()
@@ -48,7 +50,7 @@ class File:
                 pass
         except OSError as error:
             raise SourceError(f"{name or path}: cannot be read: {error.strerror or error}") from None
-        return cls(path, name or str(path), state.st_size, state.st_mtime_ns)
+        return cls(path, name or str(path), state.st_size, state.st_mtime_ns, origin=origin)
 
     @property
     def read_from(self) -> Path:

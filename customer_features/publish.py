@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from customer_features.engines.duckdb import Engine
     from customer_features.publishers.writing import Published
 
-_PUBLISHERS: dict[str, str] = {"postgresql": "postgresql", "postgres": "postgresql"}
+_PUBLISHERS: dict[str, str] = {"postgresql": "postgresql", "postgres": "postgresql", "s3": "s3"}
 """The module in ``publishers`` for each scheme of an address; it is imported when it is needed."""
 IF_EXISTS = ("replace", "upsert")
 """What may become of a table that is there already."""

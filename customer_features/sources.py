@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from customer_features.addresses import DATABASES, scheme_of, shown
 from customer_features.errors import InvalidOption, SourceError, did_you_mean
@@ -76,16 +76,22 @@ def _expand(names: list[str], folder: Path, query: str | None, beginning: bool) 
     known: Counter[str] = Counter()
     for name in dict.fromkeys(names):  # an address is fetched once
         for file in _files(name, folder, query, beginning):
-            real = os.path.realpath(file.path)
+            real = file.origin or os.path.realpath(file.path)
             # The same file named twice (by two globs, say) must not count twice.
             if real not in seen:
                 seen.add(real)
                 known[file.name] += 1
-                # Two addresses may differ in nothing that is shown.
-                yield file if known[file.name] == 1 else replace(file, name=f"{file.name} ({known[file.name]})")
+                # Two addresses may differ in nothing that is shown. The suffix tells the format, so it stays last.
+                yield file if known[file.name] == 1 else replace(file, name=f"({known[file.name]}) {file.name}")
 
 
-_FETCHERS: dict[str, str] = {"postgresql": "postgresql", "postgres": "postgresql"}
+_FETCHERS: dict[str, str] = {
+    "http": "https",
+    "https": "https",
+    "s3": "s3",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+}
 """The module in ``fetchers`` for each scheme of an address; it is imported when it is needed."""
 
 
@@ -94,7 +100,7 @@ def _goes_with_query(name: str) -> bool:
     return scheme_of(name) in DATABASES and not name.partition("#")[2]
 
 
-def _fetched(address: str, scheme: str, folder: Path, query: str | None, beginning: bool) -> File:
+def _fetched(address: str, scheme: str, folder: Path, query: str | None, beginning: bool) -> list[File]:
     """A copy of what stands at an address, for the time of the run."""
     if scheme not in _FETCHERS:
         allowed = ", ".join(f"{known}://" for known in _FETCHERS)
@@ -102,11 +108,12 @@ def _fetched(address: str, scheme: str, folder: Path, query: str | None, beginni
             f"{shown(address)}: nothing is read from '{scheme}://'{did_you_mean(scheme, _FETCHERS)};"
             f" allowed are {f'{allowed} and ' if allowed else ''}files ({ALLOWED})"
         )
-    more: dict[str, Any] = {"beginning": beginning}
-    if _goes_with_query(address):
-        more["query"] = query
-    file: File = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}").fetched(address, folder, **more)
-    return file
+    fetcher = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}")
+    if scheme in DATABASES:
+        more = {"query": query} if _goes_with_query(address) else {}
+        return [fetcher.fetched(address, folder, beginning=beginning, **more)]
+    files: list[File] = fetcher.fetched(address, folder)
+    return files
 
 
 def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[File]:
@@ -121,7 +128,7 @@ def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[
             ) from None
         return [File.of(path, "-")]
     if (scheme := scheme_of(name)) is not None:
-        return [_fetched(name, scheme, folder, query, beginning)]
+        return _fetched(name, scheme, folder, query, beginning)
     path = Path(name)
     if path.is_dir():
         raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")

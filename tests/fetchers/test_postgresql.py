@@ -211,7 +211,7 @@ def test_the_same_table_counts_once_and_two_queries_are_two_sources(
     query = "SELECT * FROM orders WHERE transaction_id = 0"
     assert built(cli, tmp_path, database.uri, other, table, more=("--query", query))["c"][1] == 5.0
     named = [(source["path"], source["rows"]) for source in manifest_of(tmp_path / "f.parquet")["sources"]]
-    assert named == [(database.shown, 1), (f"{database.shown} (2)", 1), (f"{database.shown}#orders", 3)]
+    assert named == [(database.shown, 1), (f"(2) {database.shown}", 1), (f"{database.shown}#orders", 3)]
 
 
 def test_a_tables_name_is_taken_to_the_letter(database: Database) -> None:
