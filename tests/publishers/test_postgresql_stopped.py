@@ -181,10 +181,10 @@ def test_kill_at_any_moment(older: Path, database: Database, cli: Cli) -> None:
     """Old or new, whole, whenever the run is killed; the next one publishes."""
     old = state(database)
     choice, kept = random.Random(7), 0
-    for _ in range(60):
+    for _ in range(30):
         process = subprocess.Popen(command(older, database.table("f")), env=child_environment())
         database.waited_for("state IS NOT NULL")
-        time.sleep(choice.uniform(0, 1.2))
+        time.sleep(choice.uniform(0, 2))
         process.kill()
         process.wait()
         database.gone()
@@ -196,6 +196,6 @@ def test_kill_at_any_moment(older: Path, database: Database, cli: Cli) -> None:
             continue
         assert (len(found[1]), found[2]["rows"]["quarantined"]) == (2, 2)
         built(cli, older.with_name("t.csv"), database.table("f"))
-    assert 0 < kept < 60
+    assert kept, "none was killed before its commit"
     built(cli, older, database.table("f"))
     assert vectors(database) == bits(GOOD)
