@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from customer_features.addresses import shown
@@ -11,25 +12,27 @@ from customer_features.errors import MissingExtra, UsageError, did_you_mean
 
 try:
     import boto3
-    from botocore import exceptions as botocore
+    import botocore.session
+    from botocore import exceptions
     from botocore.config import Config
+    from botocore.loaders import create_loader
     from urllib3.exceptions import HTTPError
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("access to s3:// addresses", "s3") from error
 
-ERRORS = (botocore.BotoCoreError, botocore.ClientError, HTTPError)
+ERRORS = (exceptions.BotoCoreError, exceptions.ClientError, HTTPError)
 """What a call to a store may raise."""
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 10, 60, 4
 _CREDENTIALS = (
-    botocore.NoCredentialsError,
-    botocore.PartialCredentialsError,
-    botocore.CredentialRetrievalError,
-    botocore.ProfileNotFound,
-    botocore.SSOError,
-    botocore.TokenRetrievalError,
-    botocore.MetadataRetrievalError,
+    exceptions.NoCredentialsError,
+    exceptions.PartialCredentialsError,
+    exceptions.CredentialRetrievalError,
+    exceptions.ProfileNotFound,
+    exceptions.SSOError,
+    exceptions.TokenRetrievalError,
+    exceptions.MetadataRetrievalError,
 )
-_UNREACHED = (botocore.ConnectionError, botocore.HTTPClientError, botocore.IncompleteReadError, HTTPError)
+_UNREACHED = (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError, HTTPError)
 _DENIED = "access to {what} is denied: the credentials lack a right"
 _NOT_TAKEN = "the store does not take the credentials"
 _ELSEWHERE = "the bucket is in another region; set AWS_REGION"
@@ -104,10 +107,13 @@ def connected(name: str, refused: type[UsageError]) -> Any:
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
     try:
-        return boto3.session.Session().client("s3", config=config)  # the default session keeps old credentials
+        # A session of its own: the default one of boto3 keeps the credentials that it found first.
+        session = botocore.session.Session()
+        session.register_component("data_loader", _loader())
+        return boto3.session.Session(botocore_session=session).client("s3", config=config)
     except _CREDENTIALS as error:
         raise refused(f"{name}: {_without_credentials(error)}") from None
-    except (botocore.BotoCoreError, ValueError, OSError) as error:  # their texts may hold what the environment holds
+    except (exceptions.BotoCoreError, ValueError, OSError) as error:  # their texts may hold what the environment holds
         raise refused(
             f"{name}: the settings for S3 cannot be used ({type(error).__name__}): look at AWS_ENDPOINT_URL, AWS_REGION"
             " and the files of the AWS profile"
@@ -125,9 +131,15 @@ def head_of(client: Any, address: Address) -> dict[str, Any] | None:
     return head
 
 
+@cache
+def _loader() -> Any:
+    """The descriptions of services, which cost more to read than all else of a client."""
+    return create_loader()
+
+
 def code_of(error: BaseException) -> str:
     """A store's own name for an error (``NoSuchKey``), or the status of an answer without a body (``404``)."""
-    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, botocore.ClientError) else ""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, exceptions.ClientError) else ""
 
 
 def why(error: BaseException, client: Any, address: Address) -> str:

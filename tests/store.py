@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import boto3
-from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 SECRET = "planted-s3cr3t-key"
@@ -44,10 +44,9 @@ class Refused:
 
 @dataclass(frozen=True)
 class Cut:
-    """The connection breaks after so many bytes of the answer's body; ``done``: the request is carried out."""
+    """The request is carried out; the connection breaks after so many bytes of the answer, or before it."""
 
     after: int = 0
-    done: bool = True
 
 
 Hand = Callable[[Asked], Refused | Cut | None]
@@ -120,12 +119,12 @@ class Store:
         return self._app(environ, start_response)  # type: ignore[no-any-return]
 
     def _cut(self, environ: dict[str, Any], start_response: Any, cut: Cut) -> Iterator[bytes]:
-        if cut.done:
-            yield b"".join(self._app(environ, start_response))[: cut.after]
-        else:
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        begun: list[Any] = []
+        body = b"".join(self._app(environ, lambda *head: begun.append(head)))
+        if cut.after:
+            start_response(*begun[0])
+            yield body[: cut.after]
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-        yield b""
 
 
 @dataclass(frozen=True)
@@ -146,6 +145,10 @@ class Bucket:
     def get(self, key: str) -> bytes:
         body: bytes = self.store.client.get_object(Bucket=self.name, Key=key)["Body"].read()
         return body
+
+    def head(self, key: str) -> dict[str, Any]:
+        head: dict[str, Any] = self.store.client.head_object(Bucket=self.name, Key=key)
+        return head
 
     def all(self) -> dict[str, bytes]:
         """Every object by its key."""

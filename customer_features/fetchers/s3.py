@@ -98,7 +98,9 @@ class _Object:
     def __init__(self, client: Any, address: s3.Address, head: dict[str, Any]) -> None:
         self.total: int | None = head["ContentLength"]
         self._client, self._address = client, address
-        self._which = {"Bucket": address.bucket, "Key": address.key, "IfMatch": head["ETag"]}
+        self._which = {"Bucket": address.bucket, "Key": address.key}
+        if head.get("ETag"):
+            self._which["IfMatch"] = head["ETag"]
         if head.get("VersionId", "null") != "null":
             self._which["VersionId"] = head["VersionId"]
 

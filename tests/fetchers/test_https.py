@@ -353,7 +353,6 @@ def test_nothing_secret_is_said(kind: str, web: Web, tmp_path: Path, cli: Cli) -
     address = web.put("/t.csv?sig=qu3ry", page, login="us3rname:p4ssword@")
     for command in (
         ("build", address, "--out", tmp_path / "f.csv", "--today", TODAY),
-        ("check", address, "--json", "--today", TODAY),
         ("build", tmp_path / "local.csv", "--loyalty", address, "--out", tmp_path / "g.csv", "--today", TODAY),
     ):
         (tmp_path / "local.csv").write_bytes(BODY)
