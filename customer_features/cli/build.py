@@ -60,9 +60,9 @@ def build(
 ) -> None:
     """Build one feature vector per customer from purchase rows.
 
-    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, - for
-    standard input, or postgresql://USER@HOST/DATABASE, with #TABLE or --query. Beside FILE a manifest is
-    written, and a quarantine when rows were set aside.
+    A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, an https:// or
+    s3:// address, - for standard input, or postgresql://USER@HOST/DATABASE, with #TABLE or --query. Beside FILE,
+    which may be an s3:// address, a manifest is written, and a quarantine when rows were set aside.
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)

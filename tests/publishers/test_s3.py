@@ -361,7 +361,6 @@ class Halt:
         (PART, MANIFEST, ALL),
         (COMPLETE, FEATURES, {FEATURES, ASIDE}),
         pytest.param(PART, FEATURES, ALL, marks=pytest.mark.slow),
-        pytest.param(COMPLETE, MANIFEST, {FEATURES, ASIDE}, marks=pytest.mark.slow),
     ],
 )
 def test_kill_9(what: str, key: str, stands: set[str], bucket: Bucket, batch: Batch, tmp_path: Path, cli: Cli) -> None:
