@@ -62,12 +62,8 @@ def out_of_range_sql(total_units: str) -> str:
 
 
 def units_of_double_sql(amount: str) -> str:
-    """SQL of :func:`units` for a DOUBLE, null where it has none.
-
-    TRY_CAST, although amounts out of range are kept from it: DuckDB computes it for every entry of a Parquet
-    column's dictionary, a NaN among them, also of rows that a filter or a CASE leaves out.
-    """
-    return f"TRY_CAST(FLOOR({amount} * CAST(10000 AS DOUBLE) + CAST(0.5 AS DOUBLE)) AS BIGINT)"
+    """SQL of :func:`units` for a DOUBLE."""
+    return f"CAST(FLOOR({amount} * CAST(10000 AS DOUBLE) + CAST(0.5 AS DOUBLE)) AS BIGINT)"
 
 
 def units_of_decimal_sql(amount: str, scale: int) -> str:

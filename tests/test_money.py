@@ -5,11 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import floor, nextafter
-from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,15 +112,6 @@ def test_sql_of_doubles_is_python() -> None:
     connection.executemany("INSERT INTO amounts VALUES (?)", [[amount] for amount in amounts])
     found = connection.sql(f"SELECT amount, {money.units_of_double_sql('amount')} FROM amounts").fetchall()
     assert [(amount, oracle.units_of(amount)) for amount in amounts] == found
-
-
-def test_sql_of_doubles_that_a_filter_leaves_out_fails_nothing(tmp_path: Path) -> None:
-    """The engine computes with a whole dictionary of a Parquet column, NaN and all."""
-    amounts = [1.25, float("nan"), float("inf"), -1.0, 2.5] * 50
-    pq.write_table(pa.table({"amount": amounts}), tmp_path / "t.parquet")
-    units = f"CASE WHEN ABS(amount) <= 10 THEN {money.units_of_double_sql('amount')} END"
-    found = duckdb.sql(f"SELECT SUM({units}) FROM '{tmp_path / 't.parquet'}' WHERE NOT (amount < 0)").fetchall()
-    assert found == [(50 * 37500,)]
 
 
 @pytest.mark.parametrize("scale", range(11))

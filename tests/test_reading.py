@@ -483,7 +483,7 @@ def test_floats_that_are_no_numbers() -> None:
 def test_amounts_out_of_range_in_a_parquet_file(
     amount: float, grain: str, kind: pa.DataType, cli: Cli, tmp_path: Path
 ) -> None:
-    """What a file states of its least and greatest value says nothing of NaN, and its dictionary holds all of them."""
+    """What a file states of its least and greatest value says nothing of NaN."""
     amounts = pa.array([1.25, amount, 2.5, -1.0] * 50, kind)
     transactions = table(200, amount=amounts, transaction_id=[f"t{place}" for place in range(200)])
     pq.write_table(transactions, tmp_path / "t.parquet")
