@@ -128,7 +128,9 @@ def resolve(
         elif field in fields:
             missing.append(field)
     if missing:
-        raise ColumnError(_missing(missing, columns, source))
+        # A column that serves as another field already is no guess for this one.
+        taken = {mapped.shown for mapped in found.values()}
+        raise ColumnError(_missing(missing, columns, taken, source))
     return found
 
 
@@ -136,8 +138,12 @@ def _shell(name: str) -> str:
     return name if re.fullmatch(r"\w+", name) else f"'\"{name}\"'"
 
 
-def _missing(missing: list[str], columns: list[str], source: str) -> str:
-    nearest = [hint for field in missing if (hint := _nearest(field, columns))]
+def _missing(missing: list[str], columns: list[str], taken: set[str], source: str) -> str:
+    nearest: list[tuple[str, str]] = []
+    for field in missing:
+        if hint := _nearest(field, [column for column in columns if column not in taken]):
+            nearest.append(hint)
+            taken.add(hint[1])
     lines = [f"{source}: no column was recognised as {', '.join(missing)}"]
     lines.append(f"  columns found: {', '.join(columns) if columns else 'none'}")
     lines += [f"  did you mean '{column}' for {field}?" for field, column in nearest]

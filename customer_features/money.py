@@ -62,12 +62,8 @@ def out_of_range_sql(total_units: str) -> str:
 
 
 def units_of_double_sql(amount: str) -> str:
-    """SQL of :func:`units` for a DOUBLE, null where it has none.
-
-    TRY_CAST, although amounts out of range are kept from it: DuckDB computes it for every entry of a Parquet
-    column's dictionary, a NaN among them, also of rows that a filter or a CASE leaves out.
-    """
-    return f"TRY_CAST(FLOOR({amount} * CAST(10000 AS DOUBLE) + CAST(0.5 AS DOUBLE)) AS BIGINT)"
+    """SQL of :func:`units` for a DOUBLE."""
+    return f"CAST(FLOOR({amount} * CAST(10000 AS DOUBLE) + CAST(0.5 AS DOUBLE)) AS BIGINT)"
 
 
 def units_of_decimal_sql(amount: str, scale: int) -> str:
@@ -81,3 +77,11 @@ def units_of_decimal_sql(amount: str, scale: int) -> str:
     if scale <= 4:
         return exact
     return f"{exact} + CASE WHEN {amount} < 0 AND {amount} - {four} = 0.00005 THEN 1 ELSE 0 END"
+
+
+def units_of_numeric_sql(amount: str) -> str:
+    """Units of a text that holds a decimal number in plain digits, of any length, as of a DECIMAL; null from 10^14."""
+    # The narrow type keeps out what the product could not hold, the wide one holds the product.
+    four = f"CAST(TRY_CAST({amount} AS DECIMAL(18, 4)) AS DECIMAL(38, 4))"
+    below_zero = f"CASE WHEN regexp_full_match({amount}, '-[0-9]+\\.[0-9]{{4}}50*') THEN 1 ELSE 0 END"
+    return f"CAST({four} * 10000 AS BIGINT) + {below_zero}"

@@ -137,9 +137,20 @@ def parse_timezone(value: object) -> str:
                 return str(ZoneInfo(value))
         except (ValueError, OSError, KeyError):
             pass  # unknown, or a path or folder instead of a name
-    names = [name for name in available_timezones() if not _MACHINES_OWN.fullmatch(name)]
-    hint = did_you_mean(value, names) if isinstance(value, str) else ""
+    hint = _place_meant(value) if isinstance(value, str) else ""
     raise InvalidOption("timezone", f"{value!r} is not an IANA timezone such as 'America/Sao_Paulo' or 'UTC'{hint}")
+
+
+def _place_meant(value: str) -> str:
+    """What may have been meant by a timezone that there is not."""
+    if re.fullmatch(r"[A-Z]{2,5}|(UTC|GMT)? ?[+-].*", value):
+        return "; name a place: abbreviations and offsets do not tell of summer time"
+    # People name the city alone, where zones of the same city are the same.
+    name = value.strip().replace(" ", "_").lower()
+    zones = [zone for zone in available_timezones() if not _MACHINES_OWN.fullmatch(zone)]
+    zones.sort(key=lambda zone: (zone.count("/"), zone), reverse=True)  # of UTC and Etc/UTC the former
+    places = {zone.rpartition("/")[2].lower(): zone for zone in zones}
+    return did_you_mean(places.get(name, value), zones)
 
 
 def parse_max_points(value: object) -> float | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from customer_features.columns import literal, quoted
 from customer_features.errors import MissingExtra, SourceError
@@ -32,6 +32,12 @@ class File:
     modified: int
     copy: Path | None = None
     """What the engine reads in its place, where it cannot read the file as it is."""
+    kind: str | None = None
+    """The file's format, where its name is that of something else."""
+    numerics: frozenset[str] = frozenset()
+    """Columns of text that hold decimal numbers, to be read to the last digit."""
+    cut: bool = False
+    """It holds but the beginning of what it is a copy of."""
     origin: str = field(default="", repr=False)
     """The whole address of what the file is a copy of: it may hold a signature, so it is for comparing alone."""
 
@@ -67,7 +73,9 @@ class Part:
     ``reader``: DuckDB FROM-clause with ``{files}`` for a list of paths, or a table's name; ``columns``:
     DuckDB type of each column; ``parse_once``: reading is dear, so the rows are staged in a table;
     ``stated``: options that the source itself states (a request document's ``today``); ``kind``: ``csv`` or
-    ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file.
+    ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file;
+    ``cut``: the table is but a file's beginning, and ``counted`` the file's rows where they are known.
+    ``numerics``: of the columns of text those that hold decimal numbers, quoted.
     """
 
     name: str
@@ -80,7 +88,10 @@ class Part:
     kind: str = ""
     compression: str | None = None
     delimiter: str = ","
+    numerics: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
+    cut: bool = False
+    counted: int | None = None
 
     @property
     def relation(self) -> str:
@@ -92,6 +103,44 @@ class Part:
         paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in files)
         reader = f"{self.reader.removesuffix(')')}, {more})" if more else self.reader
         return reader.replace("{files}", f"[{paths}]")
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> int | None:
+        """The number of rows where that is known without reading them: of Parquet files and of a table in memory."""
+        if self.cut:
+            return self.counted
+        if self.table is not None:
+            return getattr(self.table, "num_rows", None)
+        if not self.files or not self.reader.startswith("read_parquet("):
+            return None
+        paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in self.files)
+        try:
+            counted = connection.sql(f"SELECT SUM(num_rows) FROM parquet_file_metadata([{paths}])").fetchall()
+            return int(counted[0][0])
+        except duckdb.Error:
+            return None  # what is wrong with a file is said by those who read it
+
+
+BEGINNING = 1 << 20
+"""Bytes of a text that are its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What a reader of a format is told of its file besides its name.
+
+    ``folder`` is for what the run needs meanwhile; ``beginning``: no more is looked at than the columns need.
+    """
+
+    kind: str
+    compression: str | None
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+    encoding: str | None
+    beginning: bool
+
+    def of(self, stream: BinaryIO) -> BinaryIO:
+        """The stream, or its beginning where that is all that is looked at."""
+        return io.BytesIO(stream.read(BEGINNING)) if self.beginning else stream
 
 
 def unglobbed(path: str) -> str:
@@ -122,8 +171,10 @@ def lines(file: File, compression: str | None) -> Iterator[bytes]:
 
 def table_part(table: Any, name: str, connection: duckdb.DuckDBPyConnection) -> Part:
     """A part over an Arrow table (or anything DuckDB registers) in memory."""
-    registered = f"part_{id(table):x}"
     try:
+        # Numbered, so that a run's SQL is the same every time.
+        taken = connection.sql("SELECT COUNT(*) FROM duckdb_views() WHERE view_name LIKE 'part\\_%' ESCAPE '\\'")
+        registered = f"part_{taken.fetchall()[0][0]}"
         connection.register(registered, table)
         described = connection.execute(f"DESCRIBE SELECT * FROM {quoted(registered)}").fetchall()
     except duckdb.Error as error:

@@ -6,31 +6,63 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from customer_features.addresses import scheme_of, shown
-from customer_features.errors import OutputError, did_you_mean
+from customer_features.addresses import DATABASES, named, scheme_of, shown
+from customer_features.errors import InvalidOption, OutputError, did_you_mean
 
 if TYPE_CHECKING:
     from customer_features.engines.duckdb import Engine
     from customer_features.publishers.writing import Published
 
-_PUBLISHERS: dict[str, str] = {"s3": "s3"}
+_PUBLISHERS: dict[str, str] = {"postgresql": "postgresql", "postgres": "postgresql", "s3": "s3"}
 """The module in ``publishers`` for each scheme of an address; it is imported when it is needed."""
+IF_EXISTS = ("replace", "upsert")
+"""What may become of a table that is there already."""
 
 
-def check_target(out: str | Path) -> None:
-    """Raise OutputError where ``out`` cannot become the features, before any work is done."""
+def check_target(out: str | Path, if_exists: str = "replace") -> None:
+    """Raise OutputError where ``out`` cannot become the features, before any work is done.
+
+    Raises InvalidOption for an ``if_exists`` that is unknown, or unknown to this kind of target.
+    """
     publisher, target = _publisher(out)
-    publisher.check_target(target)
+    publisher.check_target(target, **_how(out, if_exists))
 
 
-def publish(engine: Engine, out: str | Path) -> Published:
+def publish(engine: Engine, out: str | Path, if_exists: str = "replace") -> Published:
     """Write the vectors of a judged run to ``out``, a file or an address, with quarantine and manifest beside it.
+
+    ``if_exists``: of a table that is there already, ``replace`` its rows or ``upsert`` into them.
 
     Raises OutputError when something cannot be written; nothing is published then.
     """
     publisher, target = _publisher(out)
-    published: Published = publisher.publish(engine, target)
+    published: Published = publisher.publish(engine, target, **_how(out, if_exists))
     return published
+
+
+def _how(out: str | Path, if_exists: str) -> dict[str, str]:
+    """How a publisher is told what becomes of what is there: only a table can be anything but replaced."""
+    if if_exists not in IF_EXISTS:
+        raise InvalidOption(
+            "if_exists", f"'{if_exists}' is unknown{did_you_mean(if_exists, IF_EXISTS)}; allowed are replace, upsert"
+        )
+    if scheme_of(str(out)) in DATABASES:
+        return {"if_exists": if_exists}
+    if if_exists != "replace":
+        raise InvalidOption("if_exists", f"{if_exists} goes with a table; what stands at {named(str(out))} is replaced")
+    return {}
+
+
+def planned(engine: Engine, out: str | Path) -> list[tuple[str, str]]:
+    """What a run would publish under which names: each name, and what stands there.
+
+    Raises OutputError where that cannot be.
+    """
+    publisher, target = _publisher(out)
+    if hasattr(publisher, "planned"):
+        names: list[tuple[str, str]] = publisher.planned(engine, target)
+        return names
+    return [(shown(str(out)), "the features")]
 
 
 def _publisher(out: str | Path) -> tuple[Any, str | Path]:

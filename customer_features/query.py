@@ -237,6 +237,13 @@ def quarantined(relation: str, options: Options, orders_out: bool, customers_out
     )
 
 
+# What exports write into a row of sums at their end, where several of the other fields are empty.
+_TOTALS_ROW = (
+    "len(names) > 1 AND regexp_matches(LOWER(concat_ws(' ', customer_id, transaction_id, product_id, date_found)),"
+    " '^\\s*((grand|sub|overall|report)[ -]?)?(totals?|sums?|summe|gesamt|gesamtsumme|somme|suma|soma|totale)\\b')"
+)
+
+
 def _message(customers_out: bool) -> str:
     """SQL of the sentence for ``names[1]``, with what was found filled in."""
     found = {
@@ -256,5 +263,7 @@ def _message(customers_out: bool) -> str:
         text = f"{literal(before)} || {value} || {literal(after)}" if hole else literal(before)
         if rule.name in ("unreadable_date", "unreadable_amount"):
             text += f" || {rule.field}_hint"
+        if rule.name.startswith("missing_"):
+            text += f" || CASE WHEN {_TOTALS_ROW} THEN '; it looks like a totals row, which is no purchase' ELSE '' END"
         cases.append(f"WHEN {literal(rule.name)} THEN {text}")
     return f"CASE names[1] {' '.join(cases)} END"

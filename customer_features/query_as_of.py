@@ -17,10 +17,12 @@ def ranked(customers_out: bool) -> str:
     COALESCE(lowest_loyalty, 0) AS loyalty FROM customers_measured{without} ORDER BY customer_id"""
 
 
-def ranks(first: int, past: int) -> str:
-    """The customers of a range of ranks, ranked from 0 in it."""
-    return f"""(SELECT customer_id, rank - {first} AS rank
-  FROM customers_ranked WHERE rank >= {first} AND rank < {past})"""
+def ranks(first: int, past: int, customers: int) -> str:
+    """Of so many ranked customers those of a range of ranks, ranked from 0 in it."""
+    if (first, past) == (0, customers):
+        return "(SELECT customer_id, rank, loyalty FROM customers_ranked)"
+    inside = f"rank >= {first} AND rank < {past}"
+    return f"(SELECT customer_id, rank - {first} AS rank, loyalty FROM customers_ranked WHERE {inside})"
 
 
 def rows(relation: str, options: Options, ranks: str) -> str:
@@ -46,6 +48,11 @@ def products(relation: str, options: Options, ranks: str) -> str:
     purchases = " WHERE number >= 0" if options.returns is Returns.NET else ""
     return f"""SELECT rank, day, product_number
   FROM {relation} JOIN products_numbered USING (product_id) JOIN {ranks} USING (customer_id){purchases}"""
+
+
+def ids(ranks: str) -> str:
+    """The customers of a range of ranks in their order, with their loyalty."""
+    return f"SELECT customer_id, loyalty FROM {ranks} ORDER BY rank"
 
 
 def visits(relation: str, options: Options, ranks: str) -> str:

@@ -10,6 +10,8 @@ from customer_features.columns import Mapped, literal, number_of_text
 from customer_features.errors import ColumnError
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+NUMERIC = "NUMERIC"
+"""The type of a text that holds a decimal number of any length, NaN or Infinity; the engine itself has none."""
 _DAYS = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
@@ -96,7 +98,7 @@ def read_identifier(field: str, mapped: Mapped, type_name: str, source: str) -> 
 
 def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integral: dict[str, str]) -> str:
     base = _base(type_name)
-    if base == "VARCHAR":
+    if base in {"VARCHAR", NUMERIC}:
         return mapped.sql
     if base in _WHOLE or base in {"ENUM", "UUID", "NULL", '"NULL"'} or re.fullmatch(r"DECIMAL\(\d+,\s*0\)", type_name):
         return _text(mapped.sql)
@@ -166,15 +168,22 @@ def _amount_hint(found: str, decimal: str) -> str:
     other = "," if decimal == "." else "."
     mark = {".": "\\.", ",": ","}
     # A mark that comes back, or both of them, or blanks or apostrophes between digits, part thousands.
-    apart = "[ \u00a0\u202f'']"
+    apart = "[ \u00a0\u202f\u2019'']"
     thousands = f"[0-9]([.,]|{apart})[0-9]{{3}}([.,]|{apart})[0-9]|[0-9]{apart}[0-9]{{3}}"
-    cases = f"WHEN regexp_matches({found}, '{thousands}') THEN '; thousands separators are not read'"
+    currency = r"[0-9].*(\p{Sc}|\b[A-Z]{3}\b)|(\p{Sc}|\b[A-Z]{3}\b).*[0-9]"
+    minus = r"^\s*(\(.*[0-9].*\)|[0-9].*[-\x{2212}]|[\x{2212}\x{2013}].*[0-9].*)\s*$"
     alone = f"\\s*[-+]?[0-9]*{mark[other]}[0-9]+\\s*"
     hint = {
         ",": "; thousands separators are not read, and a decimal comma only with --decimal ,",
         ".": "; thousands separators are not read, and a decimal point only without --decimal ,",
     }[other]
-    return f"CASE {cases} WHEN regexp_full_match({found}, '{alone}') THEN {literal(hint)} ELSE '' END"
+    return (
+        f"CASE WHEN regexp_matches({found}, '{currency}') THEN '; currency signs and codes are not read' ELSE '' END"
+        f" || CASE WHEN regexp_matches({found}, '{minus}') THEN '; a minus sign (-) stands before the number'"
+        " ELSE '' END"
+        f" || CASE WHEN regexp_matches({found}, '{thousands}') THEN '; thousands separators are not read'"
+        f" WHEN regexp_full_match({found}, '{alone}') THEN {literal(hint)} ELSE '' END"
+    )
 
 
 def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> dict[str, str]:
@@ -185,6 +194,9 @@ def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> 
         missing += f" OR {sql} = ''"
         number = number_of_text(sql, decimal)
         units = money.units_of_double_sql(number)
+    elif base == NUMERIC:
+        number = f"TRY_CAST({sql} AS DOUBLE)"
+        units = money.units_of_numeric_sql(sql)
     elif base in {"DOUBLE", "FLOAT"}:
         units = money.units_of_double_sql(number)
     elif base in _WHOLE:
@@ -212,6 +224,8 @@ def read_loyalty(
     if base == "VARCHAR":
         present += f" AND {sql} <> ''"
         score = number_of_text(sql, decimal)
+    elif base == NUMERIC:
+        score = f"TRY_CAST({sql} AS DOUBLE)"
     elif base not in _WHOLE | {"DOUBLE", "FLOAT", "DECIMAL", "NULL", '"NULL"'}:
         raise _unfit("loyalty_score", mapped, type_name, source, "a number from 0 to 1")
     if max_points is not None:

@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from customer_features.addresses import scheme_of, shown
-from customer_features.errors import SourceError, did_you_mean
+from customer_features.addresses import DATABASES, scheme_of, shown
+from customer_features.errors import InvalidOption, SourceError, did_you_mean
 from customer_features.formats import ALLOWED, part_of
 from customer_features.parts import File, Part
 from customer_features.staging import scratch
@@ -26,20 +26,44 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(
-    names: Iterable[str], connection: duckdb.DuckDBPyConnection, encoding: str | None = None
+    names: Iterable[str],
+    connection: duckdb.DuckDBPyConnection,
+    encoding: str | None = None,
+    query: str | None = None,
+    *,
+    place: Path | None = None,
+    beginning: bool = False,
 ) -> Iterator[list[Part]]:
     """The parts of some sources, in order; what standard input held is kept in a file meanwhile.
 
-    ``encoding``: of CSV files that do not begin with a byte order mark (default UTF-8).
+    ``encoding``: of CSV files that do not begin with a byte order mark (default UTF-8). ``query``: what to read
+    from each database address that names no table. ``place``: where the folder of such files is made (default: the
+    system's place for temporary files). ``beginning``: look at no more than the columns need, as a run does that only
+    says what it would do.
 
-    Raises SourceError (nothing there, unreadable, unknown format).
+    Raises SourceError (nothing there, unreadable, unknown format), InvalidOption for a query without use,
+    OutputError (no folder can be made).
     """
-    with scratch() as folder:
+    names = list(names)
+    if query is not None and not any(map(_goes_with_query, names)):
+        raise InvalidOption(
+            "query", "goes with a database source whose address names no table, e.g. postgresql://user@host/shop"
+        )
+    with scratch(place) as folder:
         parts: list[Part] = []
-        for file in _expand(list(names), folder):
-            part = part_of(file, connection, folder, encoding)
+        for file in _expand(names, folder, query, beginning):
+            part = part_of(file, connection, folder, encoding, beginning=beginning)
             last = parts[-1] if parts else None
-            if last and part.files and (last.reader, last.columns) == (part.reader, part.columns):
+            if (
+                last
+                and part.files
+                and (last.reader, last.columns, last.numerics)
+                == (
+                    part.reader,
+                    part.columns,
+                    part.numerics,
+                )
+            ):
                 last.files += part.files
                 last.notes += part.notes
             else:
@@ -47,11 +71,11 @@ def opened(
         yield parts
 
 
-def _expand(names: list[str], folder: Path) -> Iterator[File]:
+def _expand(names: list[str], folder: Path, query: str | None, beginning: bool) -> Iterator[File]:
     seen: set[str] = set()
     known: Counter[str] = Counter()
     for name in dict.fromkeys(names):  # an address is fetched once
-        for file in _files(name, folder):
+        for file in _files(name, folder, query, beginning):
             real = file.origin or os.path.realpath(file.path)
             # The same file named twice (by two globs, say) must not count twice.
             if real not in seen:
@@ -61,11 +85,22 @@ def _expand(names: list[str], folder: Path) -> Iterator[File]:
                 yield file if known[file.name] == 1 else replace(file, name=f"({known[file.name]}) {file.name}")
 
 
-_FETCHERS: dict[str, str] = {"http": "https", "https": "https", "s3": "s3"}
+_FETCHERS: dict[str, str] = {
+    "http": "https",
+    "https": "https",
+    "s3": "s3",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+}
 """The module in ``fetchers`` for each scheme of an address; it is imported when it is needed."""
 
 
-def _fetched(address: str, scheme: str, folder: Path) -> list[File]:
+def _goes_with_query(name: str) -> bool:
+    """Whether it takes a query to say what is read from there."""
+    return scheme_of(name) in DATABASES and not name.partition("#")[2]
+
+
+def _fetched(address: str, scheme: str, folder: Path, query: str | None, beginning: bool) -> list[File]:
     """A copy of what stands at an address, for the time of the run."""
     if scheme not in _FETCHERS:
         allowed = ", ".join(f"{known}://" for known in _FETCHERS)
@@ -73,21 +108,27 @@ def _fetched(address: str, scheme: str, folder: Path) -> list[File]:
             f"{shown(address)}: nothing is read from '{scheme}://'{did_you_mean(scheme, _FETCHERS)};"
             f" allowed are {f'{allowed} and ' if allowed else ''}files ({ALLOWED})"
         )
-    files: list[File] = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}").fetched(address, folder)
+    fetcher = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}")
+    if scheme in DATABASES:
+        more = {"query": query} if _goes_with_query(address) else {}
+        return [fetcher.fetched(address, folder, beginning=beginning, **more)]
+    files: list[File] = fetcher.fetched(address, folder)
     return files
 
 
-def _files(name: str, folder: Path) -> list[File]:
+def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[File]:
     if name == "-":
         path = folder / "stdin"
         try:
             with path.open("wb") as spool:
                 shutil.copyfileobj(sys.stdin.buffer, spool)
         except OSError as error:
-            raise SourceError(f"-: cannot be kept in {folder}: {error.strerror or error}; set TMPDIR") from None
+            raise SourceError(
+                f"-: cannot be kept in {folder.parent}: {error.strerror or error}; name another disk with --spill-dir"
+            ) from None
         return [File.of(path, "-")]
     if (scheme := scheme_of(name)) is not None:
-        return _fetched(name, scheme, folder)
+        return _fetched(name, scheme, folder, query, beginning)
     path = Path(name)
     if path.is_dir():
         raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")

@@ -159,13 +159,22 @@ def sweep(finals: Iterable[Path]) -> None:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """A temporary folder of this run alone, on the system's place for such; those of dead runs are swept first."""
-    place = Path(tempfile.gettempdir())
+def scratch(place: Path | None = None) -> Iterator[Path]:
+    """A temporary folder of this run alone, in ``place`` (default: the system's); those of dead runs are swept first.
+
+    Raises OutputError where no folder can be made there.
+    """
+    place = Path(tempfile.gettempdir()) if place is None else place
     for path in place.glob("customer-features.*-*.part"):
         with suppress(OSError):  # as above
             _sweep_one(path)
-    folder, handle = _locked_folder(place)
+    try:
+        folder, handle = _locked_folder(place)
+    except OSError as error:
+        raise OutputError(
+            f"{place}: a folder for temporary files cannot be made there: {error.strerror}; name another one with"
+            " --spill-dir or TMPDIR"
+        ) from None
     try:
         yield folder
     finally:

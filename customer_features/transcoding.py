@@ -24,15 +24,18 @@ def marked(head: bytes) -> str | None:
     return next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
 
 
-def to_utf8(source: BinaryIO, target: Path, encoding: str, name: str) -> None:
-    """Write a text in another encoding as UTF-8. Raises SourceError with the line that is not in that encoding."""
+def to_utf8(source: BinaryIO, target: Path, encoding: str, name: str, *, cut: bool = False) -> None:
+    """Write a text in another encoding as UTF-8. Raises SourceError with the line that is not in that encoding.
+
+    ``cut``: the text may end in the middle of a character.
+    """
     lines = 1
     decoder = codecs.getincrementaldecoder(encoding)()
     with target.open("xb") as out:
         while True:
             chunk = source.read(_CHUNK)
             try:
-                text = decoder.decode(chunk, final=not chunk)
+                text = decoder.decode(chunk, final=not chunk and not cut)
                 out.write(text.encode())
             except UnicodeError as error:
                 found = getattr(error, "object", b"")

@@ -167,16 +167,18 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.bulk",  # test_build and test_check
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.serve",
+        "customer_features.csv_files",  # test_sources and cli/test_csv
         "customer_features.engines",
         "customer_features.engines.duckdb_as_of",  # agreement/test_as_of
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb
-        "customer_features.fetchers",
+        "customer_features.fetchers",  # test_sources
         "customer_features.formats",  # test_sources
         "customer_features.parts",  # test_sources
         "customer_features.publishers",  # test_publish
         "customer_features.publishers.files",
+        "customer_features.publishers.postgresql_tables",  # publishers/test_postgresql
         "customer_features.publishers.writing",
         "customer_features.query_as_of",  # agreement/test_as_of
     }

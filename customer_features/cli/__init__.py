@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from customer_features import __version__, features
+from customer_features.cli.log import asked, log
 from customer_features.errors import DataFaults, InvalidOption, UsageError, did_you_mean
 
 _COMMANDS = {
@@ -19,6 +22,8 @@ _COMMANDS = {
     "keys": "Create, list, rotate and revoke the service's credentials.",
     "serve": "Serve the HTTP endpoint.",
 }
+_LOGGED = ("build", "check")
+"""The commands that take --log."""
 
 
 class _Commands(click.Group):
@@ -60,8 +65,8 @@ def group() -> None:
     """Turn raw purchase transactions into one exact feature vector per customer."""
 
 
-class _Terminated(BaseException):
-    """SIGTERM came: unwind, so that nothing half-written stays, and exit with 143."""
+class _Stopped(BaseException):
+    """A signal came: unwind, so that nothing half-written stays, and exit with 128 and its number."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -71,11 +76,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str] | None = None) -> int:
     """The exit code of one command; what goes wrong is said in a sentence on standard error."""
+    words = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in words if word in _COMMANDS), None)
+    log.as_json = asked(words) and (command is None or command in _LOGGED)
     came: list[int] = []
 
     def stop(number: int, frame: Any) -> NoReturn:
         came.append(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else _Terminated
+        # After a ^C on a terminal click ends the line; that would be an empty one among those of JSON.
+        raise KeyboardInterrupt if number == signal.SIGINT and not log.as_json else _Stopped
 
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -84,43 +93,55 @@ def run(arguments: list[str] | None = None) -> int:
         code: Any = group.main(args=arguments, prog_name="customer-features", standalone_mode=False)
     except BaseException as error:
         # A library that a signal stops halfway may tell of it in an error of its own.
-        return _stopped(came[0]) if came else _failed(error)
+        return _stopped(came[0]) if came else _failed(error, words)
     return code if isinstance(code, int) else 0
 
 
 def _stopped(number: int) -> int:
     what = "Interrupted" if number == signal.SIGINT else "Terminated"
-    click.echo(f"{what}; nothing is left half-written.", err=True)
+    said = f"{what}; nothing is left half-written."
+    log.say("interrupted", said, level="error", exit_code=128 + number, signal=signal.Signals(number).name)
     return 128 + number
 
 
-def _failed(error: BaseException) -> int:
+def _failed(error: BaseException, words: list[str]) -> int:
     """Say what went wrong; the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return _stopped(signal.SIGINT)
     if isinstance(error, click.ClickException):
+        if log.as_json:
+            return log.failed(error.format_message(), 2, error)
         error.show()
         return 2
     if isinstance(error, InvalidOption):
-        click.echo(f"Error: --{error.option.replace('_', '-')}: {error.reason}", err=True)
-        return 2
+        return log.failed(f"{_told_by(error.option, words)}: {error.reason}", 2, error, option=error.option)
     if isinstance(error, UsageError):
-        click.echo(f"Error: {error}", err=True)
-        return 2
+        return log.failed(str(error), 2, error)
     if isinstance(error, DataFaults):
-        click.echo(f"Error: {error}\nNothing was published. `customer-features check` lists the faulty rows.", err=True)
-        return 1
+        said = f"{error}\nNothing was published. `customer-features check` lists the faulty rows."
+        found = [asdict(fault) for fault in error.found]
+        return log.failed(said, 1, error, rows=error.rows, faults=error.counts, found=found)
     if isinstance(error, BrokenPipeError):
         # The reader of standard output went away, as `head` does: no one is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    if not isinstance(error, Exception) or os.environ.get("CUSTOMER_FEATURES_DEBUG"):
+    if not isinstance(error, Exception) or (os.environ.get("CUSTOMER_FEATURES_DEBUG") and not log.as_json):
         raise error
-    click.echo(
-        f"Error: this is a fault of customer-features itself; nothing is left half-written: {type(error).__name__}:"
+    where = {"traceback": traceback.format_exception(error)} if os.environ.get("CUSTOMER_FEATURES_DEBUG") else {}
+    return log.failed(
+        f"this is a fault of customer-features itself; nothing is left half-written: {type(error).__name__}:"
         f" {error}\nSet CUSTOMER_FEATURES_DEBUG=1 to see where, and please report it.",
-        err=True,
+        2,
+        error,
+        **where,
     )
-    return 2
+
+
+def _told_by(name: str, words: list[str]) -> str:
+    """What the user set an option by: the option itself, or a variable of the environment."""
+    option = f"--{name.replace('_', '-')}"
+    variable = f"CUSTOMER_FEATURES_{name.replace('-', '_').upper()}"
+    given = any(word == option or word.startswith(f"{option}=") for word in words)
+    return option if given or variable not in os.environ else variable

@@ -8,10 +8,13 @@ from typing import Any
 import click
 
 from customer_features.addresses import named
-from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
+from customer_features.cli.bulk import Given, judged, planned, say_recognised, say_started, shared_options
+from customer_features.cli.dry_run import described
+from customer_features.cli.log import log
 from customer_features.engines.duckdb import Outcome
 from customer_features.errors import SourceError
 from customer_features.publish import check_target, publish
+from customer_features.publish import planned as published_as
 from customer_features.publishers.writing import Published
 
 
@@ -21,7 +24,14 @@ from customer_features.publishers.writing import Published
     "--out",
     required=True,
     metavar="FILE",
-    help="Where the vectors go; the suffix decides: .parquet, .csv or .arrow.",
+    help="Where the vectors go: a file, whose suffix decides (.parquet, .csv or .arrow), or a table, as"
+    " postgresql://USER@HOST/DATABASE#TABLE.",
+)
+@click.option(
+    "--if-exists",
+    default="replace",
+    metavar="POLICY",
+    help="A table that is there already: replace its rows or upsert into them  [default: replace]",
 )
 @click.option(
     "--on-fault",
@@ -35,37 +45,74 @@ from customer_features.publishers.writing import Published
     metavar="SHARE",
     help="Stop when more rows than this share are faulty  [default: 1%]",
 )
-def build(sources: tuple[str, ...], assignments: tuple[str, ...], out: str, **choices: Any) -> None:
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what would be read, how, and in which steps (SQL); read no rows and write nothing.",
+)
+def build(
+    sources: tuple[str, ...],
+    assignments: tuple[str, ...],
+    out: str,
+    if_exists: str,
+    dry_run: bool,
+    **choices: Any,
+) -> None:
     """Build one feature vector per customer from purchase rows.
 
     A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, an https:// or
-    s3:// address, or - for standard input. FILE may be an s3:// address. Beside it a manifest is written, and a
-    quarantine when rows were set aside.
+    s3:// address, - for standard input, or postgresql://USER@HOST/DATABASE, with #TABLE or --query. Beside FILE,
+    which may be an s3:// address, a manifest is written, and a quarantine when rows were set aside.
     """
     began = monotonic()
     given = Given.of(sources, assignments, **choices)
-    check_target(out)
+    say_started("build", sources, out=out)
+    check_target(out, if_exists)
+    if dry_run:
+        with planned(given) as (engine, plan):
+            click.echo(described(engine, plan, published_as(engine, out), given.spill_dir))
+        log.record("planned", f"{len(plan.steps)} steps; nothing was read or written", exit_code=0)
+        return
     with judged(given) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:
             raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
-        published = publish(engine, out)
+        published = publish(engine, out, if_exists)
         _summary(engine.outcome, published, monotonic() - began)
 
 
 def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
-    say(
-        f"Rows:       {outcome.rows_in:,} in = {outcome.used:,} used + {outcome.excluded:,} excluded"
-        f" + {outcome.quarantined:,} quarantined"
+    rows = published.described["rows"]
+    log.say(
+        "judged",
+        f"{outcome.rows_in:,} in = {outcome.used:,} used + {outcome.excluded:,} excluded"
+        f" + {outcome.quarantined:,} quarantined",
+        label="Rows",
+        rows=rows,
+        faults=outcome.faults,
     )
     for name, count in outcome.faults.items():
-        say(f"            {count:,} {name}")
-    say(f"Customers:  {outcome.customers:,}")
+        log.say("fault", f"{count:,} {name}", label="", level="warning", fault=name, rows=count)
+    log.say("customers", f"{outcome.customers:,}", label="Customers", customers=outcome.customers)
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
-        say(f"Loyalty:    {named:,} customers have a score; {unknown:,} of them have no rows")
+        said = f"{named:,} customers have a score; {unknown:,} of them have no rows"
+        log.say("loyalty", said, label="Loyalty", customers=named, unknown_customers=unknown)
     for warning in outcome.warnings:
-        say(f"Warning:    {warning['name']}: {warning['message']}")
+        said = f"{warning['name']}: {warning['message']}"
+        log.say("warning", said, label="Warning", level="warning", warning=warning["name"], count=warning["count"])
     if published.quarantine:
-        say(f"Quarantine: {published.quarantine}")
-    say(f"Features:   {published.features}  (manifest: {published.manifest}; {seconds:.1f} s)")
+        log.say("quarantine", published.quarantine, label="Quarantine", path=published.quarantine)
+    log.say(
+        "published",
+        f"{published.features}  (manifest: {published.manifest}; {seconds:.1f} s)",
+        label="Features",
+        path=published.features,
+        manifest=published.manifest,
+        quarantine=published.quarantine,
+        rows=rows,
+        customers=outcome.customers,
+        output=published.described.get("output"),
+        seconds=round(seconds, 3),
+        exit_code=0,
+    )

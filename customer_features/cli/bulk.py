@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-import threading
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from customer_features import __version__
 from customer_features.addresses import named
+from customer_features.cli.log import log, log_option
+from customer_features.cli.progress import progress
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
-from customer_features.errors import InvalidOption, SourceError
+from customer_features.errors import DataFaults, InvalidOption, SourceError
 from customer_features.options import Options, every, parse_encoding
 from customer_features.parts import Part
 from customer_features.sources import opened
+
+if TYPE_CHECKING:
+    import duckdb
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,6 +37,9 @@ def shared_options(command: Function) -> Function:
     for decorate in reversed(
         (
             click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
+            click.option(
+                "--query", metavar="SQL", help="What to read from a database source, e.g. 'SELECT * FROM orders'."
+            ),
             click.option(
                 "--today",
                 multiple=True,
@@ -86,6 +96,19 @@ def shared_options(command: Function) -> Function:
                 metavar="SIZE",
                 help="Memory to use before spilling to disk, e.g. 2GB  [default: half]",
             ),
+            click.option(
+                "--spill-dir",
+                metavar="DIR",
+                envvar="CUSTOMER_FEATURES_SPILL_DIR",
+                help="Folder for what does not fit into memory, and for copies  [default: TMPDIR]",
+            ),
+            click.option(
+                "--spill-limit",
+                metavar="SIZE",
+                envvar="CUSTOMER_FEATURES_SPILL_LIMIT",
+                help="The most that is spilled to disk, e.g. 50GB  [default: 90% of the free disk]",
+            ),
+            log_option,
         )
     ):
         command = decorate(command)
@@ -99,12 +122,16 @@ class Given:
     sources: tuple[str, ...]
     assignments: tuple[str, ...]
     loyalty: str | None
+    query: str | None
     memory_limit: str | None
+    spill_dir: Path | None
+    spill_limit: str | None
     choices: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
-        loyalty, memory_limit = choices.pop("loyalty"), choices.pop("memory_limit")
+        loyalty, query, memory_limit = (choices.pop(name) for name in ("loyalty", "query", "memory_limit"))
+        spill_dir, spill_limit = _folder(choices.pop("spill_dir")), choices.pop("spill_limit")
         days = _as_of(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
         if len(days) == 1:
@@ -114,7 +141,20 @@ class Given:
         if "max_points" in given and loyalty is None:
             raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
         Options.parse(**given)  # a wrong value is said before any file is read
-        return cls(sources, assignments, loyalty, memory_limit, given)
+        return cls(sources, assignments, loyalty, query, memory_limit, spill_dir, spill_limit, given)
+
+
+def _folder(name: str | None) -> Path | None:
+    """The folder to spill to. Raises InvalidOption where it is none, or cannot be written to."""
+    if name is None:
+        return None
+    folder = Path(name)
+    if not name or not folder.is_dir():
+        what = "is a file, not a folder" if name and folder.exists() else "does not exist; make it first"
+        raise InvalidOption("spill_dir", f"'{name}' {what}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidOption("spill_dir", f"the folder '{name}' cannot be written to")
+    return folder
 
 
 def _as_of(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
@@ -130,15 +170,27 @@ def _as_of(today: tuple[str, ...], step: str | None, start: str | None, end: str
     return list(every(step, start, end))
 
 
+@dataclass(slots=True)
+class _Opened:
+    """What a run reads, and how."""
+
+    connection: duckdb.DuckDBPyConnection
+    parts: list[Part]
+    options: Options
+    columns: dict[str, str]
+    loyalty: Part | None
+
+
 @contextmanager
-def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
-    """An engine that has read and judged the sources."""
+def _opened(given: Given, *, beginning: bool = False) -> Iterator[_Opened]:
+    """The sources; ``beginning``: no more of them is looked at than their columns need."""
     mapping = parse_mapping(given.assignments)
     encoding = parse_encoding(given.choices.get("encoding"))
+    place, scored = given.spill_dir, [] if given.loyalty is None else [given.loyalty]
     with (
-        connected(memory_limit=given.memory_limit) as connection,
-        opened(given.sources, connection, encoding) as parts,
-        opened([] if given.loyalty is None else [given.loyalty], connection, encoding) as scores,
+        connected(memory_limit=given.memory_limit, spill_dir=place, spill_limit=given.spill_limit) as connection,
+        opened(given.sources, connection, encoding, given.query, place=place, beginning=beginning) as parts,
+        opened(scored, connection, encoding, place=place, beginning=beginning) as scores,
     ):
         options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:
@@ -147,15 +199,32 @@ def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
             raise SourceError(
                 f"{named(given.loyalty or '')}: its files differ in format or columns; give one kind of file"
             )
-        loyalty = scores[0] if scores else None
-        engine = Engine(connection, parts, options, columns=mapping, loyalty=loyalty)
         for part in [*parts, *scores]:
             for note in part.notes:
-                say(note)
-        with _progress(engine):
-            engine.judge(exact_warnings=exact_warnings)
-        _refuse_changed([*parts, *scores])
+                log.say("note", note, source=part.name)
+        yield _Opened(connection, parts, options, mapping, scores[0] if scores else None)
+
+
+@contextmanager
+def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
+    """An engine that has read and judged the sources."""
+    with _opened(given) as run:
+        engine = Engine(run.connection, run.parts, run.options, columns=run.columns, loyalty=run.loyalty)
+        try:
+            with progress(engine):
+                engine.judge(exact_warnings=exact_warnings)
+        except DataFaults:
+            say_recognised(engine)  # a wrong mapping is the first thing to look for
+            raise
+        _refuse_changed(run.parts if run.loyalty is None else [*run.parts, run.loyalty])
         yield engine
+
+
+@contextmanager
+def planned(given: Given) -> Iterator[tuple[Engine, Plan]]:
+    """An engine that has read nothing but what tells how it would read the sources, and what it would do."""
+    with _opened(given, beginning=True) as run:
+        yield plan(run.connection, run.parts, run.options, columns=run.columns, loyalty=run.loyalty)
 
 
 def _stated(parts: list[Part], given: dict[str, Any]) -> dict[str, Any]:
@@ -181,35 +250,18 @@ def _refuse_changed(parts: list[Part]) -> None:
 
 def say(text: str) -> None:
     """Something for people: on standard error."""
-    click.echo(text, err=True)
+    log.say("note", text)
+
+
+def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
+    """What a run was told to do, for machines: people see their own command line."""
+    names = [named(source) for source in sources]
+    targets = {name: named(value) for name, value in fields.items()}
+    log.record("started", f"{command} {' '.join(names)}", version=__version__, sources=names, **targets)
 
 
 def say_recognised(engine: Engine) -> None:
     """Which columns were taken for which fields."""
     taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
     if taken:
-        say(f"Recognised: {', '.join(taken)}")
-
-
-@contextmanager
-def _progress(engine: Engine) -> Iterator[None]:
-    """A bar on standard error while the engine works, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    done = threading.Event()
-
-    def show() -> None:
-        with click.progressbar(length=100, label="Reading", file=sys.stderr, show_eta=False) as bar:
-            while not done.wait(0.2):
-                # Forward only: the engine's own estimate may take a step back.
-                bar.update(max(int(100 * engine.progress) - bar.pos, 0))
-            bar.update(100 - bar.pos)
-
-    painter = threading.Thread(target=show, daemon=True)
-    painter.start()
-    try:
-        yield
-    finally:
-        done.set()
-        painter.join()
+        log.say("recognised", ", ".join(taken), label="Recognised", mapping=engine.mapping)

@@ -7,8 +7,9 @@ from typing import Any
 import click
 import msgspec
 
-from customer_features.cli.bulk import Given, judged, say, say_recognised, shared_options
-from customer_features.engines.duckdb import Engine
+from customer_features.cli.bulk import Given, judged, say_recognised, say_started, shared_options
+from customer_features.cli.log import log, visible
+from customer_features.engines.duckdb import Engine, Outcome
 from customer_features.faults import fault
 
 EXAMPLES = 3
@@ -27,6 +28,7 @@ def check(
     Exits with 1 when there are any.
     """
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
+    say_started("check", sources)
     with judged(given, exact_warnings=True) as engine:
         say_recognised(engine)
         found = _found(engine)
@@ -34,6 +36,7 @@ def check(
             click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         else:
             _table(found)
+        _summary(engine.outcome, as_json)
         if engine.outcome.quarantined:
             ctx.exit(1)
 
@@ -66,8 +69,14 @@ def _table(found: dict[str, Any]) -> None:
         noun = "row" if entry["rows"] == 1 else "rows"
         click.echo(f"{entry['fault']}: {entry['rows']:,} {noun}; to mend it, {entry['mend']}")
         for example in entry["examples"]:
-            click.echo(f"  {example['source']}, row {example['row_number']}: {example['message']}")
+            click.echo(visible(f"  {example['source']}, row {example['row_number']}: {example['message']}"))
     for warning in found["warnings"]:
-        click.echo(f"warning: {warning['name']}: {warning['message']}")
-    rows = found["rows"]
-    say(f"{rows['in']:,} rows read, {rows['quarantined']:,} of them faulty")
+        click.echo(visible(f"warning: {warning['name']}: {warning['message']}"))
+
+
+def _summary(outcome: Outcome, as_json: bool) -> None:
+    """How it ended; the object on standard output says it all to those who read that."""
+    rows = {"in": outcome.rows_in, "quarantined": outcome.quarantined}
+    said = f"{outcome.rows_in:,} rows read, {outcome.quarantined:,} of them faulty"
+    tell = log.record if as_json else log.say
+    tell("judged", said, rows=rows, faults=outcome.faults, exit_code=1 if outcome.quarantined else 0)

@@ -24,7 +24,7 @@ from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.errors import ColumnError, DataFaults, FoundFault, MissingExtra
 from customer_features.options import Grain, OnFault, Options
 from customer_features.parts import Part, first_line
-from customer_features.reading import read, read_identifier, read_loyalty
+from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
 
 try:
     import duckdb
@@ -84,6 +84,12 @@ class Engine:
         steps = sum(part.parse_once for part in self.parts) + 2
         running = min(max(self.connection.query_progress(), 0.0), 100.0) / 100
         return min((self._steps_done + running) / steps, 1.0)
+
+    def size(self) -> tuple[int | None, int | None]:
+        """Rows and bytes of the sources, each None where it is not known before all of it is read."""
+        counts = [part.rows(self.connection) for part in self.parts]
+        rows = None if None in counts else sum(count for count in counts if count is not None)
+        return rows, sum(file.bytes for part in self.parts for file in part.files) or None
 
     @property
     def recognised(self) -> dict[str, str]:
@@ -176,7 +182,7 @@ class Engine:
         else:
             select = query.staged(readings.staged, part.relation)
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
-        self._staged.append(Staged(part, fields, readings, relation))
+        self._staged.append(Staged(part, fields, readings, relation, types))
 
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
@@ -197,6 +203,8 @@ class Engine:
         return fields, types
 
     def _type(self, part: Part, sql: str) -> str:
+        if sql in part.numerics:
+            return NUMERIC
         described = self.connection.execute(f"DESCRIBE SELECT {sql} AS x FROM {part.relation}").fetchall()
         return str(described[0][1])
 
@@ -305,7 +313,7 @@ class Engine:
             "SELECT COUNT(*), COUNT_IF(c.customer_id IS NULL) FROM loyalty_scores s"
             " LEFT JOIN customers_measured c USING (customer_id)"
         ).fetchall()[0]
-        return {"customers": int(named), "unknown_customers": int(unknown)}
+        return {"customers": int(named), "unknown_customers": int(unknown or 0)}  # null over no scores
 
     def _count(self, sql: str) -> int:
         return int(self.connection.sql(sql).fetchall()[0][0])

@@ -95,13 +95,12 @@ def measure(
     # Four numbers at each date, of 20 bytes together, and a word for each row.
     at_once = int(memory / (20 * (len(calendar.dates) + 1) + BYTES_A_WORD * rows_each))
     at_once = min(max(at_once, FEWEST), 1 << (64 - product_bits - piece_bits), max(customers, 1))
-    for low in range(0, customers, at_once):
+    for low in range(0, max(customers, 1), at_once):
         high = min(low + at_once, customers)
+        ranks = query_as_of.ranks(low, high, customers)
         measures = _Measures(calendar, high - low, int(rows_each * (high - low)) + BATCH, product_bits, piece_bits)
-        measures.take(connection, counted, options, query_as_of.ranks(low, high))
-        ids = connection.sql(
-            f"SELECT customer_id, loyalty FROM customers_ranked WHERE rank >= {low} AND rank < {high} ORDER BY rank"
-        ).to_arrow_table()
+        measures.take(connection, counted, options, ranks)
+        ids = connection.sql(query_as_of.ids(ranks)).to_arrow_table()
         for table in ahead(measures.tables(ids)):
             connection.register("measures", table)
             connection.execute("INSERT INTO as_of_measured SELECT * FROM measures")
@@ -168,7 +167,7 @@ class _Measures:
     def tables(self, ids: pa.Table) -> Iterator[pa.Table]:
         """The measures as tables, in the order of customers and then of dates, where there is a visit."""
         dates = len(self.calendar.dates)
-        for low in range(0, self.customers, _WRITTEN):
+        for low in range(0, max(self.customers, 1), _WRITTEN):
             some = slice(low, low + _WRITTEN)
             visits = self._visits[:dates, some].T
             seen = visits > 0

@@ -25,8 +25,8 @@ SHOWN = 200
 
 _REASONS = {
     "UNQUOTED VALUE": "a quote is not closed",
-    "INVALID ENCODING": "bytes that are not UTF-8",
-    "LINE SIZE OVER MAXIMUM": "the line is too long",
+    "INVALID ENCODING": "bytes that are not UTF-8 (--encoding names another encoding)",
+    "LINE SIZE OVER MAXIMUM": "the line is longer than 16 MiB",
 }
 
 
@@ -43,8 +43,10 @@ def collect(connection: duckdb.DuckDBPyConnection, relation: str, part: Part) ->
     reason = " ".join(f"WHEN {literal(kind)} THEN {literal(text)}" for kind, text in _REASONS.items())
     connection.execute(
         f"""CREATE TEMP TABLE lines_{relation} AS
-SELECT file_path AS source_file, line, arg_min(csv_line, column_idx) AS raw, MIN(line_byte_position) - 1 AS begins,
-  arg_min(CASE error_type {reason} ELSE lower(error_message) END, column_idx) AS reason
+SELECT file_path AS source_file, line,
+  COALESCE(arg_min(csv_line,
+  COALESCE(column_idx, 0)), '') AS raw, MIN(line_byte_position) - 1 AS begins,
+  arg_min(CASE error_type {reason} ELSE lower(error_message) END, COALESCE(column_idx, 0)) AS reason
 FROM rejects_{relation} JOIN (SELECT DISTINCT scan_id, file_id, file_path FROM scans_{relation})
   USING (scan_id, file_id)
 GROUP BY file_path, line"""

@@ -25,12 +25,13 @@ _RAW = '"customer_features: raw"'
 
 @dataclass(slots=True)
 class Staged:
-    """A part that is staged: its fields, how they are read, and the relation of its staged columns."""
+    """A part that is staged: its fields, how they are read, the relation of its staged columns, its fields' types."""
 
     part: Part
     fields: dict[str, Mapped]
     readings: Readings
     relation: str
+    types: dict[str, str]
 
 
 class Quarantine:

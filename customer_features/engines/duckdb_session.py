@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
 
 from customer_features.columns import literal
+from customer_features.csv_files import why_unread
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
-from customer_features.formats import why_unread
 from customer_features.parts import Part, first_line
 from customer_features.staging import scratch
 
@@ -18,39 +21,62 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
     raise MissingExtra("building over tables", "bulk") from error
 
 
+_SIZE = re.compile(r"\s*[0-9]+(\.[0-9]+)?\s*([KMGT]i?)?B\s*", re.IGNORECASE | re.ASCII)
+_spilled: ContextVar[tuple[str, str | None]] = ContextVar("spilled")
+"""Where the run spills to, and the cap that it was given: what an error of the engine does not tell."""
+
+
 @contextmanager
-def connected(*, memory_limit: str | None = None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def connected(
+    *,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    spill_dir: Path | None = None,
+    spill_limit: str | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A private in-memory database that spills to a temporary folder of its own.
 
-    Raises InvalidOption for a memory limit that it does not understand.
+    ``spill_dir``: the folder in which that one is made (default: the system's for such); ``spill_limit``: the
+    most that is spilled (default: 90% of the disk that is free).
+
+    Raises InvalidOption for a limit that is no size, OutputError where no folder can be made.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
-    with scratch() as spill:
+    if spill_limit is not None and not _SIZE.fullmatch(spill_limit):
+        raise InvalidOption("spill_limit", f"'{spill_limit}' is not a size; give for example 50GB or 512MiB")
+    with scratch(spill_dir) as spill:
         connection = duckdb.connect(config=config)
+        told = _spilled.set((str(spill.parent), spill_limit))
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = true")
             connection.execute("SET enable_progress_bar_print = false")
             connection.execute(f"SET temp_directory = {literal(str(spill))}")
+            if spill_limit is not None:
+                connection.execute(f"SET max_temp_directory_size = {literal(spill_limit)}")
             if threads is not None:
                 connection.execute(f"SET threads = {int(threads)}")
             try:
-                connection.execute(f"SET memory_limit = {literal(memory_limit or _default_memory())}")
+                connection.execute(f"SET memory_limit = {literal(memory_limit or default_memory())}")
             except duckdb.Error:
                 raise InvalidOption(
                     "memory_limit", f"'{memory_limit}' is not a size; give for example 2GB or 512MiB"
                 ) from None
             yield connection
         finally:
+            _spilled.reset(told)
             connection.close()
+
+
+MEMORY_LIMIT = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
 
 
 def memory_limit_of(connection: duckdb.DuckDBPyConnection) -> int:
     """The engine's memory limit in bytes."""
-    (limit,) = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0]
+    (limit,) = connection.execute(MEMORY_LIMIT).fetchall()[0]
     return int(limit)
 
 
@@ -68,7 +94,7 @@ def memory_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
         connection.execute(f"SET memory_limit = '{limit} B'")
 
 
-def _default_memory() -> str:
+def default_memory() -> str:
     """Half of the machine: the engine's own default of 80% leaves too little for a second process."""
     try:
         return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2 // 2**20} MiB"
@@ -81,14 +107,39 @@ def translated(part: Part | None = None) -> Iterator[None]:
     """The engine's errors as ours, in a sentence that names the file."""
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        raise OutputError(
-            f"memory or spill space is short: {first_line(error)}; raise --memory-limit or free disk space"
-        ) from None
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-        if "Could not write file" in str(error):  # of what is spilled: nothing else is written meanwhile
-            raise OutputError(
-                f"spill space is short: {first_line(error)}; raise --memory-limit or free disk space"
-            ) from None
+    except duckdb.Error as error:
+        if (short := shortage(error)) is not None:
+            raise OutputError(short) from None
+        # Of a damaged Parquet file the engine speaks in errors of no kind.
+        unread = isinstance(error, duckdb.InvalidInputException | duckdb.IOException | duckdb.ConversionException)
+        if not unread and type(error) is not duckdb.Error:
+            raise
         said = why_unread(part, error) if part else f"a source: cannot be read: {first_line(error)}"
         raise SourceError(said) from None
+
+
+def shortage(error: BaseException) -> str | None:
+    """What to say of an error that tells of short memory or spill space; None of any other.
+
+    A library that the engine's rows pass through may raise it as an error of its own, with the same text.
+    """
+    text = str(error)
+    folder, limit = _spilled.get(("the temporary folder", None))
+    if "max_temp_directory_size" in text and limit is not None:
+        return (
+            f"spill space is short: the {limit} that --spill-limit allows in {folder} are used up; raise --spill-limit"
+            " (--spill-dir names another disk), or raise --memory-limit so that less is spilled"
+        )
+    if "max_temp_directory_size" in text or "Could not write file" in text:
+        # Nothing but what is spilled is written by the engine meanwhile.
+        return (
+            f"spill space is short in {folder}: {_plain(error)}; raise --memory-limit or free disk space, or name"
+            " another disk with --spill-dir"
+        )
+    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in text:
+        return f"memory or spill space is short: {_plain(error)}; raise --memory-limit or free disk space"
+    return None
+
+
+def _plain(error: BaseException) -> str:
+    return first_line(error).partition(" This limit was set by")[0].rstrip(".")

@@ -1,1 +1,1 @@
-"""Copies of what stands at an address, for the time of a run, a module a kind of address: each has ``fetched``."""
+"""Sources that are no files, a module a kind of address: each has ``fetched``, which keeps a copy for the run."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import shortage
 from customer_features.errors import MissingExtra, OutputError
 from customer_features.parts import first_line
 from customer_features.publishers.writing import (
@@ -72,6 +73,17 @@ def publish(engine: Engine, out: Path) -> Published:
     return Published(str(out), manifest.name, str(aside) if quarantine is not None else None, described)
 
 
+def planned(engine: Engine, out: Path) -> list[tuple[str, str]]:
+    """The files of a run, and what is in each. Raises OutputError where one would overwrite a source."""
+    check_target(out)
+    _keep_sources(engine, out)
+    return [
+        (str(out), "the features"),
+        (str(manifest_of(out)), "the manifest, last"),
+        (str(quarantine_of(out)), "the rows set aside, where there are any"),
+    ]
+
+
 def _keep_sources(engine: Engine, out: Path) -> None:
     """Raise OutputError where a file of the run would take the place of one that was read."""
     parts = [*engine.parts, engine.loyalty] if engine.loyalty is not None else engine.parts
@@ -82,7 +94,7 @@ def _keep_sources(engine: Engine, out: Path) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or first_line(error))
+    return shortage(error) or str(getattr(error, "strerror", None) or first_line(error))
 
 
 def _file(staging: Staging | None, rows: int) -> Any:

@@ -101,13 +101,13 @@ def _write_all(
 ) -> int:
     rows = 0
     with writer:
-        for table in ahead(_groups(relation, schema), interrupt):
+        for table in ahead(groups(relation, schema), interrupt):
             writer.write_table(table)
             rows += table.num_rows
     return rows
 
 
-def _groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
+def groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
     """Tables of exactly ``ROWS_A_GROUP`` rows (the last may have fewer), whatever the engine's batches are."""
     waiting: list[Any] = []
     count = 0

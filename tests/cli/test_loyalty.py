@@ -68,3 +68,12 @@ def test_what_does_not_fit_ends_in_a_sentence(
 def test_a_cap_without_a_file(cli: Cli, rows: Path, tmp_path: Path) -> None:
     ran = cli("build", rows, "--out", tmp_path / "out.csv", "--today", TODAY, "--max-points", "10")
     assert "goes with --loyalty" in assert_refused(ran, tmp_path)
+
+
+def test_a_file_with_nothing_but_a_header(cli: Cli, rows: Path, tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("customer_id,loyalty_score\n")
+    out = tmp_path / "out.parquet"
+    ran = cli("build", rows, "--out", out, "--today", TODAY, "--loyalty", tmp_path / "l.csv")
+    assert ran.code == 0, ran.err
+    assert "0 customers have a score; 0 of them have no rows" in ran.err
+    assert set(pyarrow.parquet.read_table(out)["loyalty_score"].to_pylist()) == {0.0}

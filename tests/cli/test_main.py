@@ -33,7 +33,19 @@ def test_version(cli: Cli) -> None:
 def test_help_of_a_command_names_every_option(command: str, cli: Cli) -> None:
     ran = cli(command, "--help")
     assert ran.code == 0
-    for option in ["today", "map", "loyalty", "grain", "future", "returns", "window", "timezone", "memory-limit"]:
+    for option in [
+        "today",
+        "map",
+        "loyalty",
+        "grain",
+        "future",
+        "returns",
+        "window",
+        "timezone",
+        "memory-limit",
+        "spill-dir",
+        "spill-limit",
+    ]:
         assert f"--{option}" in ran.out
     assert ("--max-faults" in ran.out) is (command == "build")
 
@@ -77,6 +89,12 @@ def test_wrong_usage(arguments: list[str], says: str, cli: Cli) -> None:
         ("--on-fault", "ignore", "not one of quarantine, fail"),
         ("--max-faults", "200%", "not a share"),
         ("--memory-limit", "lots", "is not a size"),
+        ("--spill-limit", "lots", "--spill-limit: 'lots' is not a size; give for example 50GB or 512MiB"),
+        ("--spill-limit", "4M", "'4M' is not a size"),
+        ("--spill-limit", "-1", "'-1' is not a size"),
+        ("--spill-dir", "nowhere", "--spill-dir: 'nowhere' does not exist; make it first"),
+        ("--spill-dir", "", "--spill-dir: '' does not exist"),
+        ("--spill-dir", __file__, "is a file, not a folder"),
         ("--map", "amount", "not of the form FIELD=EXPR"),
         ("--map", "amuont=x", "did you mean 'amount'"),
         ("--map", "amount=SUM(x)", "no sums, no queries"),
@@ -107,6 +125,19 @@ def test_the_timezone_of_the_environment(cli: Cli, tmp_path: Path, monkeypatch: 
     assert (tmp_path / "f.csv").read_text().splitlines()[1].endswith(",2.0")
     monkeypatch.setenv("CUSTOMER_FEATURES_TIMEZONE", "Nowhere")
     assert cli(*arguments).code == 2
+
+
+def test_a_wrong_value_of_the_environment_is_named_by_its_variable(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.csv").write_text(csv_text("a,1,2025-04-22,1,p"))
+    arguments = ("build", tmp_path / "t.csv", "--out", tmp_path / "f.csv", "--today", "2025-04-24")
+    for name, value in {"TIMEZONE": "Nowhere", "SPILL_DIR": "nowhere", "SPILL_LIMIT": "lots"}.items():
+        with monkeypatch.context() as patched:
+            patched.setenv(f"CUSTOMER_FEATURES_{name}", value)
+            ran = cli(*arguments)
+        assert ran.code == 2
+        assert ran.err.startswith(f"Error: CUSTOMER_FEATURES_{name}: '{value}' ")
 
 
 def test_as_a_module() -> None:

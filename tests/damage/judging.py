@@ -42,7 +42,7 @@ class Choices:
             "only_returns": self.returns == "fault",
             "conflicting_order_total": self.grain != "repeated_total",
             "conflicting_order_date": self.grain != "repeated_total",
-            "unreadable_amount": forms == {"typed"},
+            "unreadable_amount": not forms & {"csv", "ndjson", "text"},
             "unreadable_row": not forms & {"csv", "ndjson"},
         }
         return {fault for fault in ORDER if not never.get(fault)}

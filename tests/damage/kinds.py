@@ -24,7 +24,9 @@ INFINITE_DAY = 2**31 - 1
 """The number of the day that DuckDB shows as infinity."""
 
 TEXT = frozenset({"csv", "ndjson", "text"})
-ALL = TEXT | {"typed"}
+TYPED = frozenset({"typed", "calm"})
+"""Files of dates and doubles; in a calm one NaN alone is out of range, of which Parquet's statistics say nothing."""
+ALL = TEXT | TYPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ _DATE = "transaction_timestamp"
 KINDS += [
     Kind("date null", _DATE, _writes(_DATE, None, day=None), "missing_date", ALL),
     Kind("date empty", _DATE, _writes(_DATE, "", day=None), "missing_date"),
-    Kind("date infinite", _DATE, _writes(_DATE, INFINITE_DAY, day=None), "unreadable_date", frozenset({"typed"})),
+    Kind("date infinite", _DATE, _writes(_DATE, INFINITE_DAY, day=None), "unreadable_date", TYPED),
 ]
 for _text in (
     "2025-02-30",
@@ -179,7 +181,8 @@ for _text in ("NaN", "inf", "-inf", "Infinity", "1e12", "-1e12", "1e999999", "-1
     KINDS.append(Kind(f"amount {_text!r}", _AMOUNT, _plant, "amount_out_of_range"))
 for _number in (float("nan"), float("inf"), float("-inf"), 1e12, -1e12, 1.7e308):
     _plant = _writes(_AMOUNT, _number, paid=None, below_zero=_number < 0)
-    KINDS.append(Kind(f"amount {_number!r} as a double", _AMOUNT, _plant, "amount_out_of_range", frozenset({"typed"})))
+    _forms = frozenset({"typed"}) if abs(_number) > 1e11 else TYPED  # NaN is not
+    KINDS.append(Kind(f"amount {_number!r} as a double", _AMOUNT, _plant, "amount_out_of_range", _forms))
 for _text, _number in (
     *(("-4.99", -4.99), ("-0.0001", -0.0001), ("-0.0", 0.0), ("0", 0.0), (" 5.5 ", 5.5), ("1e1", 10.0), (".5", 0.5)),
     *(
@@ -195,7 +198,7 @@ for _text, _number in (
     KINDS.append(Kind(f"amount {_text!r}", _AMOUNT, _plant, None, own_order=True))
 for _number in (-4.99, -0.0, 1e11, 5e-324):
     _plant = _writes(_AMOUNT, _number, paid=_number)
-    KINDS.append(Kind(f"amount {_number!r} as a double", _AMOUNT, _plant, None, frozenset({"typed"}), own_order=True))
+    KINDS.append(Kind(f"amount {_number!r} as a double", _AMOUNT, _plant, None, TYPED, own_order=True))
 
 for _token, _fault in (
     *(("true", "unreadable_amount"), ("[1]", "unreadable_amount"), ('{"value":5}', "unreadable_amount")),

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from tests.damage import breaking
 from tests.damage.groups import CUSTOMERS, LOYALTY, ORDERS, Score, in_window, state_loyalty
 from tests.damage.judging import Choices
-from tests.damage.kinds import KINDS, Kind
+from tests.damage.kinds import KINDS, TEXT, TYPED, Kind
 from tests.damage.lines import COLUMNS, Households, Line, sampled
 
 LAYOUTS: dict[str, tuple[tuple[str, str], ...]] = {
     "csv": (("csv", ".csv"), ("csv", ".csv.gz")),
     "ndjson": (("ndjson", ".ndjson"), ("ndjson", ".jsonl.gz")),
     "text": (("text", ".parquet"), ("text", ".arrow")),
-    "typed": (("typed", ".parquet"), ("typed", ".arrow")),
-    "mixed": (("csv", ".csv"), ("csv", ".tsv"), ("ndjson", ".ndjson"), ("text", ".parquet"), ("typed", ".arrow")),
+    "typed": (("typed", ".parquet"), ("calm", ".parquet"), ("typed", ".arrow")),
+    "mixed": (("csv", ".csv"), ("csv", ".tsv"), ("ndjson", ".ndjson"), ("text", ".arrow"), ("calm", ".parquet")),
 }
-"""The files of a run: the form of each (``typed``: dates and doubles, ``text``: columns of strings) and its suffix."""
+"""The files of a run: the form of each (``text``: columns of strings; ``TYPED``: dates and doubles) and its suffix."""
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ def kinds_in(layout: str) -> set[str]:
     forms = {form for form, _ in LAYOUTS[layout]}
     names = {kind.name for kind in KINDS if kind.forms & forms} | {*CUSTOMERS, *ORDERS, "row of nothing"}
     names |= {name for form in forms & set(breaking.BROKEN) for name in breaking.names(form)}
-    return names | {name for name, stated in LOYALTY.items() if forms != {"typed"} or not _has_text(stated)}
+    return names | {name for name, stated in LOYALTY.items() if forms & TEXT or not _has_text(stated)}
 
 
 def damaged(real: Households, layout: str, seed: int, customers: int = 40, orders: int | None = None) -> Damaged:
@@ -82,7 +82,7 @@ def damaged(real: Households, layout: str, seed: int, customers: int = 40, order
         _note(found, name, line, lines[-1])
     luck.shuffle(lines)
     for line in lines:
-        fit = [source for source in sources if source.form != "typed" or _fits_a_double(line)]
+        fit = [source for source in sources if source.form in TEXT or _fits_a_double(line)]
         luck.choice(fit).lines.append(line)
     _plant_cells(found, luck)
     for source in sources:
@@ -106,7 +106,7 @@ def _has_text(stated: list[Score]) -> bool:
 
 def _plant_customers(found: Damaged, by_customer: dict[str | None, list[Line]], luck: random.Random) -> None:
     """Damage to whole customers, each kind to a customer of its own who has rows enough that count."""
-    typed = all(source.form == "typed" for source in found.sources)
+    typed = all(source.form in TYPED for source in found.sources)
     free = [customer for customer, own in by_customer.items() if len(in_window(own)) >= 3]
     luck.shuffle(free)
     for name, plant in CUSTOMERS.items():

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.damage.groups import Score
-from tests.damage.kinds import ABSENT, INFINITE_DAY, Bare
+from tests.damage.kinds import ABSENT, INFINITE_DAY, TYPED, Bare
 from tests.damage.lines import COLUMNS, Line
 
 Cells = dict[str, Any]
@@ -37,8 +37,8 @@ def cells_of(line: Line, typed: bool) -> Cells:
 def write(source_form: str, lines: list[Line], path: Path, luck: random.Random) -> list[Cells | str]:
     """Write a file; for each of its rows the cells that are kept of it, or the whole text where it is broken."""
     kept: list[Cells | str] = []
-    if source_form in ("text", "typed"):
-        kept += [cells_of(line, typed=source_form == "typed") for line in lines]
+    if source_form not in ("csv", "ndjson"):
+        kept += [cells_of(line, typed=source_form in TYPED) for line in lines]
         _write_table(source_form, kept, path)
         return kept
     writer = _Csv(luck, path.suffixes) if source_form == "csv" else _Ndjson(luck)
@@ -55,20 +55,14 @@ def write(source_form: str, lines: list[Line], path: Path, luck: random.Random) 
 
 def _write_table(form: str, kept: list[Any], path: Path) -> None:
     columns = {name: [cells[name] for cells in kept] for name in COLUMNS}
-    arrays = {
-        name: pa.array(column, pa.string()) for name, column in columns.items() if form == "text" or "_" not in name
-    }
+    kinds = dict.fromkeys(COLUMNS, pa.string())
+    if form in TYPED:
+        columns["transaction_timestamp"] = [_number_of_day(day) for day in columns["transaction_timestamp"]]
+        kinds |= {"transaction_timestamp": pa.int32(), "sales_value": pa.float64(), "loyalty_score": pa.float64()}
+    arrays = {name: pa.array(column, kinds[name]) for name, column in columns.items()}
+    if form in TYPED:
+        arrays["transaction_timestamp"] = arrays["transaction_timestamp"].cast(pa.date32())
     table = pa.table(arrays)
-    if form == "typed":
-        days = pa.array([_number_of_day(day) for day in columns["transaction_timestamp"]], pa.int32())
-        table = pa.table(
-            {
-                name: days.cast(pa.date32())
-                if name == "transaction_timestamp"
-                else pa.array(column, pa.float64() if name in ("sales_value", "loyalty_score") else pa.string())
-                for name, column in columns.items()
-            }
-        )
     if path.suffix == ".parquet":
         pq.write_table(table, path, row_group_size=400)
     else:
@@ -132,10 +126,12 @@ class _Ndjson:
     """An NDJSON file: amounts as numbers or as text, missing cells as null."""
 
     luck: random.Random
-    end: bytes = b"\n"
+
+    def __post_init__(self) -> None:
+        self.end = self.luck.choice([b"\n", b"\r\n"])
 
     def head(self) -> bytes:
-        return b""
+        return self.luck.choice([b"", b"\xef\xbb\xbf"])
 
     def record(self, line: Line) -> tuple[bytes, Cells | str]:
         cells = cells_of(line, typed=False)

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RUN = {"console", "pycon"}
-NOT_RUN = {"", "sh", "json"}
-"""Layouts and the set-up commands, which CI runs by themselves."""
+NOT_RUN = {"", "sh", "json", "crontab", "bash"}
+"""Layouts, the set-up commands, which CI runs by themselves, and what test_schedulers runs."""
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

@@ -557,3 +557,16 @@ def test_a_type_that_the_engine_does_not_read() -> None:
     table = pa.table({"customer_id": ["a"], "wide": pa.array([1], pa.decimal256(50, 2))})
     with connected() as connection, pytest.raises(SourceError, match=r"^rows: a column has a type that is not read"):
         table_part(table, "rows", connection)
+
+
+def test_rows_and_bytes_are_known_before_where_they_are_cheap(tmp_path: Path) -> None:
+    rows = [("a", str(place), "2025-04-20", "1", "p") for place in range(7)]
+    for name in ("a.parquet", "b.parquet", "c[1].parquet", "d.csv"):
+        write(tmp_path / name, rows)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    for pattern, count in (("*.parquet", 21), ("*.csv", None), ("*", None)):
+        with connected() as connection, opened([str(tmp_path / pattern)], connection) as parts:
+            found = sum(size for name, size in sizes.items() if Path(name).match(pattern))
+            assert Engine(connection, parts, Options.parse()).size() == (count, found)
+    with over(pa.table({name: ["1"] for name in FIELDS}), max_faults=1, on_fault="quarantine") as engine:
+        assert engine.size() == (1, None)

@@ -159,6 +159,18 @@ def test_duplicate_keys_in_a_packed_file_beside_another(cli: Cli, tmp_path: Path
     assert manifest["rows"] == {"in": 5, "used": 3, "excluded": 0, "quarantined": 2}
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_byte_order_mark_before_ndjson_breaks_no_line(packed: bool, cli: Cli, tmp_path: Path) -> None:
+    line = '{"customer_id":"a","transaction_id":"%s","date":"2025-04-20","amount":1,"product_id":"p"}\n'
+    body = "\ufeff".encode() + (line % 1).encode() + b"broken\xff\n" + (line % 2).encode()
+    path = tmp_path / ("t.ndjson.gz" if packed else "t.ndjson")
+    path.write_bytes(gzip.compress(body) if packed else body)
+    [row], manifest = built(cli, tmp_path, path.name)
+    assert (row["row_number"], row["raw"]) == (2, "broken\\xff")
+    assert manifest["rows"]["used"] == 2
+    assert manifest["sources"] == [{"path": str(path), "bytes": path.stat().st_size, "rows": 3}]
+
+
 def test_lines_without_duplicate_keys_stay_as_they_are(cli: Cli, tmp_path: Path) -> None:
     line = '{"customer_id":"a","transaction_id":"1","date":"2025-04-20","amount":1,%s"product_id":"p"}\n'
     faulty = '{"customer_id":"a","transaction_id":"2","date":"2025-04-20","amount":{"value":5},"product_id":"p"}\n'

@@ -14,7 +14,7 @@ import zstandard
 
 from tests.conftest import FIELDS, TODAY, Cli, assert_refused, csv_text
 
-ROWS = [f"customer-{place},{place},2025-04-20,{place * 7919 % 10_000}.25,p{place % 97}" for place in range(2000)]
+ROWS = [f"customer-{place},{place},2025-04-20,{place * 7919 % 10_000}.25,p{place % 97}" for place in range(8000)]
 KINDS = ["csv.gz", "csv.zst", "ndjson.gz", "parquet", "arrow"]
 
 

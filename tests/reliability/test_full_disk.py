@@ -1,13 +1,22 @@
-"""A disk that is full, for the output or for what is spilled: a sentence, and the old files stand."""
+"""A disk that is full, or a cap that is reached: a sentence, and the old files stand."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from customer_features import features
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
+from customer_features.errors import OutputError
+from customer_features.options import Options
+from customer_features.publish import publish
+from customer_features.sources import opened
+from customer_features.verifying import verify
 from tests.conftest import TODAY, csv_text
 from tests.reliability.conftest import OLD, Batch, Mount, Target, run
 
@@ -55,3 +64,60 @@ def test_a_disk_too_small_for_what_is_spilled(
     assert target.state() == OLD
     assert target.leftovers() == []
     assert list(spill.iterdir()) == []
+
+
+def test_a_cap_on_what_is_spilled(many_rows: Path, target: Target, tmp_path: Path) -> None:
+    spill = tmp_path / "spill"
+    spill.mkdir()
+    leftover = spill / "customer-features.99999-0123abcd.part"  # of a run that was killed
+    leftover.mkdir()
+    command = [sys.executable, "-m", "customer_features", "build", str(many_rows), "--out", str(target.out)]
+    words = ["--today", TODAY, "--memory-limit", "64MB", "--spill-dir", str(spill)]
+    ran = run([*command, *words, "--spill-limit", "4MB"])
+    assert ran.returncode == 2, ran.stderr
+    assert f"the 4MB that --spill-limit allows in {spill} are used up; raise --spill-limit" in ran.stderr
+    assert "--memory-limit" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert target.state() == OLD
+    assert target.leftovers() == []
+    assert list(spill.iterdir()) == []
+    ran = run([*command, *words], CUSTOMER_FEATURES_SPILL_LIMIT="2GB", TMPDIR=str(tmp_path / "not there"))
+    assert ran.returncode == 0, ran.stderr
+    assert verify(target.out)["rows"]["used"] == 1_500_000
+    assert list(spill.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv"])
+def test_a_cap_that_is_reached_while_the_vectors_are_written(
+    suffix: str, batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = ", ".join(f"1.0::DOUBLE AS {name}" for name in features.names())
+    many = f"SELECT md5(i::VARCHAR) AS customer_id, {items} FROM range(2000000) t(i) ORDER BY customer_id"
+    monkeypatch.setattr(Engine, "vectors", lambda engine: engine.connection.sql(many))
+    with (
+        connected(memory_limit="64MB", spill_dir=tmp_path, spill_limit="1MB") as connection,
+        opened([str(batch.sources[OLD])], connection, place=tmp_path) as parts,
+    ):
+        engine = Engine(connection, parts, Options.parse(today=TODAY, on_fault="quarantine"))
+        engine.judge()
+        with pytest.raises(OutputError, match=r"cannot be written: spill space is short: the 1MB that --spill-limit"):
+            publish(engine, tmp_path / f"f.{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_a_folder_to_spill_to_that_cannot_be_written(command: str, batch: Batch, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    # Root may write to any folder but those of the kernel.
+    for folder in ("/proc/self/task", str(locked)) if os.geteuid() else ("/proc/self/task",):
+        out = ["--out", str(tmp_path / "f.csv")] if command == "build" else []
+        words = [sys.executable, "-m", "customer_features", command, str(batch.sources[OLD]), *out, "--today", TODAY]
+        ran = run([*words, "--spill-dir", folder])
+        assert ran.returncode == 2
+        assert ran.stderr.startswith("Error: ")
+        assert folder in ran.stderr
+        assert "--spill-dir" in ran.stderr
+        assert ran.stderr.count("\n") == 1
+        assert "fault of customer-features" not in ran.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["locked"]
