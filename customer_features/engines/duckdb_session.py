@@ -118,6 +118,12 @@ def translated(part: Part | None = None) -> Iterator[None]:
         raise SourceError(said) from None
 
 
+def spilling_to() -> Path | None:
+    """The folder in which the run makes its temporary ones; None where no session is open."""
+    found = _spilled.get(None)
+    return Path(found[0]) if found else None
+
+
 def shortage(error: BaseException) -> str | None:
     """What to say of an error that tells of short memory or spill space; None of any other.
 

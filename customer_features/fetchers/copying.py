@@ -64,7 +64,9 @@ def copied(remote: Remote, path: Path, name: str, origin: str) -> File:
                     failed += 1
                     done = _restarted(file, done) if dropped.restart else done
     except OSError as error:
-        raise SourceError(f"{name}: cannot be kept in {path.parent}: {error.strerror or error}; set TMPDIR") from None
+        raise SourceError(
+            f"{name}: cannot be kept in {path.parent}: {error.strerror or error}; name another disk with --spill-dir"
+        ) from None
     if done != remote.total:
         raise SourceError(f"{name}: {done:,} bytes came where {remote.total:,} were announced; run again")
     return File.of(path, name, origin)

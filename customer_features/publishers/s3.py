@@ -15,6 +15,7 @@ from typing import Any
 
 from customer_features import s3
 from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import shortage, spilling_to
 from customer_features.errors import MissingExtra, OutputError
 from customer_features.parts import first_line
 from customer_features.publishers.s3_uploads import Upload, sweep, undisturbed
@@ -62,14 +63,12 @@ def publish(engine: Engine, out: str) -> Published:
     Raises OutputError when something cannot be written, with what stands there then.
     """
     address = _address(out)
-    final = Path(PurePosixPath(address.key).name)
-    names = (final.name, quarantine_of(final).name, manifest_of(final).name)
-    folder = address.key.removesuffix(final.name)
-    features, aside, manifest = (s3.Address(address.bucket, folder + name) for name in names)
+    features, aside, manifest = _targets(address)
+    names = [PurePosixPath(target.key).name for target in (features, aside, manifest)]
     _keep_sources(engine, (features, aside, manifest))
     client = s3.connected(str(address), OutputError)
     try:
-        with scratch() as own, ExitStack() as leftovers:
+        with scratch(spilling_to()) as own, ExitStack() as leftovers:
             place = own / "published"  # the folder above is locked by this run already
             place.mkdir()
             vectors = Staging(place / names[0], leftovers)
@@ -95,12 +94,24 @@ def publish(engine: Engine, out: str) -> Published:
         why = s3.why(error, client, address)
         raise OutputError(f"{address}: cannot be written: {why}; nothing was published") from None
     except (OSError, pa.ArrowException, duckdb.Error) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
+        reason = shortage(error) or getattr(error, "strerror", None) or first_line(error)
         raise OutputError(
             f"{address}: cannot be written: {reason}; nothing was published (a copy is made on this machine first;"
-            " TMPDIR says where)"
+            " --spill-dir says where)"
         ) from None
-    return Published(str(features), manifest_of(final).name, str(aside) if sent_aside else None, described)
+    return Published(str(features), names[2], str(aside) if sent_aside else None, described)
+
+
+def planned(engine: Engine, out: str) -> list[tuple[str, str]]:
+    """The objects of a run, and what is in each. Raises OutputError where one would overwrite a source."""
+    targets = _targets(_address(out))
+    _keep_sources(engine, targets)
+    features, aside, manifest = map(str, targets)
+    return [
+        (features, "the features"),
+        (manifest, "the manifest, last"),
+        (aside, "the rows set aside, where there are any"),
+    ]
 
 
 class _Switch:
@@ -198,6 +209,14 @@ def _address(out: str) -> s3.Address:
         raise OutputError(f"{address}: is a folder; give an object's name in it")
     check_suffix(str(address), PurePosixPath(address.key).suffix)
     return address
+
+
+def _targets(address: s3.Address) -> tuple[s3.Address, s3.Address, s3.Address]:
+    """The addresses of features, quarantine and manifest."""
+    final = Path(PurePosixPath(address.key).name)
+    folder = address.key.removesuffix(final.name)
+    aside, manifest = (s3.Address(address.bucket, folder + of(final).name) for of in (quarantine_of, manifest_of))
+    return address, aside, manifest
 
 
 def _keep_sources(engine: Engine, targets: tuple[s3.Address, ...]) -> None:

@@ -69,5 +69,8 @@ def test_more_than_was_announced(tmp_path: Path) -> None:
 
 
 def test_a_place_that_takes_no_files(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"^name: cannot be kept in .*: No such file or directory; set TMPDIR$"):
+    with pytest.raises(
+        SourceError,
+        match=r"^name: cannot be kept in .*: No such file or directory; name another disk with --spill-dir$",
+    ):
         copied(Scripted(10), tmp_path / "nowhere" / "x", "name", "")

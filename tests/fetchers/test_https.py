@@ -308,7 +308,7 @@ main(sys.argv[1:])
         timeout=60,
     )
     assert "cannot be kept in" in assert_refused(ran, tmp_path)
-    assert "File too large; set TMPDIR" in ran.stderr
+    assert "File too large; name another disk with --spill-dir" in ran.stderr
 
 
 def test_a_missing_extra_is_one_line_with_the_command() -> None:

@@ -278,6 +278,26 @@ def test_a_full_disk_for_the_copy(bucket: Bucket, batch: Batch, cli: Cli, monkey
     assert bucket.uploads() == []
 
 
+def test_what_a_run_would_publish(bucket: Bucket, batch: Batch, cli: Cli) -> None:
+    ran = cli("build", batch.sources[NEW], "--out", f"{bucket}/{FEATURES}", "--today", TODAY, "--dry-run")
+    assert ran.code == 0, ran.err
+    assert all(f"{bucket}/{key}" in ran.out for key in ALL)
+    assert bucket.all() == {}
+
+
+def test_the_copy_is_made_where_the_run_spills(bucket: Bucket, batch: Batch, tmp_path: Path, cli: Cli) -> None:
+    place = tmp_path / "spill"
+    place.mkdir()
+    found: list[str] = []
+    bucket.store.hand = after(
+        PART, FEATURES, lambda: found.extend(path.name for path in place.glob("*/published/.f.*"))
+    )
+    ran = cli("build", batch.sources[NEW], "--out", f"{bucket}/{FEATURES}", "--today", TODAY, "--spill-dir", place)
+    assert ran.code == 0, ran.err
+    assert len(found) == 3
+    assert list(place.iterdir()) == []
+
+
 STEPS = [
     (f"DELETE {MANIFEST}", [], ALL),
     (f"{COMPLETE} {ASIDE}", ["the earlier manifest is gone"], {FEATURES, ASIDE}),
