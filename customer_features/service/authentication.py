@@ -48,7 +48,7 @@ class Authenticator:
         self._ticks = ticks
         self._known: dict[str, tuple[float, list[Key]]] = {}
         self._touched: dict[int, float] = {}
-        # Compared with where there is no tenant, so that its absence takes as long as its presence.
+        # What is looked at where there is no tenant, so that its absence takes as long as its presence.
         self._nobody = secret.digest(secret.make(), store.pepper)
 
     def check(self, headers: Iterable[tuple[bytes, bytes]]) -> Outcome:
@@ -82,7 +82,7 @@ class Authenticator:
         key = _matching(keys, sent) if keys else None
         if not keys:
             self._known.pop(api_id, None)
-            hmac.compare_digest(self._nobody, sent)
+            _matching([Key(0, "", "", self._nobody, 0.0, 0.0, None, None, False)], sent)
             return Outcome(False, "unknown_api_id", api_id)
         self._known[api_id] = (self._ticks(), keys)
         if key is None:

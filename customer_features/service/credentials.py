@@ -44,6 +44,11 @@ CREATE INDEX secrets_of_tenant ON secrets (api_id);
 _KEYS = """SELECT number, api_id, label, digest, not_before, expires_on, last_used_on, revoked_on,
     number < MAX(number) OVER (PARTITION BY api_id) FROM secrets JOIN tenants USING (api_id)"""
 
+_KEYS_OF = """SELECT number, tenants.api_id, label, digest, not_before, expires_on, last_used_on, revoked_on,
+    number < MAX(number) OVER () FROM (SELECT ? AS api_id) wanted
+    LEFT JOIN secrets USING (api_id) LEFT JOIN tenants USING (api_id)"""
+"""Where there is no such tenant this is one row of nulls, not none: its absence is not to be told by the time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -143,8 +148,9 @@ class CredentialStore:
         return [Key(*row) for row in self._reader.execute(f"{_KEYS} ORDER BY number")]
 
     def keys_of(self, api_id: str) -> list[Key]:
-        """The keys of one tenant; none when there is no such tenant."""
-        return [Key(*row) for row in self._reader.execute(f"{_KEYS} WHERE api_id = ?", (api_id,))]
+        """The keys of one tenant; none when there is no such tenant, which takes as long to find as one key."""
+        keys = [Key(*row) for row in self._reader.execute(_KEYS_OF, (api_id,))]
+        return [key for key in keys if key.digest]
 
     def touch(self, number: int) -> None:
         """Note that a key was used now, at most once in ``TOUCH_EVERY`` seconds."""
