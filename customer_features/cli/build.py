@@ -11,7 +11,7 @@ from customer_features.addresses import named
 from customer_features.cli.bulk import Given, judged, planned, say_recognised, say_started, shared_options
 from customer_features.cli.dry_run import described
 from customer_features.cli.log import log
-from customer_features.engines.duckdb import Outcome
+from customer_features.engines.outcome import Outcome
 from customer_features.errors import SourceError
 from customer_features.publish import check_target, publish
 from customer_features.publish import planned as published_as

@@ -9,7 +9,8 @@ import msgspec
 
 from customer_features.cli.bulk import Given, judged, say_recognised, say_started, shared_options
 from customer_features.cli.log import log, visible
-from customer_features.engines.duckdb import Engine, Outcome
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.outcome import Outcome
 from customer_features.faults import fault
 
 EXAMPLES = 3

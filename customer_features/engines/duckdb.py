@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from customer_features import query, query_as_of
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
@@ -21,8 +19,9 @@ from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
 from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
-from customer_features.errors import ColumnError, DataFaults, FoundFault, MissingExtra
-from customer_features.options import Grain, OnFault, Options
+from customer_features.engines.outcome import Outcome
+from customer_features.errors import ColumnError, FoundFault, MissingExtra
+from customer_features.options import Grain, Options
 from customer_features.parts import Part, first_line
 from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
 
@@ -36,22 +35,6 @@ LISTED = 100
 
 # A column of our own that stands beside those of a source bears a name that no source's column has.
 _FILE = "customer_features: file"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the rows of one run: ``rows_in = used + excluded + quarantined``, always."""
-
-    rows_in: int = 0
-    used: int = 0
-    excluded: int = 0
-    quarantined: int = 0
-    customers: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
-    warnings: list[dict[str, Any]] = field(default_factory=list)
-    rows_by_source: dict[str, int] = field(default_factory=dict)
-    loyalty: dict[str, int] = field(default_factory=dict)
-    """Of a loyalty file: how many customers it names, and how many of them have no row that counts."""
 
 
 class Engine:
@@ -120,8 +103,8 @@ class Engine:
             self._count_sources()
             self._roll_up()
             self._set_aside()
-            self._reconcile()
-            self._stop_on_faults()
+            self.outcome.reconcile()
+            self.outcome.stop_on_faults(self.options, self.found)
             self.outcome.warnings = find_warnings(
                 self.connection, self._used, self.options, self.outcome.used, exact=exact_warnings
             )
@@ -344,28 +327,3 @@ class Engine:
             return
         out.faults = self._quarantine.fill(self._staged, self._orders_out, self._customers_out)
         out.quarantined = sum(out.faults.values())
-
-    def _reconcile(self) -> None:
-        # Four counts from four queries: of the sources, the roll-up, the rows left out and those set aside.
-        out = self.outcome
-        if out.rows_in != out.used + out.excluded + out.quarantined:
-            raise RuntimeError(
-                f"rows do not add up: {out.rows_in} in, {out.used} used, {out.excluded} excluded,"
-                f" {out.quarantined} quarantined; nothing was published"
-            )
-
-    def _stop_on_faults(self) -> None:
-        out = self.outcome
-        if not out.quarantined:
-            return
-        share = out.quarantined / out.rows_in
-        if self.options.on_fault is OnFault.FAIL:
-            reason = f"{out.quarantined} of {out.rows_in} rows are faulty"
-        elif share > self.options.max_faults:
-            reason = (
-                f"{out.quarantined} of {out.rows_in} rows are faulty: {share:.2%} is more than the"
-                f" {self.options.max_faults:.2%} allowed by max_faults, which points to a wrong mapping"
-            )
-        else:
-            return
-        raise DataFaults(reason, out.faults, self.found(), out.rows_in)

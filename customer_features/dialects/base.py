@@ -1,0 +1,305 @@
+"""What a dialect must say of itself: the few expressions in which the dialects of SQL differ.
+
+Everything else (the rules, the features, the steps) is written once, in DuckDB's form, and translated by SQLGlot. Where
+SQLGlot's translation would change a value (an integer division through floats, a decimal without its scale, a
+difference of dates), or where dialects have different words for it, the expression is a method here, and each
+dialect overrides what it has to. Every method takes and gives SQL text in the dialect itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, ClassVar
+
+from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
+from customer_features.options import Window
+
+try:
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.dialects.dialect import Dialect as SQLGlotDialect
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("generated SQL", "sql") from error
+
+BLANK = "[ \\t\\n\\x0b\\f\\r]"
+"""What may stand around a number in text."""
+NUMBER = f"^{BLANK}*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?{BLANK}*$"
+"""A decimal number in text, as every door reads one."""
+INFINITE = f"^{BLANK}*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?{BLANK}*$"
+NO_NUMBER = f"^{BLANK}*[+-]?[nN][aA][nN]{BLANK}*$"
+"""What is a double and no number."""
+DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+TIME = "[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
+ZONE = " ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+
+
+class Kind(StrEnum):
+    """How a column is read, which follows from its type."""
+
+    TEXT = "text"
+    WHOLE = "whole number"
+    DOUBLE = "double"
+    DECIMAL = "decimal"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    """A moment on a local clock: its day is taken as it stands."""
+    INSTANT = "timestamp with time zone"
+    """A moment anywhere: its day is that of the business timezone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A column's kind; of a decimal also its digits after the point (None: not known)."""
+
+    kind: Kind
+    scale: int | None = None
+
+
+class Dialect:
+    """One dialect. The methods' defaults are standard SQL."""
+
+    name: ClassVar[str]
+    """As in ``--dialect``."""
+    title: ClassVar[str]
+    sqlglot: ClassVar[str]
+    """SQLGlot's name for it."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    executed: ClassVar[bool] = False
+    """Whether the project's tests run the query on the engine itself."""
+    settings: ClassVar[str] = ""
+    """What stands at the end of a statement."""
+    notes: ClassVar[tuple[str, ...]] = ()
+    """What a reader of the query should know, a line each."""
+
+    double: ClassVar[str] = "DOUBLE"
+    bigint: ClassVar[str] = "BIGINT"
+    string: ClassVar[str] = "VARCHAR"
+    no_day: ClassVar[str] = "CAST(NULL AS DATE)"
+
+    # -- names and translation -----------------------------------------------------------------------------
+
+    @cached_property
+    def _parser(self) -> Any:
+        return SQLGlotDialect.get_or_raise(self.sqlglot)
+
+    @cached_property
+    def _generator(self) -> Any:
+        """SQLGlot's generator with our own words for what it would translate into another value."""
+        base = type(self._parser).generator_class
+        own = {
+            exp.IntDiv: lambda made, node: self.whole_division(made.sql(node, "this"), made.sql(node, "expression")),
+            exp.DateDiff: lambda made, node: self.days_between(made.sql(node, "expression"), made.sql(node, "this")),
+        }
+        generator = type("Generator", (base,), {"TRANSFORMS": {**base.TRANSFORMS, **own}})
+        return generator(dialect=self._parser)
+
+    def of(self, sql: str) -> str:
+        """An expression of the definition, which is written in DuckDB's form, in this dialect."""
+        return str(self._generator.generate(sqlglot.parse_one(sql, dialect="duckdb")))
+
+    def pretty(self, sql: str) -> str:
+        """A query of this dialect laid out for people; that it can be parsed at all is checked on the way."""
+        tree = sqlglot.parse_one(sql, dialect=self.sqlglot)
+        return str(tree.sql(dialect=self.sqlglot, pretty=True, max_text_width=100, normalize_functions=False))
+
+    def quoted(self, name: str) -> str:
+        """A name, to the letter, as a quoted identifier."""
+        return str(exp.to_identifier(name, quoted=True).sql(dialect=self.sqlglot))
+
+    def literal(self, text: str) -> str:
+        """A text as a literal."""
+        return str(exp.Literal.string(text).sql(dialect=self.sqlglot))
+
+    # -- types ---------------------------------------------------------------------------------------------
+
+    def type_of(self, field: str, text: str) -> Type:
+        """What a type by its name in this dialect is. Raises InvalidOption where it can be no field's."""
+        try:
+            built = exp.DataType.build(text, dialect=self.sqlglot)
+        except sqlglot.ParseError:
+            raise InvalidOption("type", f"{field}={text} is no type of {self.title}") from None
+        found = self._type(built)
+        if found is None:
+            raise InvalidOption(
+                "type",
+                f"{field}={text}: allowed are types of text, whole numbers, decimals, doubles, dates, timestamps",
+            )
+        return found
+
+    def _type(self, built: exp.DataType) -> Type | None:
+        kinds = exp.DataType.Type
+        if built.is_type(*exp.DataType.TEXT_TYPES, kinds.NAME, kinds.UUID):
+            return Type(Kind.TEXT)
+        if built.is_type(*exp.DataType.INTEGER_TYPES):
+            return Type(Kind.WHOLE)
+        if built.is_type(kinds.DECIMAL, kinds.BIGDECIMAL, kinds.MONEY, kinds.DECIMAL128, kinds.DECIMAL256):
+            sizes = [int(size.name) for size in built.expressions]
+            return Type(Kind.DECIMAL, self.default_scale if not sizes else (0, *sizes)[len(sizes)] * (len(sizes) > 1))
+        if built.is_type(*exp.DataType.REAL_TYPES):
+            return Type(Kind.DOUBLE)
+        if built.is_type(kinds.DATE, kinds.DATE32):
+            return Type(Kind.DATE)
+        if built.is_type(*self.instants):
+            return Type(Kind.INSTANT)
+        if built.is_type(*exp.DataType.TEMPORAL_TYPES):
+            return Type(Kind.TIMESTAMP)
+        return None
+
+    default_scale: ClassVar[int | None] = 0
+    """Digits after the point of a decimal whose type does not say; None: as many as a value has."""
+    instants: ClassVar[tuple[Any, ...]] = (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
+
+    # -- text and numbers ----------------------------------------------------------------------------------
+
+    def cast(self, sql: str, type_name: str) -> str:
+        """A value as another type; null stays null."""
+        return f"CAST({sql} AS {type_name})"
+
+    def text(self, sql: str) -> str:
+        """A value as text."""
+        return self.cast(sql, self.string)
+
+    def identifier(self, sql: str) -> str:
+        """An id as text that is compared byte by byte."""
+        return self.text(sql)
+
+    def matches(self, sql: str, pattern: str) -> str:
+        """Whether a text matches a regular expression, somewhere in it."""
+        return f"REGEXP_LIKE({sql}, {self.literal(pattern)})"
+
+    def try_cast(self, sql: str, type_name: str) -> str:
+        """A text as another type, null where it is none."""
+        return f"TRY_CAST({sql} AS {type_name})"
+
+    def number_of_text(self, sql: str) -> str:
+        """The double nearest to the number that a text holds, null where it holds none."""
+        infinite, no_number = (self.cast(self.literal(name), self.double) for name in ("Infinity", "NaN"))
+        return (
+            f"CASE WHEN {self.matches(sql, NUMBER)} THEN {self.nearest_double(self.trimmed(sql))}"
+            f" WHEN {self.matches(sql, INFINITE)} THEN CASE WHEN {sql} LIKE '%-%' THEN -{infinite} ELSE {infinite} END"
+            f" WHEN {self.matches(sql, NO_NUMBER)} THEN {no_number} END"
+        )
+
+    def trimmed(self, sql: str) -> str:
+        """A text without blanks around it."""
+        return f"TRIM({sql})"
+
+    def nearest_double(self, sql: str) -> str:
+        """The double nearest to a decimal number in text."""
+        return self.try_cast(sql, self.double)
+
+    def units_of_decimal(self, sql: str, scale: int | None) -> str:
+        """Units of 1/10000 of a decimal of at most 10^11, exactly, a half upwards."""
+        wide = self.cast(sql, f"DECIMAL({13 + max(scale or 0, 4)}, {max(scale or 0, 4)})")
+        return self.cast(f"FLOOR({wide} * 10000 + 0.5)", self.bigint)
+
+    def units_of_double(self, number: str) -> str:
+        """Units of 1/10000 of a double of at most 10^11."""
+        return self.cast(f"FLOOR({number} * {self.a_double(10000)} + {self.a_double('0.5')})", self.bigint)
+
+    def a_double(self, value: object) -> str:
+        """A constant that is a double, whatever the dialect takes a plain number for."""
+        return self.cast(str(value), self.double)
+
+    def double_of_decimal(self, sql: str) -> str:
+        """The double nearest to a decimal."""
+        return self.cast(sql, self.double)
+
+    def total(self, units: str) -> str:
+        """The sum of units in a type that cannot overflow."""
+        return f"SUM({units})"
+
+    def whole_division(self, numerator: str, divisor: str) -> str:
+        """A multiple over what it is a multiple of: both are whole 64-bit numbers, and so is the result."""
+        return f"{numerator} / {divisor}"
+
+    # -- days ----------------------------------------------------------------------------------------------
+
+    def day_literal(self, day: date) -> str:
+        """A day."""
+        return self.cast(self.literal(day.isoformat()), "DATE")
+
+    def day(self, sql: str, kind: Kind, timezone: str) -> str:
+        """The business day of a value, null where it has none between the years 1 and 9999."""
+        read = self.read_day(sql, kind, timezone)
+        first, last = self.day_literal(date.min), self.day_literal(date.max)
+        return f"CASE WHEN {read} BETWEEN {first} AND {last} THEN {read} END"
+
+    def read_day(self, sql: str, kind: Kind, timezone: str) -> str:
+        """The day of a value of any kind."""
+        if kind is Kind.TEXT:
+            return self.day_of_text(sql, timezone)
+        if kind is Kind.INSTANT:
+            return self.day_of_instant(sql, timezone)
+        return self.day_of_timestamp(sql) if kind is Kind.TIMESTAMP else self.day_of_date(sql)
+
+    def day_of_date(self, sql: str) -> str:
+        """The day of a date."""
+        return self.cast(sql, "DATE")
+
+    def day_of_timestamp(self, sql: str) -> str:
+        """The day of a moment on a local clock."""
+        return self.cast(sql, "DATE")
+
+    def day_of_instant(self, sql: str, timezone: str) -> str:
+        """The day in a timezone of a moment anywhere."""
+        return self.cast(f"{sql} AT TIME ZONE {self.literal(timezone)}", "DATE")
+
+    def day_of_text(self, sql: str, timezone: str) -> str:
+        """The day that a text names as YYYY-MM-DD, alone or before a time of day and an offset."""
+        day = self.day_of_ten_characters(f"SUBSTRING({sql}, 1, 10)")
+        instant = self.day_of_instant(self.instant_of_text(sql), timezone)
+        return (
+            f"CASE WHEN {self.matches(sql, f'{DAY}({TIME})?$')} THEN {day}"
+            f" WHEN {self.matches(sql, f'{DAY}{TIME}{ZONE}$')} AND {day} IS NOT NULL THEN {instant} END"
+        )
+
+    def day_of_ten_characters(self, sql: str) -> str:
+        """The day of a text that looks like YYYY-MM-DD, null where the calendar has none such."""
+        return self.try_cast(sql, "DATE")
+
+    def instant_of_text(self, sql: str) -> str:
+        """The moment of a text that holds a day, a time of day and an offset."""
+        return self.try_cast(sql, "TIMESTAMP WITH TIME ZONE")
+
+    def days_between(self, earlier: str, later: str) -> str:
+        """Whole days from one day to another."""
+        return f"DATE_DIFF('day', {earlier}, {later})"
+
+    def today(self, timezone: str) -> str:
+        """The current day in a timezone."""
+        return self.day_of_instant("CURRENT_TIMESTAMP", timezone)
+
+    def a_day(self, expression: str) -> str:
+        """What a user gave as today, as this dialect's day."""
+        return self.cast(expression, "DATE")
+
+    def before(self, today: str, window: Window) -> str:
+        """The last day before a window that ends with an expression's day; months end on the month's last day."""
+        count, step = (window.months, "month") if window.months else (window.days, "day")
+        return f"DATE_ADD('{step}', -{count}, {today})"
+
+    def as_date(self, day: str) -> str:
+        """A day as a date of the dialect, for an output."""
+        return day
+
+    # -- the order of the output ---------------------------------------------------------------------------
+
+    def in_byte_order(self, column: str) -> str:
+        """How text is ordered byte by byte."""
+        return column
+
+
+def plain(name: str) -> bool:
+    """Whether a name needs no quotes in any dialect."""
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name) is not None
+
+
+def unknown(name: str, allowed: list[str]) -> InvalidOption:
+    """The error for a dialect that there is not."""
+    hint = did_you_mean(name, allowed)
+    return InvalidOption("dialect", f"'{name}' is not one of {', '.join(allowed)}{hint}")

@@ -1,0 +1,121 @@
+"""ClickHouse.
+
+Its dates reach from 1900 to 2299 and are cut silently outside, so a day is a whole number of days since 1970 here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlglot import exp
+
+from customer_features.dialects.base import BLANK, Dialect, Kind, Type
+from customer_features.options import Window
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_FIRST_YEAR, _LAST_YEAR = 1900, 2299
+
+
+class ClickHouse(Dialect):
+    name = "clickhouse"
+    title = "ClickHouse"
+    sqlglot = "clickhouse"
+    executed = True
+    double = "Nullable(Float64)"
+    bigint = "Nullable(Int64)"
+    string = "Nullable(String)"
+    no_day = "CAST(NULL AS Nullable(Int32))"
+    settings = "SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1"
+    instants = ()
+    notes = ("A day is a whole number here: ClickHouse's dates end in 2299 and begin in 1900.",)
+
+    def _type(self, built: exp.DataType) -> Type | None:
+        kinds = exp.DataType.Type
+        if built.is_type(kinds.LOWCARDINALITY):
+            return self._type(built.expressions[0])
+        if built.is_type(kinds.DATETIME, kinds.DATETIME64, kinds.DATETIME2, kinds.TIMESTAMP):
+            return Type(Kind.INSTANT)  # each is an instant; a timezone only tells how it is shown
+        return super()._type(built)
+
+    def matches(self, sql: str, pattern: str) -> str:
+        return f"match(assumeNotNull({sql}), {self.literal(pattern)})"
+
+    def try_cast(self, sql: str, type_name: str) -> str:
+        return f"accurateCastOrNull({sql}, {self.literal(type_name.removeprefix('Nullable(').removesuffix(')'))})"
+
+    def trimmed(self, sql: str) -> str:
+        return f"replaceRegexpAll({sql}, {self.literal(BLANK)}, '')"
+
+    def nearest_double(self, sql: str) -> str:
+        return f"toFloat64OrNull({sql})"
+
+    def units_of_decimal(self, sql: str, scale: int | None) -> str:
+        digits = max(scale or 0, 4)
+        wide = f"toDecimal256({sql}, {digits})"
+        return f"toInt64(floor({wide} * toDecimal256(10000, 0) + toDecimal256('0.5', 1)))"
+
+    def double_of_decimal(self, sql: str) -> str:
+        return f"toFloat64(toString({sql}))"
+
+    def total(self, units: str) -> str:
+        return f"SUM(CAST({units} AS Nullable(Int128)))"
+
+    def whole_division(self, numerator: str, divisor: str) -> str:
+        return f"intDiv({numerator}, {divisor})"
+
+    def day_literal(self, day: date) -> str:
+        if _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            return f"toInt32(toDate32('{day.isoformat()}'))"
+        return str(day.toordinal() - _EPOCH)
+
+    def day(self, sql: str, kind: Kind, timezone: str) -> str:
+        return self.read_day(sql, kind, timezone)  # its own types and what is read of text stay inside the calendar
+
+    def day_of_date(self, sql: str) -> str:
+        return f"toInt32({sql})"
+
+    def day_of_timestamp(self, sql: str) -> str:
+        return f"toInt32(toDate32({sql}))"
+
+    def day_of_instant(self, sql: str, timezone: str) -> str:
+        return f"toInt32(toDate32({sql}, {self.literal(timezone)}))"
+
+    def day_of_ten_characters(self, sql: str) -> str:
+        # Days since 1970 of the civil calendar (H. Hinnant, chrono-compatible date algorithms): years begin in March.
+        year, month, day = (
+            f"toInt32OrZero(substring({sql}, {start}, {size}))" for start, size in ((1, 4), (6, 2), (9, 2))
+        )
+        leap = f"({year} % 4 = 0 AND ({year} % 100 <> 0 OR {year} % 400 = 0))"
+        last = f"multiIf({month} = 2, if({leap}, 29, 28), {month} IN (4, 6, 9, 11), 30, 31)"
+        march = f"(({month} + 9) % 12)"
+        years = f"({year} - if({month} <= 2, 1, 0) + 400)"  # from the year -400 on nothing is below zero
+        of_year = f"(intDiv(153 * {march} + 2, 5) + {day} - 1)"
+        days = f"365 * {years} + intDiv({years}, 4) - intDiv({years}, 100) + intDiv({years}, 400) + {of_year}"
+        valid = f"{year} BETWEEN 1 AND 9999 AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND {last}"
+        return f"CASE WHEN {valid} THEN toInt32({days} - {_DAYS_BEFORE}) END"
+
+    def instant_of_text(self, sql: str) -> str:
+        return f"parseDateTime64BestEffortOrNull({sql}, 6, 'UTC')"
+
+    def days_between(self, earlier: str, later: str) -> str:
+        return f"({later} - {earlier})"
+
+    def today(self, timezone: str) -> str:
+        return self.day_of_instant("now()", timezone)
+
+    def a_day(self, expression: str) -> str:
+        return f"toInt32(toDate32({expression}))"
+
+    def before(self, today: str, window: Window) -> str:
+        if window.months:
+            return f"toInt32(addMonths(toDate32({today}), -{window.months}))"
+        return f"({today} - {window.days})"
+
+    def as_date(self, day: str) -> str:
+        return f"toDate32({day})"
+
+
+_DAYS_BEFORE = _EPOCH - 1 + 306 + 146097
+"""From 1 March of the year -400 to 1970."""
+
+DIALECT = ClickHouse()

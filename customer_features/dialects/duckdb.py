@@ -1,0 +1,33 @@
+"""DuckDB."""
+
+from __future__ import annotations
+
+from customer_features.dialects.base import Dialect
+from customer_features.options import Window
+
+
+class DuckDB(Dialect):
+    name = "duckdb"
+    title = "DuckDB"
+    sqlglot = "duckdb"
+    executed = True
+
+    def matches(self, sql: str, pattern: str) -> str:
+        return f"REGEXP_MATCHES({sql}, {self.literal(pattern)})"
+
+    def trimmed(self, sql: str) -> str:
+        return sql  # the cast takes blanks
+
+    def units_of_double(self, number: str) -> str:
+        # TRY changes no value, but hides it from statistics of Parquet files, which state no NaN (duckdb issue 25521).
+        return super().units_of_double(f"TRY({number})")
+
+    def whole_division(self, numerator: str, divisor: str) -> str:
+        return f"{numerator} // {divisor}"
+
+    def before(self, today: str, window: Window) -> str:
+        count, step = (window.months, "MONTH") if window.months else (window.days, "DAY")
+        return f"CAST({today} - INTERVAL '{count}' {step} AS DATE)"
+
+
+DIALECT = DuckDB()

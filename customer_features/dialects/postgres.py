@@ -1,0 +1,62 @@
+"""PostgreSQL, 16 or newer."""
+
+from __future__ import annotations
+
+from customer_features.dialects.base import Dialect
+from customer_features.options import Window
+
+
+class Postgres(Dialect):
+    name = "postgres"
+    title = "PostgreSQL"
+    sqlglot = "postgres"
+    executed = True
+    double = "DOUBLE PRECISION"
+    string = "TEXT"
+    default_scale = None
+    notes = ("Needs PostgreSQL 16 or newer where a column is text (pg_input_is_valid).",)
+
+    def identifier(self, sql: str) -> str:
+        # Whatever the database's collation: compared, grouped and sorted byte by byte.
+        return f'{self.text(sql)} COLLATE "C"'
+
+    def matches(self, sql: str, pattern: str) -> str:
+        return f"{sql} ~ {self.literal(pattern)}"
+
+    def try_cast(self, sql: str, type_name: str) -> str:
+        return f"CASE WHEN PG_INPUT_IS_VALID({sql}, {self.literal(type_name)}) THEN CAST({sql} AS {type_name}) END"
+
+    def trimmed(self, sql: str) -> str:
+        return sql  # the cast takes blanks
+
+    def nearest_double(self, sql: str) -> str:
+        # Beyond the range of a double the server refuses what every other door reads as infinity or nothing.
+        infinite = f"CASE WHEN {sql} LIKE '%-%' THEN '-Infinity' ELSE 'Infinity' END"
+        return (
+            f"CASE WHEN PG_INPUT_IS_VALID({sql}, 'double precision') THEN CAST({sql} AS DOUBLE PRECISION)"
+            f" WHEN {self.matches(sql, '[eE]-')} THEN CAST(0 AS DOUBLE PRECISION)"
+            f" ELSE CAST({infinite} AS DOUBLE PRECISION) END"
+        )
+
+    def units_of_decimal(self, sql: str, scale: int | None) -> str:
+        return self.cast(f"FLOOR({self.cast(sql, 'DECIMAL')} * 10000 + 0.5)", self.bigint)
+
+    def double_of_decimal(self, sql: str) -> str:
+        # MONEY becomes a double by way of DECIMAL alone.
+        return self.cast(self.cast(sql, "DECIMAL"), self.double)
+
+    def day_of_ten_characters(self, sql: str) -> str:
+        return self.try_cast(sql, "DATE")
+
+    def instant_of_text(self, sql: str) -> str:
+        return self.try_cast(sql, "TIMESTAMPTZ")
+
+    def days_between(self, earlier: str, later: str) -> str:
+        return f"({later} - {earlier})"  # of two dates a whole number
+
+    def before(self, today: str, window: Window) -> str:
+        count, step = (window.months, "MONTHS") if window.months else (window.days, "DAYS")
+        return f"CAST({today} - INTERVAL '{count} {step}' AS DATE)"
+
+
+DIALECT = Postgres()

@@ -1,0 +1,67 @@
+"""Spark SQL 4 and Databricks."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from customer_features.dialects.base import BLANK, Dialect
+from customer_features.options import Window
+
+_LOW = 2**32
+
+
+class Spark(Dialect):
+    name = "spark"
+    title = "Spark SQL"
+    sqlglot = "spark"
+    executed = True
+    string = "STRING"
+    instants = (
+        exp.DataType.Type.TIMESTAMPTZ,
+        exp.DataType.Type.TIMESTAMPLTZ,
+        exp.DataType.Type.TIMESTAMP,
+    )
+    notes = ("TIMESTAMP is an instant in Spark; a TIMESTAMP_NTZ is taken as already local.",)
+
+    def matches(self, sql: str, pattern: str) -> str:
+        return f"REGEXP_LIKE({sql}, {self.literal(pattern)})"
+
+    def trimmed(self, sql: str) -> str:
+        return f"REGEXP_REPLACE({sql}, {self.literal(BLANK)}, '')"
+
+    def total(self, units: str) -> str:
+        # Two sums of halves stay in 64 bits, which sums of decimals do not, at many times the cost.
+        high = f"CAST(SUM({self.whole_division(units, str(_LOW))}) AS DECIMAL(38, 0))"
+        return f"{high} * CAST({_LOW} AS DECIMAL(10, 0)) + CAST(SUM({units} % {_LOW}) AS DECIMAL(38, 0))"
+
+    def units_of_decimal(self, sql: str, scale: int | None) -> str:
+        digits = max(scale or 0, 4)
+        wide = self.cast(sql, f"DECIMAL({13 + digits}, {digits})")
+        return self.cast(f"FLOOR({wide} * CAST(10000 AS DECIMAL(5, 0)) + 0.5BD)", self.bigint)
+
+    def whole_division(self, numerator: str, divisor: str) -> str:
+        return f"{numerator} DIV {divisor}"
+
+    def day_of_instant(self, sql: str, timezone: str) -> str:
+        # By numbers, as a timestamp becomes a date in the session's timezone otherwise.
+        local = f"UNIX_MICROS(FROM_UTC_TIMESTAMP({sql}, {self.literal(timezone)}))"
+        return f"DATE_FROM_UNIX_DATE(CAST(FLOOR({local} / 86400000000) AS INT))"
+
+    def instant_of_text(self, sql: str) -> str:
+        # Offsets in the one form that the cast takes.
+        full = f"REGEXP_REPLACE(REGEXP_REPLACE({sql}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '$1:$2'), ' ?Z$', 'Z')"
+        return self.try_cast(f"REGEXP_REPLACE({full}, '(:[0-9.]+) ?([+-][0-9]{{2}})$', '$1$2:00')", "TIMESTAMP")
+
+    def days_between(self, earlier: str, later: str) -> str:
+        return f"DATEDIFF({later}, {earlier})"
+
+    def today(self, timezone: str) -> str:
+        return self.day_of_instant("CURRENT_TIMESTAMP()", timezone)
+
+    def before(self, today: str, window: Window) -> str:
+        if window.months:
+            return f"ADD_MONTHS({today}, -{window.months})"
+        return f"DATE_SUB({today}, {window.days})"
+
+
+DIALECT = Spark()

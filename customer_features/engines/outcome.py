@@ -1,0 +1,53 @@
+"""What became of the rows of one run, whichever engine ran it: the balance, and whether its faults stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from customer_features.errors import DataFaults, FoundFault
+from customer_features.options import OnFault, Options
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the rows of one run: ``rows_in = used + excluded + quarantined``, always."""
+
+    rows_in: int = 0
+    used: int = 0
+    excluded: int = 0
+    quarantined: int = 0
+    customers: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    rows_by_source: dict[str, int] = field(default_factory=dict)
+    loyalty: dict[str, int] = field(default_factory=dict)
+    """Of a loyalty file: how many customers it names, and how many of them have no row that counts."""
+
+    def reconcile(self) -> None:
+        """Raise RuntimeError unless every row is accounted for.
+
+        The four numbers come from four queries: of the sources, the roll-up, the rows left out and those set aside.
+        """
+        if self.rows_in != self.used + self.excluded + self.quarantined:
+            raise RuntimeError(
+                f"rows do not add up: {self.rows_in} in, {self.used} used, {self.excluded} excluded,"
+                f" {self.quarantined} quarantined; nothing was published"
+            )
+
+    def stop_on_faults(self, options: Options, found: Callable[[], list[FoundFault]]) -> None:
+        """Raise DataFaults where the options say that these faults are too many; ``found`` gives the first of them."""
+        if not self.quarantined:
+            return
+        share = self.quarantined / self.rows_in
+        if options.on_fault is OnFault.FAIL:
+            reason = f"{self.quarantined} of {self.rows_in} rows are faulty"
+        elif share > options.max_faults:
+            reason = (
+                f"{self.quarantined} of {self.rows_in} rows are faulty: {share:.2%} is more than the"
+                f" {options.max_faults:.2%} allowed by max_faults, which points to a wrong mapping"
+            )
+        else:
+            return
+        raise DataFaults(reason, self.faults, found(), self.rows_in)

@@ -1,0 +1,84 @@
+"""What the engines that compute where the data are have in common: the steps of a run, in SQL of ``portable.py``.
+
+A warehouse runs SQL and keeps the result of a query under a name. Clean data cost one roll-up and one count; the
+faulty rows are listed only where the two do not balance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from customer_features.engines.outcome import Outcome
+from customer_features.errors import FoundFault
+from customer_features.faults import FAULTS
+from customer_features.options import Grain
+from customer_features.portable import Portable
+from customer_features.portable_faults import faulty_rows
+
+LISTED = 100
+"""So many faulty rows are named in an exception."""
+
+
+class Warehouse(Protocol):
+    """An engine that computes where the data are."""
+
+    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        """The rows of a query, all of them in memory."""
+        ...
+
+    def keep(self, name: str, sql: str) -> str:
+        """Compute a query once and keep its rows for the time of the run; the relation that holds them, as SQL."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run whose rows are judged: what remains is to read ``vectors`` and ``faulty`` (queries of the warehouse)."""
+
+    outcome: Outcome
+    vectors: str
+    faulty: str | None
+    """A relation that holds the rows set aside: fault, faults, message, then the row; None where there are none."""
+
+
+def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tuple[str, ...] = ()) -> Judged:
+    """Roll the rows up and set the faulty ones aside; nothing is handed out yet.
+
+    ``source``: its name, for people; ``originals``: the names of the original columns that ``portable.source`` lists.
+
+    Raises DataFaults where the options say to stop, RuntimeError where the rows do not add up.
+    """
+    options, outcome = portable.options, Outcome()
+    if options.grain is Grain.REPEATED_TOTAL:
+        portable = portable.made_ready(orders=warehouse.keep("orders", portable.orders()))
+    portable = portable.made_ready(customers=warehouse.keep("customers", portable.customers()))
+    outcome.rows_in, outcome.excluded = _numbers(warehouse, portable.balance())
+    outcome.used, outcome.customers = _numbers(warehouse, portable.used())
+    outcome.rows_by_source = {source: outcome.rows_in}
+    faulty = None
+    if outcome.rows_in != outcome.used + outcome.excluded:
+        faulty = warehouse.keep("faulty", faulty_rows(portable, originals))
+        counts = {
+            str(name): int(count)
+            for name, count in warehouse.rows(f"SELECT fault, COUNT(*) AS n FROM {faulty} GROUP BY fault")
+        }
+        outcome.faults = {rule.name: counts[rule.name] for rule in FAULTS if rule.name in counts}
+        outcome.quarantined = sum(outcome.faults.values())
+    outcome.reconcile()
+    outcome.stop_on_faults(options, lambda: found(warehouse, faulty, source))
+    return Judged(outcome, portable.vectors(), faulty)
+
+
+def found(warehouse: Warehouse, faulty: str | None, source: str) -> list[FoundFault]:
+    """The first hundred of the rows set aside; a row of a table has no number, so each is counted as listed."""
+    if faulty is None:
+        return []
+    rows = warehouse.rows(f"SELECT fault, message FROM {faulty} LIMIT {LISTED}")
+    return [FoundFault(source, place, str(fault), str(message)) for place, (fault, message) in enumerate(rows, 1)]
+
+
+def _numbers(warehouse: Warehouse, sql: str) -> tuple[int, int]:
+    ((first, second),) = warehouse.rows(sql)
+    return int(first), int(second)
