@@ -3,6 +3,7 @@
     build(frame, ...)   vectors of a dataframe's customers, as the same kind of dataframe
     check(frame, ...)   the faulty rows of a dataframe, with their faults
     answer(body)        the HTTP route's work without HTTP: request bytes in, answer bytes out
+    sql(dialect, ...)   the definition as one SQL query, for a warehouse
 
 What they need is imported when they are first used: ``answer`` runs on the light core alone.
 """
@@ -28,6 +29,7 @@ from customer_features.errors import (
 if TYPE_CHECKING:
     from customer_features.engines.rows import answer
     from customer_features.frames import FaultsQuarantined, Suspicious, build, check
+    from customer_features.generated import sql
 
 __version__ = "0.1.0"
 
@@ -48,6 +50,7 @@ __all__ = [
     "answer",
     "build",
     "check",
+    "sql",
 ]
 
 _LAZY = {
@@ -56,6 +59,7 @@ _LAZY = {
     "check": "customer_features.frames",
     "FaultsQuarantined": "customer_features.frames",
     "Suspicious": "customer_features.frames",
+    "sql": "customer_features.generated",
 }
 
 

@@ -148,13 +148,17 @@ class Portable:
     @property
     def _purchases(self) -> str:
         items = []
-        for name in FIELDS:
-            sql = self.source.fields[name]
-            items.append(f"{self.dialect.identifier(sql) if name in IDS else sql} AS {_RAW.get(name, name)}")
-        if self._with_loyalty:
-            items.append(f"{self.source.fields[LOYALTY]} AS loyalty_read")
+        for name in (*FIELDS, *([LOYALTY] if self._with_loyalty else [])):
+            items.append(f"{self._as_it_stands(name)} AS {_RAW.get(name, name)}")
         items += [f"{sql} AS o{place}" for place, sql in enumerate(self.source.originals)]
         return f"SELECT {', '.join(items)} FROM {self.source.relation}"
+
+    def _as_it_stands(self, name: str) -> str:
+        sql = self.source.fields[name]
+        if name in IDS:
+            return self.dialect.identifier(sql)
+        # What is read as text may be of another type all the same, whose text reads back as it.
+        return self.dialect.text(sql) if self.source.types[name].kind is Kind.TEXT else sql
 
     @property
     def _readings(self) -> str:
@@ -194,7 +198,12 @@ class Portable:
     @cached_property
     def faultless(self) -> str:
         """Whether a row of the readings breaks no rule of a row."""
-        return " AND ".join(f"NOT ({self.dialect.of(rule.sql)})" for rule in row_faults(self.options))
+        return " AND ".join(f"NOT ({self.dialect.of(rule.sql)})" for rule in self.row_rules)
+
+    @property
+    def row_rules(self) -> list[Fault]:
+        """The rules of a row that a table can break: it has no syntax of its own."""
+        return [rule for rule in row_faults(self.options) if rule.sql != "FALSE"]
 
     @property
     def excludes(self) -> bool:
@@ -366,7 +375,10 @@ class Portable:
         name = LOYALTY if cap is None else "points"
         items = loyalty_items(dialect, "loyalty_read", source.types[name], cap)
         customer = dialect.identifier(source.fields["customer_id"])
-        read = f"SELECT {customer} AS customer_id, {source.fields[name]} AS loyalty_read FROM {source.relation}"
+        score = source.fields[name]
+        if source.types[name].kind is Kind.TEXT:
+            score = dialect.text(score)
+        read = f"SELECT {customer} AS customer_id, {score} AS loyalty_read FROM {source.relation}"
         scored = f"SELECT customer_id, loyalty_read, {', '.join(items)} FROM ({read}) r"
         columns = [
             "MAX(CASE WHEN loyalty_faulty THEN 1 ELSE 0 END) AS faulty_scores",
@@ -466,7 +478,7 @@ class Portable:
         return f"SELECT {', '.join(items)} FROM (SELECT {', '.join(measures)} FROM {relation}) v ORDER BY {order}"
 
 
-_RAW = {"date": "date_read", "amount": "amount_read"}
+_RAW = {"date": "date_read", "amount": "amount_read", LOYALTY: "loyalty_read"}
 
 
 def number(dialect: Dialect, sql: str, kind: Type) -> str:

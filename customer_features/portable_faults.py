@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from customer_features.faults import Fault, Scope, row_faults
+from customer_features.faults import Fault, Scope
 from customer_features.portable import LOYALTY, Portable
 
 
@@ -34,7 +34,7 @@ def listing(portable: Portable, originals: tuple[str, ...] = ()) -> str:
 
 def _named(portable: Portable) -> str:
     """Every row with the names of its faults, the first apart, and what a message may need."""
-    own = row_faults(portable.options)
+    own = portable.row_rules
     of = portable.dialect.of
     rules = [(rule, f"({of(rule.sql)})") for rule in own]
     outside = f"COALESCE({portable.outside}, FALSE)" if portable.excludes else "FALSE"
@@ -91,7 +91,7 @@ def _messages(portable: Portable) -> list[str]:
     dialect = portable.dialect
     found = {"date": dialect.text("date_read"), "amount": dialect.text("amount_read"), LOYALTY: "loyalty_shown"}
     rules = [
-        *row_faults(portable.options),
+        *portable.row_rules,
         *(rule for rule, _ in portable.order_rules),
         *(rule for rule, _ in portable.customer_rules),
     ]

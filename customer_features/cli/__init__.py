@@ -21,6 +21,7 @@ _COMMANDS = {
     "check": "List the faulty rows of a source, without building.",
     "keys": "Create, list, rotate and revoke the service's credentials.",
     "serve": "Serve the HTTP endpoint.",
+    "sql": "Print the definition as one SQL query for a warehouse.",
 }
 _LOGGED = ("build", "check")
 """The commands that take --log."""

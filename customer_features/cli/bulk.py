@@ -132,7 +132,7 @@ class Given:
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
         loyalty, query, memory_limit = (choices.pop(name) for name in ("loyalty", "query", "memory_limit"))
         spill_dir, spill_limit = _folder(choices.pop("spill_dir")), choices.pop("spill_limit")
-        days = _as_of(*(choices.pop(name) for name in ("today", "every", "start", "end")))
+        days = as_of_dates(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
         if len(days) == 1:
             given["today"] = days[0]
@@ -157,7 +157,7 @@ def _folder(name: str | None) -> Path | None:
     return folder
 
 
-def _as_of(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
+def as_of_dates(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
     """The as-of dates that the options name; none when they name none."""
     if step is None and start is None and end is None:
         return list(today)

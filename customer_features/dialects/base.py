@@ -8,11 +8,10 @@ dialect overrides what it has to. Every method takes and gives SQL text in the d
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
@@ -25,6 +24,8 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("generated SQL", "sql") from error
 
+_WIDTH = 100
+"""So long is what stands on one line, where it can be broken."""
 BLANK = "[ \\t\\n\\x0b\\f\\r]"
 """What may stand around a number in text."""
 NUMBER = f"^{BLANK}*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?{BLANK}*$"
@@ -93,18 +94,19 @@ class Dialect:
         own = {
             exp.IntDiv: lambda made, node: self.whole_division(made.sql(node, "this"), made.sql(node, "expression")),
             exp.DateDiff: lambda made, node: self.days_between(made.sql(node, "expression"), made.sql(node, "this")),
+            exp.Paren: _parenthesis,
         }
         generator = type("Generator", (base,), {"TRANSFORMS": {**base.TRANSFORMS, **own}})
-        return generator(dialect=self._parser)
+        return partial(generator, dialect=self._parser, normalize_functions=False)
 
     def of(self, sql: str) -> str:
         """An expression of the definition, which is written in DuckDB's form, in this dialect."""
-        return str(self._generator.generate(sqlglot.parse_one(sql, dialect="duckdb")))
+        return str(self._generator().generate(sqlglot.parse_one(sql, dialect="duckdb")))
 
     def pretty(self, sql: str) -> str:
         """A query of this dialect laid out for people; that it can be parsed at all is checked on the way."""
         tree = sqlglot.parse_one(sql, dialect=self.sqlglot)
-        return str(tree.sql(dialect=self.sqlglot, pretty=True, max_text_width=100, normalize_functions=False))
+        return str(self._generator(pretty=True, max_text_width=_WIDTH).generate(tree))
 
     def quoted(self, name: str) -> str:
         """A name, to the letter, as a quoted identifier."""
@@ -294,9 +296,12 @@ class Dialect:
         return column
 
 
-def plain(name: str) -> bool:
-    """Whether a name needs no quotes in any dialect."""
-    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name) is not None
+def _parenthesis(made: Any, node: Any) -> str:
+    """What stands in parentheses, on one line where it fits."""
+    inner = made.sql(node, "this")
+    if "\n" in inner or len(inner) > _WIDTH:
+        inner = f"{made.seg(made.indent(inner), sep='')}{made.seg('', sep='')}"
+    return f"({inner})"
 
 
 def unknown(name: str, allowed: list[str]) -> InvalidOption:

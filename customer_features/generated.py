@@ -1,0 +1,265 @@
+"""Generated SQL: the definition as one readable query that runs where the data are, with nothing installed there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from customer_features import __version__, features
+from customer_features.columns import check_fields
+from customer_features.dialects import Dialect, Kind, Type, dialect
+from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
+from customer_features.options import Options
+from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
+from customer_features.portable_faults import listing
+
+try:
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("generated SQL", "sql") from error
+
+FORMS = ("query", "dbt")
+_TYPES = {
+    **dict.fromkeys(IDS, Type(Kind.TEXT)),
+    "date": Type(Kind.DATE),
+    "amount": Type(Kind.DOUBLE),
+    LOYALTY: Type(Kind.DOUBLE),
+    "points": Type(Kind.DOUBLE),
+}
+"""What is taken of a column whose type is not told: whatever its engine can turn into that."""
+_DAY = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*")
+_PART = r'(?:"(?:[^"]|"")+"|`(?:[^`]|``)+`|[A-Za-z_][A-Za-z0-9_$-]*)'
+
+
+def sql(
+    dialect_name: str,
+    *,
+    table: str = "transactions",
+    columns: Mapping[str, str] | None = None,
+    types: Mapping[str, str] | None = None,
+    today: object = None,
+    loyalty: str | None = None,
+    max_points: object = None,
+    grain: str = "transaction",
+    future: str = "fault",
+    returns: str = "fault",
+    window: str | None = None,
+    timezone: str | None = None,
+    form: str = "query",
+    faults: bool = False,
+) -> str:
+    """The definition as SQL: a query that gives one exact vector per customer, or the faulty rows.
+
+    Parameters
+    ----------
+    dialect_name
+        ``"duckdb"``, ``"postgres"``, ``"spark"`` (Databricks too), ``"clickhouse"``, ``"snowflake"``, ``"bigquery"``,
+        ``"redshift"`` or ``"trino"``.
+    table
+        What is read, as ``orders``, ``shop.orders`` or ``"shop"."Orders"``. Whatever is no such name is taken as the
+        name of one table, to the letter.
+    columns
+        Field to column name or SQL expression of the dialect over one row; a field that is not named is the column of
+        its own name. ``loyalty_score`` is read where it is named.
+    types
+        Field to its column's type in the dialect, where that is not text for an id, a date for ``date`` or a number
+        for ``amount``: ``{"date": "TIMESTAMPTZ", "amount": "DECIMAL(18, 6)"}``. A type of text makes the query read
+        dates and numbers with care: what is none is a fault, not an error.
+    today
+        A date, several (a column ``as_of`` stands after ``customer_id`` then), or an SQL expression such as
+        ``"CURRENT_DATE"``. By default the current date in ``timezone`` at the time of the query.
+    loyalty
+        A table with ``customer_id`` and ``loyalty_score``, or ``points`` with ``max_points``.
+    grain, future, returns, window, timezone
+        As in :func:`customer_features.build`.
+    form
+        ``"query"``, or ``"dbt"``: a dbt model, its schema file and a test of ranges, each under its file's name.
+    faults
+        The query that lists faulty rows with their faults and a sentence, instead of the vectors.
+
+    Returns
+    -------
+    The text: the same call gives the same bytes. The query leaves faulty rows out, as
+    ``build(..., on_fault="quarantine")`` does, but cannot stop where they are many.
+
+    Raises
+    ------
+    InvalidOption
+        A dialect, form, option, type or expression that is not one of those allowed.
+    """
+    if form not in FORMS:
+        raise InvalidOption("as", f"'{form}' is not one of {', '.join(FORMS)}{did_you_mean(form, FORMS)}")
+    made = portable(
+        dialect(dialect_name),
+        table=table,
+        columns=columns,
+        types=types,
+        today=today,
+        loyalty=loyalty,
+        max_points=max_points,
+        grain=grain,
+        future=future,
+        returns=returns,
+        window=window,
+        timezone=timezone,
+    )
+    if form == "dbt":
+        from customer_features.dbt import files
+
+        return "\n".join(f"{_comment(name)}\n{text}" for name, text in files(made, table, loyalty, faults).items())
+    return text_of(made, faults)
+
+
+def _comment(name: str) -> str:
+    return f"{'#' if name.endswith('.yml') else '--'} {name}"
+
+
+def portable(
+    spoken: Dialect,
+    *,
+    table: str,
+    columns: Mapping[str, str] | None,
+    types: Mapping[str, str] | None,
+    today: object,
+    loyalty: str | None,
+    max_points: object,
+    **choices: Any,
+) -> Portable:
+    """The definition under the choices of :func:`sql`."""
+    check_fields(columns or {})
+    given = dict(columns or {})
+    fields = {name: expression_of(spoken, name, given.pop(name, name)) for name in FIELDS}
+    if LOYALTY in given:
+        fields[LOYALTY] = expression_of(spoken, LOYALTY, given[LOYALTY])
+    kinds = {**_TYPES, **_told(spoken, types or {}, [*fields, *(["points"] if max_points is not None else [])])}
+    expression = None
+    if isinstance(today, str) and not _DAY.fullmatch(today):
+        expression = spoken.a_day(expression_of(spoken, "today", today))
+    elif today is None:
+        expression = spoken.today(Options.parse(timezone=choices.get("timezone")).timezone)
+    options = Options.parse(
+        **(_dates(today) if expression is None else {"today": date.max}), max_points=max_points, **choices
+    )
+    scores = None
+    if max_points is not None and loyalty is None:
+        raise InvalidOption("max_points", "goes with the table that holds the points: give loyalty")
+    if loyalty is not None:
+        read = LOYALTY if max_points is None else "points"
+        names = {name: expression_of(spoken, name, name) for name in ("customer_id", read)}
+        scores = Source(table_of(spoken, loyalty), names, kinds)
+    return Portable(spoken, options, Source(table_of(spoken, table), fields, kinds), expression, scores)
+
+
+def _dates(today: object) -> dict[str, Any]:
+    several = isinstance(today, Iterable) and not isinstance(today, str)
+    return {"as_of": today} if several else {"today": today.strip() if isinstance(today, str) else today}
+
+
+def _told(spoken: Dialect, types: Mapping[str, str], fields: list[str]) -> dict[str, Type]:
+    found = {}
+    for name, text in types.items():
+        if name not in fields:
+            hint = did_you_mean(name, fields)
+            raise InvalidOption("type", f"'{name}' is not a field that is read; these are {', '.join(fields)}{hint}")
+        found[name] = spoken.type_of(name, text)
+        allowed = {
+            "date": (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT, Kind.TEXT),
+            "amount": (Kind.DOUBLE, Kind.DECIMAL, Kind.WHOLE, Kind.TEXT),
+            **dict.fromkeys((LOYALTY, "points"), (Kind.DOUBLE, Kind.DECIMAL, Kind.WHOLE, Kind.TEXT)),
+        }.get(name, (Kind.TEXT, Kind.WHOLE))
+        if found[name].kind not in allowed:
+            raise InvalidOption("type", f"{name}={text}: {name} is read from {', '.join(allowed)}")
+    return found
+
+
+def table_of(spoken: Dialect, name: str) -> str:
+    """A table's name, as SQL: its parts, each quoted as the dialect understands it unquoted; else one identifier."""
+    if not name:
+        raise InvalidOption("table", "the name is empty")
+    if not re.fullmatch(rf"{_PART}(\.{_PART}){{0,3}}", name):
+        return spoken.quoted(name)
+    try:
+        tree: Any = exp.to_table(name, dialect=spoken.sqlglot)
+    except (sqlglot.ParseError, sqlglot.TokenError):
+        return spoken.quoted(name)
+    return _quoted(spoken, tree)
+
+
+def expression_of(spoken: Dialect, field: str, text: str) -> str:
+    """An SQL expression of the dialect over one row, parsed and written again with every name quoted.
+
+    Raises InvalidOption where it is no such expression.
+    """
+    option = "today" if field == "today" else "map"
+    shown = text if field == "today" else f"{field}={text}"
+    try:
+        trees = sqlglot.parse(f"SELECT {text}", dialect=spoken.sqlglot)
+    except (sqlglot.ParseError, sqlglot.TokenError) as error:
+        first = error.errors[0]["description"] if isinstance(error, sqlglot.ParseError) and error.errors else error
+        raise InvalidOption(
+            option, f"{shown} cannot be read as an SQL expression of {spoken.title}: {str(first).splitlines()[0]}"
+        ) from None
+    tree = trees[0] if len(trees) == 1 else None
+    clauses = [name for name, value in tree.args.items() if value] if isinstance(tree, exp.Select) else []
+    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(clauses) - {"expressions"}:
+        raise InvalidOption(option, f"{shown} must be one column or one SQL expression")
+    inner = tree.expressions[0]
+    if inner.find(exp.AggFunc, exp.Window, exp.Query, exp.Star):
+        raise InvalidOption(option, f"{shown} must be an expression over one row: no sums, no queries")
+    inner = inner.this if isinstance(inner, exp.Alias) else inner
+    return _quoted(spoken, inner)
+
+
+def _quoted(spoken: Dialect, tree: Any) -> str:
+    """SQL of a tree in which every name is quoted, in the case in which the dialect takes it unquoted."""
+    tree = normalize_identifiers(tree, dialect=spoken.sqlglot)
+    for name in tree.find_all(exp.Identifier):
+        name.set("quoted", True)
+    for node in tree.walk():
+        node.comments = None
+    return str(tree.sql(dialect=spoken.sqlglot, normalize_functions=False))
+
+
+def text_of(made: Portable, faults: bool) -> str:
+    """The query with its comments, laid out for people."""
+    spoken = made.dialect
+    head = "\n".join(f"-- {line}" for line in _head(made, faults))
+    steps = []
+    for place, step in enumerate(made.steps):
+        name = f"{'WITH ' if place == 0 else ''}{step.name}"
+        steps.append(f"-- {step.comment}\n{name} AS (\n{_indented(spoken.pretty(step.select))}\n)")
+    chain = ",\n".join(steps)
+    last = listing(made) if faults else made.final
+    comment = "The faulty rows." if faults else "The vectors: sums are exact, and each is rounded once, half up."
+    settings = f"\n{spoken.settings}" if spoken.settings else ""
+    return f"{head}\n{chain}\n-- {comment}\n{spoken.pretty(last)}{settings}\n"
+
+
+def _head(made: Portable, faults: bool) -> list[str]:
+    options, source = made.options, made.source
+    today = ", ".join(str(day) for day in options.as_of or [options.today])
+    if made.today is not None:
+        today = " ".join(made.today.split())
+    what = "Faulty rows, with all their faults" if faults else "One feature vector per customer"
+    lines = [
+        f"{what}, for {made.dialect.title}: customer-features {__version__}, definition {features.DEFINITION_VERSION}.",
+        f"grain: {options.grain}; today: {today}; window: {options.window or 'none'}; future: {options.future};"
+        f" returns: {options.returns}; timezone: {options.timezone}.",
+        f"Read from {source.relation}:",
+        *(f"  {name} from {sql}, {_kind(source.types[name])}" for name, sql in source.fields.items()),
+    ]
+    if not faults:
+        lines.append("Faulty rows are left out here; --faults prints the query that lists them.")
+    return [*lines, *made.dialect.notes]
+
+
+def _kind(kind: Type) -> str:
+    return f"a {kind.kind}" + (f" with {kind.scale} digits after the point" if kind.scale else "")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
