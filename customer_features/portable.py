@@ -96,12 +96,12 @@ class Portable:
 
     def rows_that_count(self) -> str:
         """The rows of which vectors are made."""
-        select = f"SELECT c.* FROM {self.name('counted')} c JOIN {self.name('customers')} m"
-        select += " ON c.customer_id = m.customer_id"
+        sound = f"SELECT customer_id FROM {self.name('customers')} WHERE {self._sound}"
+        select = f"SELECT c.* FROM {self.name('counted')} c JOIN ({sound}) m ON c.customer_id = m.customer_id"
         if self.options.grain is Grain.REPEATED_TOTAL:
             select += f" JOIN {self.name('orders')} o ON c.customer_id = o.customer_id"
             select += f" AND c.transaction_id = o.transaction_id AND {self._agreeing('o.')}"
-        return self._query(f"{select} WHERE {self._sound}", upto="customers")
+        return self._query(select, upto="customers")
 
     def _query(self, select: str, upto: str | None = None) -> str:
         """A whole statement of the steps that a SELECT needs."""

@@ -196,8 +196,9 @@ class Dialect:
 
     def units_of_decimal(self, sql: str, scale: int | None) -> str:
         """Units of 1/10000 of a decimal of at most 10^11, exactly, a half upwards."""
-        wide = self.cast(sql, f"DECIMAL({13 + max(scale or 0, 4)}, {max(scale or 0, 4)})")
-        return self.cast(f"FLOOR({wide} * 10000 + 0.5)", self.bigint)
+        digits = max(scale or 0, 4)
+        wide = self.cast(sql, f"DECIMAL({18 + digits}, {digits})")  # room for the product
+        return self.cast(f"FLOOR({wide} * CAST(10000 AS DECIMAL(5, 0)) + 0.5)", self.bigint)
 
     def units_of_double(self, number: str) -> str:
         """Units of 1/10000 of a double of at most 10^11."""

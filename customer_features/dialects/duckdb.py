@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from customer_features import money
 from customer_features.dialects.base import Dialect
 from customer_features.options import Window
 
@@ -17,6 +18,9 @@ class DuckDB(Dialect):
 
     def trimmed(self, sql: str) -> str:
         return sql  # the cast takes blanks
+
+    def units_of_decimal(self, sql: str, scale: int | None) -> str:
+        return money.units_of_decimal_sql(sql, scale or 0)
 
     def units_of_double(self, number: str) -> str:
         # TRY changes no value, but hides it from statistics of Parquet files, which state no NaN (duckdb issue 25521).

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +16,7 @@ import pytest
 
 from customer_features.verifying import manifest_of, verify
 from tests.conftest import TODAY, child_environment, csv_text
+from tests.installed import installed, missing
 
 OLD, NEW = 0, 1
 
@@ -119,22 +117,11 @@ def target(batch: Batch, tmp_path: Path) -> Target:
 @pytest.fixture(scope="session")
 def strace() -> str:
     """The path of strace, which is installed where it is missing and can be; CI never goes without."""
-    with (Path(tempfile.gettempdir()) / "customer-features-tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker may be installing it
-        found = shutil.which("strace")
-        if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-            for arguments in (["update", "-qq"], ["install", "-y", "-qq", "strace"]):
-                subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=300)
-            found = shutil.which("strace")
-    reason = "strace, which makes system calls fail, is missing and could not be installed: apt-get install strace"
-    if found is not None:
-        tried = subprocess.run([found, "-f", "-o", os.devnull, "true"], capture_output=True, text=True, check=False)
-        reason = f"strace may not trace here: {tried.stderr.strip()}" if tried.returncode else ""
-    if not reason:
-        return str(found)
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    found = installed("strace", "strace", "which makes system calls fail")
+    tried = subprocess.run([found, "-f", "-o", os.devnull, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        missing(f"strace may not trace here: {tried.stderr.strip()}")
+    return found
 
 
 Mount = Callable[..., tuple[Path, list[str]]]
