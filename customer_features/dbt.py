@@ -6,8 +6,8 @@ import re
 
 from customer_features import features
 from customer_features.errors import MissingExtra
-from customer_features.generated import text_of
 from customer_features.portable import Portable
+from customer_features.printed import text_of
 
 try:
     import yaml

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from customer_features import __version__, features
 from customer_features.columns import check_fields
 from customer_features.dialects import Dialect, Kind, Type, dialect
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
 from customer_features.options import Options
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
-from customer_features.portable_faults import listing
+from customer_features.printed import text_of
 
 try:
     import sqlglot
@@ -108,7 +107,7 @@ def sql(
         timezone=timezone,
     )
     if form == "dbt":
-        from customer_features.dbt import files
+        from customer_features.dbt import files  # what it needs beside is needed there alone
 
         return "\n".join(f"{_comment(name)}\n{text}" for name, text in files(made, table, loyalty, faults).items())
     return text_of(made, faults)
@@ -222,44 +221,3 @@ def _quoted(spoken: Dialect, tree: Any) -> str:
     for node in tree.walk():
         node.comments = None
     return str(tree.sql(dialect=spoken.sqlglot, normalize_functions=False))
-
-
-def text_of(made: Portable, faults: bool) -> str:
-    """The query with its comments, laid out for people."""
-    spoken = made.dialect
-    head = "\n".join(f"-- {line}" for line in _head(made, faults))
-    steps = []
-    for place, step in enumerate(made.steps):
-        name = f"{'WITH ' if place == 0 else ''}{step.name}"
-        steps.append(f"-- {step.comment}\n{name} AS (\n{_indented(spoken.pretty(step.select))}\n)")
-    chain = ",\n".join(steps)
-    last = listing(made) if faults else made.final
-    comment = "The faulty rows." if faults else "The vectors: sums are exact, and each is rounded once, half up."
-    settings = f"\n{spoken.settings}" if spoken.settings else ""
-    return f"{head}\n{chain}\n-- {comment}\n{spoken.pretty(last)}{settings}\n"
-
-
-def _head(made: Portable, faults: bool) -> list[str]:
-    options, source = made.options, made.source
-    today = ", ".join(str(day) for day in options.as_of or [options.today])
-    if made.today is not None:
-        today = " ".join(made.today.split())
-    what = "Faulty rows, with all their faults" if faults else "One feature vector per customer"
-    lines = [
-        f"{what}, for {made.dialect.title}: customer-features {__version__}, definition {features.DEFINITION_VERSION}.",
-        f"grain: {options.grain}; today: {today}; window: {options.window or 'none'}; future: {options.future};"
-        f" returns: {options.returns}; timezone: {options.timezone}.",
-        f"Read from {source.relation}:",
-        *(f"  {name} from {sql}, {_kind(source.types[name])}" for name, sql in source.fields.items()),
-    ]
-    if not faults:
-        lines.append("Faulty rows are left out here; --faults prints the query that lists them.")
-    return [*lines, *made.dialect.notes]
-
-
-def _kind(kind: Type) -> str:
-    return f"a {kind.kind}" + (f" with {kind.scale} digits after the point" if kind.scale else "")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())

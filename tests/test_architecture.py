@@ -11,6 +11,7 @@ import pytest
 
 import customer_features
 from customer_features import errors
+from customer_features.dialects import DIALECTS
 
 from .conftest import child_environment
 
@@ -33,6 +34,7 @@ PUBLIC = {
     "answer",
     "build",
     "check",
+    "sql",
 }
 
 
@@ -168,14 +170,19 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.serve",
         "customer_features.csv_files",  # test_sources and cli/test_csv
+        "customer_features.dialects",  # test_portable, test_generated and, on its own engine, each test of an engine
+        *(f"customer_features.dialects.{name}" for name in ("base", *DIALECTS)),
         "customer_features.engines",
         "customer_features.engines.duckdb_as_of",  # agreement/test_as_of
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb
+        "customer_features.engines.outcome",  # test_duckdb
+        "customer_features.engines.warehouse",  # test_postgres, test_spark and test_clickhouse
         "customer_features.fetchers",  # test_sources
         "customer_features.formats",  # test_sources
         "customer_features.parts",  # test_sources
+        "customer_features.printed",  # test_generated
         "customer_features.publishers",  # test_publish
         "customer_features.publishers.files",
         "customer_features.publishers.postgresql_tables",  # publishers/test_postgresql

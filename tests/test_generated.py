@@ -47,7 +47,7 @@ def test_what_is_printed_parses_to_itself(name: str, call: str) -> None:
 
 def test_comments_say_what_it_is() -> None:
     said = sql("postgres", today="2025-04-24", window="12 months", timezone="Asia/Tokyo")
-    assert said.startswith("-- One feature vector per customer, for PostgreSQL: customer-features ")
+    assert said.startswith("-- One feature vector per customer, for PostgreSQL: customer-features, ")
     assert "today: 2025-04-24; window: 12 months; future: fault; returns: fault; timezone: Asia/Tokyo." in said
     assert said.count("\n-- ") >= 8
     assert said.endswith("ORDER BY\n  customer_id\n")

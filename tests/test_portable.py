@@ -12,9 +12,9 @@ import pytest
 import sqlglot
 
 from customer_features.dialects import DIALECTS, Kind, Type, dialect
-from customer_features.generated import text_of
 from customer_features.options import Options
 from customer_features.portable import FIELDS, Portable, Source
+from customer_features.printed import text_of
 from tests.agreement import oracle
 from tests.agreement.doors import Found, table
 from tests.agreement.oracle import Row

@@ -12,10 +12,10 @@ import sqlglot
 
 import customer_features
 from customer_features.dialects import Kind, Type, dialect
-from customer_features.generated import text_of
 from customer_features.options import Options
 from customer_features.portable import FIELDS, LOYALTY, Portable, Source
 from customer_features.portable_faults import faulty_rows
+from customer_features.printed import text_of
 from tests.test_portable import BY_TRANSLATION, OUR_WORDS
 
 NAMES = (*FIELDS, LOYALTY)

@@ -1,4 +1,4 @@
--- One feature vector per customer, for BigQuery: customer-features 0.1.0, definition 1.
+-- One feature vector per customer, for BigQuery: customer-features, definition 1.
 -- grain: line; today: CURRENT_DATE('America/Sao_Paulo'); window: 12 months; future: exclude; returns: net; timezone: America/Sao_Paulo.
 -- Read from `shop`.`order_lines`:
 --   customer_id from `customer_id`, a text

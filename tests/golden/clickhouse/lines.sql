@@ -1,4 +1,4 @@
--- One feature vector per customer, for ClickHouse: customer-features 0.1.0, definition 1.
+-- One feature vector per customer, for ClickHouse: customer-features, definition 1.
 -- grain: line; today: toInt32(toDate32(now(), 'America/Sao_Paulo')); window: 12 months; future: exclude; returns: net; timezone: America/Sao_Paulo.
 -- Read from "shop"."order_lines":
 --   customer_id from "customer_id", a text

@@ -1,4 +1,4 @@
--- One feature vector per customer, for ClickHouse: customer-features 0.1.0, definition 1.
+-- One feature vector per customer, for ClickHouse: customer-features, definition 1.
 -- grain: repeated_total; today: 2025-01-31, 2025-02-28; window: 3 months; future: exclude; returns: fault; timezone: UTC.
 -- Read from "transactions":
 --   customer_id from "customer_id", a text

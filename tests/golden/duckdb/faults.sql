@@ -1,4 +1,4 @@
--- Faulty rows, with all their faults, for DuckDB: customer-features 0.1.0, definition 1.
+-- Faulty rows, with all their faults, for DuckDB: customer-features, definition 1.
 -- grain: repeated_total; today: 2025-04-24; window: none; future: fault; returns: fault; timezone: UTC.
 -- Read from "transactions":
 --   customer_id from "customer_id", a text

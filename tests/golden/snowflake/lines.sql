@@ -1,4 +1,4 @@
--- One feature vector per customer, for Snowflake: customer-features 0.1.0, definition 1.
+-- One feature vector per customer, for Snowflake: customer-features, definition 1.
 -- grain: line; today: CAST(CONVERT_TIMEZONE('America/Sao_Paulo', CURRENT_TIMESTAMP) AS DATE); window: 12 months; future: exclude; returns: net; timezone: America/Sao_Paulo.
 -- Read from "SHOP"."ORDER_LINES":
 --   customer_id from "CUSTOMER_ID", a text

@@ -1,4 +1,4 @@
--- One feature vector per customer, for Snowflake: customer-features 0.1.0, definition 1.
+-- One feature vector per customer, for Snowflake: customer-features, definition 1.
 -- grain: repeated_total; today: 2025-01-31, 2025-02-28; window: 3 months; future: exclude; returns: fault; timezone: UTC.
 -- Read from "TRANSACTIONS":
 --   customer_id from "CUSTOMER_ID", a text

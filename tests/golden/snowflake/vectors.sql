@@ -1,4 +1,4 @@
--- One feature vector per customer, for Snowflake: customer-features 0.1.0, definition 1.
+-- One feature vector per customer, for Snowflake: customer-features, definition 1.
 -- grain: transaction; today: 2025-04-24; window: none; future: fault; returns: fault; timezone: UTC.
 -- Read from "TRANSACTIONS":
 --   customer_id from "CUSTOMER_ID", a text

@@ -1,4 +1,4 @@
--- One feature vector per customer, for Spark SQL: customer-features 0.1.0, definition 1.
+-- One feature vector per customer, for Spark SQL: customer-features, definition 1.
 -- grain: line; today: DATE_FROM_UNIX_DATE(CAST(FLOOR(UNIX_MICROS(FROM_UTC_TIMESTAMP(CURRENT_TIMESTAMP(), 'America/Sao_Paulo')) / 86400000000) AS INT)); window: 12 months; future: exclude; returns: net; timezone: America/Sao_Paulo.
 -- Read from `shop`.`order_lines`:
 --   customer_id from `customer_id`, a text
