@@ -175,6 +175,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.duckdb_warnings",  # test_duckdb
         "customer_features.fetchers",  # test_sources
         "customer_features.formats",  # test_sources
+        "customer_features.frames.base",  # frames/test_kinds
         "customer_features.parts",  # test_sources
         "customer_features.publishers",  # test_publish
         "customer_features.publishers.files",

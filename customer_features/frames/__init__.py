@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from customer_features.columns import check_fields
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
-from customer_features.errors import MissingExtra, SourceError
+from customer_features.engines.duckdb import Outcome  # before the kinds: it says which extra is missing
+from customer_features.frames.run import Run
 from customer_features.options import OnFault, Options
-from customer_features.parts import table_part
-
-try:
-    import duckdb
-    import pyarrow as pa
-except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
-    raise MissingExtra("building over dataframes", "bulk") from error
 
 Frame = TypeVar("Frame")
 
@@ -112,21 +102,12 @@ def build(
         on_fault=on_fault,
         max_faults=max_faults,
     )
-    with connected() as connection:
-        engine = _engine(connection, transactions, options, columns, loyalty)
-        outcome = engine.judge()
-        table = engine.vectors().to_arrow_table()
-    if outcome.quarantined:
-        counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
-        warnings.warn(
-            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts});"
-            " check() returns them",
-            FaultsQuarantined,
-            stacklevel=2,
-        )
-    for warning in outcome.warnings:
-        warnings.warn(f"{warning['name']}: {warning['message']}", Suspicious, stacklevel=2)
-    return _like(table, transactions)
+    run = Run(transactions, loyalty, options, columns)
+    if run.frame.deferred:
+        return cast(Frame, run.vectors_later(_collected))
+    vectors, outcome = run.vectors()
+    _say(outcome, stacklevel=3)
+    return cast(Frame, vectors)
 
 
 def check(
@@ -169,11 +150,14 @@ def check(
         max_faults=max_faults,
     )
     options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0)
-    with connected() as connection:
-        engine = _engine(connection, transactions, options, columns, loyalty)
-        engine.judge()
-        table = engine.faulty_rows().to_arrow_table()
-    return _like(table.drop_columns(["source"]), transactions)
+    run = Run(transactions, loyalty, options, columns)
+    return cast(Frame, run.faulty_rows_later() if run.frame.deferred else run.faulty_rows())
+
+
+def _collected(run: Run) -> Any:
+    vectors, outcome = run.vectors()
+    _say(outcome, stacklevel=2)
+    return vectors
 
 
 def _dates(today: object) -> dict[str, Any]:
@@ -182,65 +166,15 @@ def _dates(today: object) -> dict[str, Any]:
     return {"as_of": today} if several else {"today": today}
 
 
-def _engine(
-    connection: duckdb.DuckDBPyConnection,
-    transactions: Any,
-    options: Options,
-    columns: Mapping[str, str] | None,
-    loyalty: Any,
-) -> Engine:
-    check_fields(columns or {})
-    part = table_part(_to_arrow(transactions, "transactions"), "transactions", connection)
-    scores = None
-    if loyalty is not None:
-        scores = table_part(_to_arrow(loyalty, "loyalty"), "loyalty", connection)
-    return Engine(connection, [part], options, columns=columns, loyalty=scores)
-
-
-def _kind(frame: Any) -> str | None:
-    """The library a frame belongs to; it is imported already when the frame is one of its own."""
-    if isinstance(frame, pa.Table):
-        return "pyarrow"
-    if isinstance(frame, duckdb.DuckDBPyRelation):
-        return "duckdb"
-    if "pandas" in sys.modules and isinstance(frame, sys.modules["pandas"].DataFrame):
-        return "pandas"
-    if "polars" in sys.modules and isinstance(frame, sys.modules["polars"].DataFrame):
-        return "polars"
-    return None
-
-
-def _to_arrow(frame: Any, name: str) -> Any:
-    """The frame as an Arrow table, without a copy where its library allows. Raises SourceError."""
-    kind = _kind(frame)
-    try:
-        if kind == "pandas":
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        if kind == "polars":
-            return frame.to_arrow()
-        if kind == "duckdb":
-            return frame.to_arrow_table()
-    except (pa.ArrowException, TypeError, ValueError, UnicodeError) as error:
-        raise SourceError(f"{name}: a column holds values of mixed or unknown types: {error}") from None
-    if kind is None:
-        raise SourceError(
-            f"{name}: found {type(frame).__name__}; allowed are pandas and Polars dataframes, PyArrow tables and"
-            " DuckDB relations"
+def _say(outcome: Outcome, stacklevel: int) -> None:
+    """Warnings of a run, at the line of who called the door."""
+    if outcome.quarantined:
+        counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
+        warnings.warn(
+            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts});"
+            " check() returns them",
+            FaultsQuarantined,
+            stacklevel=stacklevel,
         )
-    return frame
-
-
-def _like(table: Any, frame: Frame) -> Frame:
-    """The Arrow table as the kind of ``frame``."""
-    kind = _kind(frame)
-    same: Any = table
-    if kind == "pandas":
-        same = table.to_pandas()
-    elif kind == "polars":
-        same = sys.modules["polars"].from_arrow(table)
-    elif kind == "duckdb":
-        # On the relation's own connection, so that it can be joined there: the engine finds the local name,
-        # unless a table of that connection bears it.
-        customer_features_result = table  # noqa: F841
-        same = frame.query("customer_features_input", "SELECT * FROM customer_features_result")  # type: ignore[attr-defined]
-    return cast(Frame, same)
+    for warning in outcome.warnings:
+        warnings.warn(f"{warning['name']}: {warning['message']}", Suspicious, stacklevel=stacklevel)
