@@ -41,9 +41,11 @@ def build(
     Parameters
     ----------
     transactions
-        Purchase rows, shape (rows, columns): a pandas or Polars dataframe, a PyArrow table, or a DuckDB
-        relation. Ids are text or whole numbers; dates are dates, timestamps or text ``YYYY-MM-DD``;
-        amounts are floats, decimals or whole numbers in the currency's main unit, or text holding one.
+        Purchase rows, shape (rows, columns): a pandas, Polars, Dask or Modin dataframe, a Polars lazy frame, a
+        PyArrow table or RecordBatchReader, a DuckDB relation, a Narwhals frame around one of these, or anything
+        with the Arrow PyCapsule interface (``__arrow_c_stream__``). Ids are text or whole numbers; dates are
+        dates, timestamps or text ``YYYY-MM-DD``; amounts are floats, decimals or whole numbers in the currency's
+        main unit, or text holding one. Other columns may be of any type: they are not read.
     columns
         Field to column name or SQL expression over one row, for columns whose names are not recognised:
         ``{"customer_id": "household_id", "amount": "price * quantity"}``.
@@ -52,7 +54,7 @@ def build(
         A list of dates gives a vector for each customer at each of them, from the rows up to that date; a column
         ``as_of`` (date) stands after ``customer_id`` then.
     loyalty
-        A second frame with ``customer_id`` and ``loyalty_score`` (0 to 1); absent customers get 0.0.
+        A second frame, of any kind, with ``customer_id`` and ``loyalty_score`` (0 to 1); absent customers get 0.0.
     grain
         What a row is: ``"transaction"``, ``"line"`` or ``"repeated_total"``.
     future
@@ -71,8 +73,8 @@ def build(
 
     Returns
     -------
-    Shape (customers, 7), the same kind as ``transactions``, ordered by ``customer_id`` in byte order:
-    ``customer_id`` (string), then six float64 columns, never null: ``purchase_total`` (currency, two decimals),
+    Shape (customers, 7), the same kind as ``transactions`` (of an Arrow stream: a PyArrow table), ordered by
+    ``customer_id`` in byte order: ``customer_id`` (string), then six float64 columns, never null: ``purchase_total`` (currency, two decimals),
     ``visit_frequency`` (visits), ``avg_ticket`` (currency per visit, two decimals), ``product_diversity``
     (products), ``loyalty_score`` (0 to 1), ``recency_days`` (days).
 
@@ -85,10 +87,14 @@ def build(
     InvalidOption
         An option's value is not one of those allowed.
     SourceError
-        ``transactions`` is no dataframe that can be read.
+        ``transactions`` is no dataframe that can be read, or its plan fails.
 
     Notes
     -----
+    A Polars lazy frame stays lazy: it runs when the result is collected, each time, and DataFaults and warnings come
+    then (with Polars 1 it runs at once). A Dask dataframe is computed by its scheduler, partition by partition. A
+    RecordBatchReader is read to its end.
+
     Formulas: the published contract of ``/api/v1/ai/customer_features``. Sums are exact integers of 1/10000,
     rounded half up once.
     """
@@ -132,7 +138,8 @@ def check(
     -------
     Shape (faulty rows, 4 + columns), the same kind as ``transactions``, in its order: ``row_number`` (int64,
     from 1), ``fault`` (the name of the first), ``faults`` (all of them, separated by commas), ``message``,
-    then every original column. Empty when nothing is wrong.
+    then every original column, of the type that it had; one that is named like those four begins with
+    ``original_``. Empty when nothing is wrong.
 
     Raises
     ------
