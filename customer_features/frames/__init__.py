@@ -74,9 +74,9 @@ def build(
     Returns
     -------
     Shape (customers, 7), the same kind as ``transactions`` (of an Arrow stream: a PyArrow table), ordered by
-    ``customer_id`` in byte order: ``customer_id`` (string), then six float64 columns, never null: ``purchase_total`` (currency, two decimals),
-    ``visit_frequency`` (visits), ``avg_ticket`` (currency per visit, two decimals), ``product_diversity``
-    (products), ``loyalty_score`` (0 to 1), ``recency_days`` (days).
+    ``customer_id`` in byte order: ``customer_id`` (string), then six float64 columns, never null:
+    ``purchase_total`` (currency, two decimals), ``visit_frequency`` (visits), ``avg_ticket`` (currency per visit,
+    two decimals), ``product_diversity`` (products), ``loyalty_score`` (0 to 1), ``recency_days`` (days).
 
     Raises
     ------

@@ -85,6 +85,7 @@ def test_names_that_sql_takes_for_one(connection: Any) -> None:
             door(alike, columns={"amount": "amount"}, today=TODAY)
 
 
+@pytest.mark.filterwarnings("ignore::customer_features.frames.FaultsQuarantined")
 def test_only_what_is_needed_is_computed(connection: Any) -> None:
     dear = connection.sql("SELECT *, error('dear') AS never FROM t")
     assert build(dear, today=TODAY, returns="net", on_fault="quarantine", max_faults=1).fetchall()[0][0] == "a"

@@ -309,6 +309,7 @@ def test_amounts_of_many_types(make: Make, case: str) -> None:
     assert vectors_of(to_arrow(build(make(frame), today=TODAY))) == oracle.all_bits(oracle.vectors(rows, NOW))
 
 
+@pytest.mark.filterwarnings("ignore::customer_features.frames.FaultsQuarantined")
 def test_the_input_is_left_as_it_was(make: Make) -> None:
     if make in (FRAMES["pyarrow reader"],):
         return  # a stream is read to its end
