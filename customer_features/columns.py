@@ -134,6 +134,28 @@ def resolve(
     return found
 
 
+def resolve_loyalty(
+    columns: Iterable[str], mapping: Mapping[str, str], source: str, score: str = "loyalty_score"
+) -> dict[str, Mapped]:
+    """:func:`resolve` of a source of loyalty scores, whose fields are the customer's id and ``score``."""
+    needed = ("customer_id", score)
+    mapping = {name: sql for name, sql in mapping.items() if name in needed}
+    try:
+        return resolve(columns, mapping, source, needed, ())
+    except ColumnError:
+        # The customers' column may bear another name here than among the transactions.
+        if mapping.pop("customer_id", None) is None:
+            raise
+        return resolve(columns, mapping, source, needed, ())
+
+
+def columns_used(fields: Mapping[str, Mapped], columns: Iterable[str]) -> set[str]:
+    """The columns that resolved expressions speak of."""
+    trees = (sqlglot.parse_one(mapped.sql, dialect="duckdb") for mapped in fields.values())
+    spoken = {column.name for tree in trees for column in tree.find_all(exp.Column)}
+    return spoken & set(columns)
+
+
 def _shell(name: str) -> str:
     return name if re.fullmatch(r"\w+", name) else f"'\"{name}\"'"
 

@@ -86,7 +86,7 @@ def _double(sql: str) -> str:
 def _unfit(field: str, mapped: Mapped, type_name: str, source: str, allowed: str) -> ColumnError:
     return ColumnError(
         f"{source}: '{mapped.shown}' is of type {type_name} and cannot be {field}: allowed is {allowed};"
-        f" convert it with --map {field}=EXPR"
+        f" convert it with --map {field}=EXPR (in Python: columns={{'{field}': 'EXPR'}})"
     )
 
 
@@ -132,6 +132,10 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_forma
         return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}
     if base == "DATE":
         day = sql
+    elif base == "TIMESTAMP_NS":
+        day = _day_of_nanoseconds(sql)
+    elif base == "TIMESTAMPTZ_NS":
+        day = _day_of_nanoseconds(f"timezone({literal(timezone)}, {sql})")
     elif base == "TIMESTAMP WITH TIME ZONE" or base.startswith("TIMESTAMPTZ"):
         day = f"CAST(timezone({literal(timezone)}, {sql}) AS DATE)"
     elif base.startswith("TIMESTAMP"):
@@ -141,6 +145,12 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_forma
     else:
         raise _unfit("date", mapped, type_name, source, "a date, a timestamp, or text YYYY-MM-DD")
     return {"date_missing": f"{sql} IS NULL", "day": _in_calendar(day)}
+
+
+def _day_of_nanoseconds(sql: str) -> str:
+    """SQL of the day of a timestamp in nanoseconds; the engine's own cast rounds the last 500 of a day to the next."""
+    microseconds = f"epoch_ns({sql}) // 1000 - CASE WHEN epoch_ns({sql}) % 1000 < 0 THEN 1 ELSE 0 END"
+    return f"CAST(make_timestamp({microseconds}) AS DATE)"
 
 
 def day_by_format(sql: str, date_format: str, timezone: str) -> str:

@@ -181,6 +181,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.warehouse",  # test_postgres, test_spark and test_clickhouse
         "customer_features.fetchers",  # test_sources
         "customer_features.formats",  # test_sources
+        "customer_features.frames.base",  # frames/test_kinds
         "customer_features.parts",  # test_sources
         "customer_features.printed",  # test_generated
         "customer_features.publishers",  # test_publish

@@ -17,6 +17,7 @@ def frames_keep_their_kind(polars: pl.DataFrame, relation: duckdb.DuckDBPyRelati
     assert_type(build(polars, today=date(2025, 4, 24), grain="line", window="12 months"), pl.DataFrame)
     assert_type(build(relation, columns={"amount": "price * quantity"}, loyalty=polars), duckdb.DuckDBPyRelation)
     assert_type(check(polars, returns="net", future="exclude"), pl.DataFrame)
+    assert_type(build(polars.lazy(), loyalty=polars), pl.LazyFrame)
 
 
 def bytes_in_bytes_out(body: bytes, view: memoryview) -> None:

@@ -10,7 +10,16 @@ from collections import Counter
 from collections.abc import Mapping
 
 from customer_features import query, query_as_of
-from customer_features.columns import OPTIONAL, REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
+from customer_features.columns import (
+    OPTIONAL,
+    REQUIRED,
+    Mapped,
+    arithmetic_over_text,
+    literal,
+    quoted,
+    resolve,
+    resolve_loyalty,
+)
 from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
@@ -202,15 +211,7 @@ class Engine:
     def _stage_loyalty(self, part: Part) -> None:
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
-        needed = ("customer_id", score)
-        mapping = {name: sql for name, sql in self.columns.items() if name in needed}
-        try:
-            wanted = resolve(part.columns, mapping, part.name, needed, ())
-        except ColumnError:
-            # The customers' column may bear another name here than among the transactions.
-            if mapping.pop("customer_id", None) is None:
-                raise
-            wanted = resolve(part.columns, mapping, part.name, needed, ())
+        wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
         fields, types = self._typed(part, wanted)
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():

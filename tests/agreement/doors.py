@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Callable, Sequence
 from datetime import date
+from importlib.util import find_spec
 from typing import Any
 
+import dask
+import dask.dataframe as dd
+import duckdb
+import narwhals as nw
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 
 import customer_features
@@ -61,3 +70,68 @@ def vectors_of(frame: pa.Table) -> Found:
     ids = frame["customer_id"].to_pylist()
     columns = [column.to_pylist() for column in frame.columns[1:]]
     return {customer: bits(vector) for customer, vector in zip(ids, zip(*columns, strict=True), strict=True)}
+
+
+# -- dataframes: a converter from an Arrow table for each kind that ``build`` and ``check`` take ---------------
+
+
+class Capsule:
+    """What speaks the Arrow PyCapsule stream interface and nothing else."""
+
+    def __init__(self, frame: pa.Table) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
+def _dask(frame: pa.Table) -> Any:
+    with dask.config.set({"dataframe.convert-string": False}):  # it would make text of lists, bytes and days
+        return dd.from_pandas(frame.to_pandas(), npartitions=3)
+
+
+def _modin(frame: pa.Table) -> Any:
+    os.environ.setdefault("MODIN_ENGINE", "python")
+    import modin.pandas
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return modin.pandas.DataFrame(frame.to_pandas())
+
+
+FRAMES: dict[str, Callable[[pa.Table], Any]] = {
+    "pyarrow": lambda frame: frame,
+    "pyarrow reader": lambda frame: frame.to_reader(),
+    "arrow stream": Capsule,
+    "duckdb": lambda frame: duckdb.connect().from_arrow(frame),
+    "pandas": lambda frame: frame.to_pandas(),
+    "pandas of arrow": lambda frame: frame.to_pandas(types_mapper=pd.ArrowDtype),
+    "polars": pl.from_arrow,
+    "polars lazy": lambda frame: pl.LazyFrame(pl.from_arrow(frame)),
+    "dask": _dask,
+    "narwhals": lambda frame: nw.from_native(frame.to_pandas()),
+    "narwhals lazy": lambda frame: nw.from_native(pl.LazyFrame(pl.from_arrow(frame))),
+}
+if find_spec("modin"):  # it asks for pandas 2: tests/frames/test_modin.py runs all of this in such an environment
+    FRAMES["modin"] = _modin
+
+
+def to_arrow(frame: Any) -> pa.Table:
+    """Any kind of dataframe as an Arrow table."""
+    if isinstance(frame, nw.DataFrame | nw.LazyFrame):
+        frame = frame.to_native()
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        return frame.to_arrow()
+    if isinstance(frame, pa.RecordBatchReader):
+        return frame.read_all()
+    if isinstance(frame, duckdb.DuckDBPyRelation):
+        return frame.to_arrow_table()
+    if isinstance(frame, dd.DataFrame):
+        frame = frame.compute()
+    elif type(frame).__module__.startswith("modin."):
+        frame = frame.modin.to_pandas()
+    if isinstance(frame, pd.DataFrame):
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    return pa.table(frame)

@@ -1,0 +1,44 @@
+"""Modin, and all of tests/frames over again with pandas 2 and Polars 1: Modin asks for them.
+
+They stand beside no pandas 3, so this makes an environment of its own (older.txt).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import child_environment
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+COMPUTED_LATER = "not when_it_is_collected and not asked_for_again"  # what Polars 1 does at once: elsewhere.py
+
+
+@pytest.mark.slow
+def test_pandas_2_polars_1_and_modin(tmp_path: Path) -> None:
+    def run(*command: object) -> str:
+        ran = subprocess.run(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=child_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1200,
+        )
+        assert ran.returncode == 0, ran.stdout[-5000:]
+        return ran.stdout
+
+    python = tmp_path / "older" / "bin" / "python"
+    run(sys.executable, "-m", "venv", tmp_path / "older")
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / "older.txt")
+    versions = "import pandas, polars; print(pandas.__version__[:2], polars.__version__[:2])"
+    assert run(python, "-c", versions) == "2. 1.\n"
+    pytest_ = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", tmp_path / "tests"]
+    said = run(*pytest_, HERE, "-m", "not slow", "-k", COMPUTED_LATER)
+    assert "skipped" not in said
+    assert "6 passed" in run(*pytest_, HERE / "elsewhere.py")
