@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from customer_features.engines.duckdb import Outcome  # before the kinds: it says which extra is missing
+import customer_features.engines.duckdb  # noqa: F401 - before the kinds: it says which extra is missing
+from customer_features.engines.outcome import Outcome
 from customer_features.frames.run import Run
 from customer_features.options import OnFault, Options
 

@@ -20,8 +20,9 @@ from customer_features.columns import (
     resolve,
     resolve_loyalty,
 )
-from customer_features.engines.duckdb import Engine, Outcome
+from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, spilling_to
+from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError
 from customer_features.features import FEATURES
 from customer_features.frames.arrow import fitted
