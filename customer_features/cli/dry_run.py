@@ -14,7 +14,7 @@ from customer_features.csv_files import DELIMITERS
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, Step
 from customer_features.engines.duckdb_quarantine import Staged
-from customer_features.engines.duckdb_warnings import EXACT_ROWS, FIRST_ROWS
+from customer_features.engines.repetitions import EXACT_ROWS, FIRST_ROWS
 from customer_features.options import Options
 from customer_features.parts import File, Part, unglobbed
 

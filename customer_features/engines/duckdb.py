@@ -99,7 +99,7 @@ class Engine:
                     self._stage(number, part)
             if self.loyalty is not None:
                 with translated(self.loyalty):
-                    self._stage_loyalty(self.loyalty)
+                    self.stage_loyalty(self.loyalty)
             self._count_sources()
             self._roll_up()
             self._set_aside()
@@ -199,7 +199,8 @@ class Engine:
                 " give ids as text"
             )
 
-    def _stage_loyalty(self, part: Part) -> None:
+    def stage_loyalty(self, part: Part) -> None:
+        """Read the scores of a part into the table ``loyalty_scores``, a row a customer."""
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
         needed = ("customer_id", score)
@@ -321,7 +322,7 @@ class Engine:
     # -- setting aside -------------------------------------------------------------------------------------
 
     def _set_aside(self) -> None:
-        self._quarantine.create(self._staged)
+        self._quarantine.create([one.part.columns for one in self._staged])
         out = self.outcome
         if out.rows_in == out.used + out.excluded:
             return

@@ -42,9 +42,9 @@ class Quarantine:
         self._options = options
         self._originals: dict[str, tuple[str, str]] = {}
 
-    def create(self, staged: list[Staged]) -> None:
-        """Make the empty table, with all original columns of all parts."""
-        self._originals = _originals(staged)
+    def create(self, parts: list[dict[str, str]]) -> None:
+        """Make the empty table, with all original columns of all parts, each given with its columns' types."""
+        self._originals = _originals(parts)
         declared = "".join(f", {quoted(name)} {type_name}" for name, type_name in self._originals.values())
         self._connection.execute(
             f"CREATE TEMP TABLE quarantine ({_PLACE} INTEGER, source VARCHAR, row_number BIGINT, fault VARCHAR,"
@@ -145,12 +145,12 @@ def _says(raw: str, reason: str) -> str:
     return fault("unreadable_row").says(f"{reason}: {shown!r}")
 
 
-def _originals(staged: list[Staged]) -> dict[str, tuple[str, str]]:
+def _originals(parts: list[dict[str, str]]) -> dict[str, tuple[str, str]]:
     """Original columns of all parts: the name each has in the quarantine, and its type there."""
     columns: dict[str, tuple[str, str]] = {}
-    taken = {name.lower() for one in staged for name in one.part.columns} | set(_RESERVED)
-    for one in staged:
-        for name, type_name in one.part.columns.items():
+    taken = {name.lower() for part in parts for name in part} | set(_RESERVED)
+    for part in parts:
+        for name, type_name in part.items():
             if name.lower() in columns:
                 shown, known = columns[name.lower()]
                 columns[name.lower()] = (shown, known if known == type_name else "VARCHAR")
