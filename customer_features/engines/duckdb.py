@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from customer_features import query, query_as_of
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, arithmetic_over_text, literal, quoted, resolve
@@ -39,6 +41,9 @@ _FILE = "customer_features: file"
 
 class Engine:
     """One run over some parts: :meth:`judge` first, then read ``vectors`` and ``quarantine``."""
+
+    how: Mapping[str, Any] = MappingProxyType({})
+    """Nothing but the options tells how it was computed."""
 
     def __init__(
         self,

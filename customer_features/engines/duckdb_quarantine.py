@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from customer_features.errors import FoundFault
 from customer_features.faults import FAULTS, fault
 from customer_features.options import Options
 from customer_features.parts import File, Part
-from customer_features.reading import Readings
+from customer_features.reading import Readings, amount_hint_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,6 +67,23 @@ class Quarantine:
         counts = self._connection.sql("SELECT fault, COUNT(*) FROM quarantine GROUP BY fault").fetchall()
         by_name = {str(name): int(count) for name, count in counts}
         return {rule.name: by_name[rule.name] for rule in FAULTS if rule.name in by_name}
+
+    def put(self, source: str, relation: str, carried: Mapping[str, str]) -> None:
+        """Set rows aside that were found faulty elsewhere.
+
+        ``relation``: ``row_number``, ``faults`` (the names), what the messages are made of (ids as text,
+        ``date_found``, ``amount_found``, ``loyalty_shown``), and the original columns by the names in ``carried``.
+        """
+        shown = [self._originals[name.lower()] for name in carried.values()]
+        targets = "".join(f", {quoted(name)}" for name, _ in shown)
+        values = "".join(f", {alias}" for alias in carried)
+        hints = f"'' AS date_hint, {amount_hint_sql('amount_found', '.')} AS amount_hint"
+        named = f"SELECT *, string_split(faults, ',') AS names, {hints} FROM {relation}"
+        self._connection.execute(
+            f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message{targets})"
+            f" SELECT 0, {literal(source)}, row_number, names[1], faults, {query.message(customers_out=True)}{values}"
+            f" FROM ({named})"
+        )
 
     def rows(self) -> duckdb.DuckDBPyRelation:
         """The rows in the order of the sources; a last column ``raw`` where a file's own syntax was broken."""
