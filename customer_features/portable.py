@@ -94,14 +94,28 @@ class Portable:
             upto="customers",
         )
 
-    def rows_that_count(self) -> str:
-        """The rows of which vectors are made."""
-        sound = f"SELECT customer_id FROM {self.name('customers')} WHERE {self._sound}"
-        select = f"SELECT c.* FROM {self.name('counted')} c JOIN ({sound}) m ON c.customer_id = m.customer_id"
+    def scores(self) -> str:
+        """One row: how many customers the loyalty source names, and of how many of them no row counts."""
+        unknown = "SUM(CASE WHEN c.customer_id IS NULL THEN 1 ELSE 0 END)"
+        return self._query(
+            f"SELECT COUNT(*) AS named, COALESCE({unknown}, 0) AS unknown FROM {self.name('loyalty_scores')} s"
+            f" LEFT JOIN {self.name('customers')} c ON s.customer_id = c.customer_id",
+            upto="customers" if "customers" not in self.ready else "loyalty_scores",
+        )
+
+    def rows_that_count(self, *, all_sound: bool = False) -> str:
+        """The rows of which vectors are made; ``all_sound``: no order and no customer was found faulty."""
+        if all_sound:
+            return self._query(f"SELECT * FROM {self.name('counted')}", upto="counted")
+        # One by one, and under other names where they are joined: engines name what a star takes in ways of their own.
+        names = ", ".join(f"c.{name} AS {name}" for name in (*IDS, "day", "number", "units"))
+        sound = f"SELECT customer_id AS sound FROM {self.name('customers')} WHERE {self._sound}"
+        select = f"SELECT {names} FROM {self.name('counted')} c JOIN ({sound}) m ON c.customer_id = m.sound"
         if self.options.grain is Grain.REPEATED_TOTAL:
-            select += f" JOIN {self.name('orders')} o ON c.customer_id = o.customer_id"
-            select += f" AND c.transaction_id = o.transaction_id AND {self._agreeing('o.')}"
-        return self._query(select, upto="customers")
+            agreeing = "SELECT customer_id AS buyer, transaction_id AS bought"
+            agreeing += f" FROM {self.name('orders')} WHERE {self._agreeing()}"
+            select += f" JOIN ({agreeing}) o ON c.customer_id = o.buyer AND c.transaction_id = o.bought"
+        return self._query(select, upto="counted" if "customers" in self.ready else "customers")
 
     def _query(self, select: str, upto: str | None = None) -> str:
         """A whole statement of the steps that a SELECT needs."""
@@ -130,7 +144,7 @@ class Portable:
             Step("readings", "Ids as text, days in the business timezone, amounts as numbers.", self._readings),
             Step("counted", self._counted_comment, self._counted),
         ]
-        if self.loyalty is not None:
+        if self.loyalty is not None and "loyalty_scores" not in self.ready:
             steps.append(Step("loyalty_scores", "Each customer's score, and whether it can be one.", self._scores))
         if self.options.grain is Grain.REPEATED_TOTAL:
             steps.append(Step("orders", "Each order once: its lines repeat the total.", self._orders))
@@ -486,7 +500,7 @@ def number(dialect: Dialect, sql: str, kind: Type) -> str:
     if kind.kind is Kind.TEXT:
         return dialect.number_of_text(sql)
     if kind.kind is Kind.DECIMAL:
-        return dialect.double_of_decimal(sql)
+        return dialect.double_of_decimal(sql, kind.scale)
     return dialect.cast(sql, dialect.double)
 
 

@@ -6,15 +6,16 @@ from customer_features.faults import Fault, Scope
 from customer_features.portable import LOYALTY, Portable
 
 
-def faulty_rows(portable: Portable, originals: tuple[str, ...] = ()) -> str:
+def faulty_rows(portable: Portable, originals: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> str:
     """Rows that are set aside: ``fault`` (the first of decision 12), ``faults`` (all of them), ``message``, the row.
 
-    ``originals``: names for the source's original columns, which stand in the place of the fields then.
+    ``originals``: names for the source's original columns, which stand in the place of the fields then; ``more``:
+    further columns of what the messages are made of (``loyalty_shown``).
     """
-    return portable.query_over(listing(portable, originals))
+    return portable.query_over(listing(portable, originals, more))
 
 
-def listing(portable: Portable, originals: tuple[str, ...] = ()) -> str:
+def listing(portable: Portable, originals: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> str:
     """The SELECT of the listing over the steps of a query."""
     quoted = portable.dialect.quoted
     shown = [f"o{place} AS {quoted(name)}" for place, name in enumerate(originals)]
@@ -27,7 +28,7 @@ def listing(portable: Portable, originals: tuple[str, ...] = ()) -> str:
         ]
         shown.append("product_id")
     message = f"CASE fault {' '.join(_messages(portable))} END"
-    columns = ", ".join(["fault", "SUBSTRING(names, 2) AS faults", f"{message} AS message", *shown])
+    columns = ", ".join(["fault", "SUBSTRING(names, 2) AS faults", f"{message} AS message", *shown, *more])
     order = "" if originals else " ORDER BY fault, customer_id, transaction_id"
     return f"SELECT {columns} FROM ({_named(portable)}) n WHERE fault IS NOT NULL{order}"
 

@@ -10,7 +10,7 @@ from customer_features.addresses import DATABASES, named, scheme_of, shown
 from customer_features.errors import InvalidOption, OutputError, did_you_mean
 
 if TYPE_CHECKING:
-    from customer_features.engines.duckdb import Engine
+    from customer_features.engines.results import Results
     from customer_features.publishers.writing import Published
 
 _PUBLISHERS: dict[str, str] = {"postgresql": "postgresql", "postgres": "postgresql", "s3": "s3"}
@@ -28,7 +28,7 @@ def check_target(out: str | Path, if_exists: str = "replace") -> None:
     publisher.check_target(target, **_how(out, if_exists))
 
 
-def publish(engine: Engine, out: str | Path, if_exists: str = "replace") -> Published:
+def publish(engine: Results, out: str | Path, if_exists: str = "replace") -> Published:
     """Write the vectors of a judged run to ``out``, a file or an address, with quarantine and manifest beside it.
 
     ``if_exists``: of a table that is there already, ``replace`` its rows or ``upsert`` into them.
@@ -53,7 +53,7 @@ def _how(out: str | Path, if_exists: str) -> dict[str, str]:
     return {}
 
 
-def planned(engine: Engine, out: str | Path) -> list[tuple[str, str]]:
+def planned(engine: Results, out: str | Path) -> list[tuple[str, str]]:
     """What a run would publish under which names: each name, and what stands there.
 
     Raises OutputError where that cannot be.

@@ -232,7 +232,7 @@ def quarantined(relation: str, options: Options, orders_out: bool, customers_out
     return (
         f"SELECT * EXCLUDE (own, outside, of_group, names), names[1] AS fault,"
         " array_to_string(names, ',') AS faults,"
-        f" {_message(customers_out)} AS message"
+        f" {message(customers_out)} AS message"
         f" FROM (SELECT *, {names} AS names FROM ({inner})) WHERE len(names) > 0"
     )
 
@@ -244,7 +244,7 @@ _TOTALS_ROW = (
 )
 
 
-def _message(customers_out: bool) -> str:
+def message(customers_out: bool) -> str:
     """SQL of the sentence for ``names[1]``, with what was found filled in."""
     found = {
         "date": "date_found",

@@ -17,6 +17,15 @@ _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 
 
+FIT = {
+    **dict.fromkeys(("customer_id", "transaction_id", "product_id"), "text or a whole number"),
+    "date": "a date, a timestamp, or text YYYY-MM-DD",
+    "amount": "a number, or text holding one",
+    **dict.fromkeys(("loyalty_score", "points"), "a number from 0 to 1"),
+}
+"""What a column may hold to serve as a field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readings:
     """SQL of each staged column, and of those that only a quarantine needs (``*_found`` and ``*_hint``, text)."""
@@ -52,7 +61,7 @@ def read(
         "date_found": _text(fields["date"].sql),
         "amount_found": _text(fields["amount"].sql),
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
-        "amount_hint": _amount_hint(_text(fields["amount"].sql), decimal),
+        "amount_hint": amount_hint_sql(_text(fields["amount"].sql), decimal),
     }
     if "loyalty_score" in fields:
         staged |= read_loyalty(fields["loyalty_score"], types["loyalty_score"], source, decimal)
@@ -83,7 +92,8 @@ def _double(sql: str) -> str:
     return f"TRY(CAST({sql} AS DOUBLE))"
 
 
-def _unfit(field: str, mapped: Mapped, type_name: str, source: str, allowed: str) -> ColumnError:
+def unfit(field: str, mapped: Mapped, type_name: str, source: str, allowed: str) -> ColumnError:
+    """The error for a column of a type that cannot be the field."""
     return ColumnError(
         f"{source}: '{mapped.shown}' is of type {type_name} and cannot be {field}: allowed is {allowed};"
         f" convert it with --map {field}=EXPR (in Python: columns={{'{field}': 'EXPR'}})"
@@ -109,7 +119,7 @@ def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integra
             f"{value} IS NOT NULL AND NOT COALESCE({value} = FLOOR({value}) AND ABS({value}) < 2**53, FALSE)"
         )
         return f"CAST(TRY_CAST({value} AS BIGINT) AS VARCHAR)"
-    raise _unfit(field, mapped, type_name, source, "text or a whole number")
+    raise unfit(field, mapped, type_name, source, FIT[field])
 
 
 def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_format: str | None = None) -> dict[str, str]:
@@ -143,7 +153,7 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_forma
     elif base in {"NULL", '"NULL"'}:
         day = "CAST(NULL AS DATE)"
     else:
-        raise _unfit("date", mapped, type_name, source, "a date, a timestamp, or text YYYY-MM-DD")
+        raise unfit("date", mapped, type_name, source, FIT["date"])
     return {"date_missing": f"{sql} IS NULL", "day": _in_calendar(day)}
 
 
@@ -173,7 +183,7 @@ def _in_calendar(day: str) -> str:
     return f"CASE WHEN {day} {_DAYS} THEN {day} END"
 
 
-def _amount_hint(found: str, decimal: str) -> str:
+def amount_hint_sql(found: str, decimal: str) -> str:
     """SQL of what to say, beside the message, of an amount that looks like a number written in another way."""
     other = "," if decimal == "." else "."
     mark = {".": "\\.", ",": ","}
@@ -216,7 +226,7 @@ def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> 
     elif base in {"NULL", '"NULL"'}:
         units = "CAST(NULL AS BIGINT)"
     else:
-        raise _unfit("amount", mapped, type_name, source, "a number, or text holding one")
+        raise unfit("amount", mapped, type_name, source, FIT["amount"])
     in_range = f"ABS({number}) <= {money.MAX_AMOUNT:.0f}"
     return {"amount_missing": missing, "number": number, "units": f"CASE WHEN {in_range} THEN {units} END"}
 
@@ -237,7 +247,7 @@ def read_loyalty(
     elif base == NUMERIC:
         score = f"TRY_CAST({sql} AS DOUBLE)"
     elif base not in _WHOLE | {"DOUBLE", "FLOAT", "DECIMAL", "NULL", '"NULL"'}:
-        raise _unfit("loyalty_score", mapped, type_name, source, "a number from 0 to 1")
+        raise unfit("loyalty_score", mapped, type_name, source, FIT["loyalty_score"])
     if max_points is not None:
         score = f"({score}) / CAST({max_points!r} AS DOUBLE)"
     fits = f"COALESCE({score} BETWEEN 0 AND 1, FALSE)"

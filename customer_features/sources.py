@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+QUERY = "goes with a database source whose address names no table, e.g. postgresql://user@host/shop"
+"""What is said of a query that would change nothing."""
+
+
 @contextmanager
 def opened(
     names: Iterable[str],
@@ -45,10 +49,8 @@ def opened(
     OutputError (no folder can be made).
     """
     names = list(names)
-    if query is not None and not any(map(_goes_with_query, names)):
-        raise InvalidOption(
-            "query", "goes with a database source whose address names no table, e.g. postgresql://user@host/shop"
-        )
+    if query is not None and not any(map(goes_with_query, names)):
+        raise InvalidOption("query", QUERY)
     with scratch(place) as folder:
         parts: list[Part] = []
         for file in _expand(names, folder, query, beginning):
@@ -95,7 +97,7 @@ _FETCHERS: dict[str, str] = {
 """The module in ``fetchers`` for each scheme of an address; it is imported when it is needed."""
 
 
-def _goes_with_query(name: str) -> bool:
+def goes_with_query(name: str) -> bool:
     """Whether it takes a query to say what is read from there."""
     return scheme_of(name) in DATABASES and not name.partition("#")[2]
 
@@ -110,7 +112,7 @@ def _fetched(address: str, scheme: str, folder: Path, query: str | None, beginni
         )
     fetcher = import_module(f"customer_features.fetchers.{_FETCHERS[scheme]}")
     if scheme in DATABASES:
-        more = {"query": query} if _goes_with_query(address) else {}
+        more = {"query": query} if goes_with_query(address) else {}
         return [fetcher.fetched(address, folder, beginning=beginning, **more)]
     files: list[File] = fetcher.fetched(address, folder)
     return files

@@ -68,6 +68,10 @@ def build(
     given = Given.of(sources, assignments, **choices)
     say_started("build", sources, out=out)
     check_target(out, if_exists)
+    if dry_run and given.push_down:
+        steps = _say_pushed_down(given, out)
+        log.record("planned", f"{steps} steps; nothing was read or written", exit_code=0)
+        return
     if dry_run:
         with planned(given) as (engine, plan):
             click.echo(described(engine, plan, published_as(engine, out), given.spill_dir))
@@ -79,6 +83,17 @@ def build(
             raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
         published = publish(engine, out, if_exists)
         _summary(engine.outcome, published, monotonic() - began)
+
+
+def _say_pushed_down(given: Given, out: str) -> int:
+    """Print what would be computed in a server; the number of steps."""
+    from customer_features.cli import push_down
+    from customer_features.engines.postgres_plan import plan
+
+    with push_down.pushed_down(given, beginning=True) as engine:
+        planned = plan(engine)
+        click.echo(push_down.described(engine, planned, published_as(engine, out)))
+    return len(planned.steps)
 
 
 def _summary(outcome: Outcome, published: Published, seconds: float) -> None:

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from customer_features import __version__
-from customer_features.addresses import named
+from customer_features.addresses import DATABASES, named, scheme_of
 from customer_features.cli.log import log, log_option
 from customer_features.cli.progress import progress
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
+from customer_features.engines.results import Results
 from customer_features.errors import DataFaults, InvalidOption, SourceError
 from customer_features.options import Options, every, parse_encoding
 from customer_features.parts import Part
-from customer_features.sources import opened
+from customer_features.sources import QUERY, goes_with_query, opened
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +40,11 @@ def shared_options(command: Function) -> Function:
             click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
             click.option(
                 "--query", metavar="SQL", help="What to read from a database source, e.g. 'SELECT * FROM orders'."
+            ),
+            click.option(
+                "--push-down",
+                is_flag=True,
+                help="Compute in the PostgreSQL server that holds the rows; only the results travel.",
             ),
             click.option(
                 "--today",
@@ -126,12 +132,14 @@ class Given:
     memory_limit: str | None
     spill_dir: Path | None
     spill_limit: str | None
+    push_down: bool = False
     choices: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
         loyalty, query, memory_limit = (choices.pop(name) for name in ("loyalty", "query", "memory_limit"))
         spill_dir, spill_limit = _folder(choices.pop("spill_dir")), choices.pop("spill_limit")
+        push_down = choices.pop("push_down")
         days = as_of_dates(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
         if len(days) == 1:
@@ -141,7 +149,31 @@ class Given:
         if "max_points" in given and loyalty is None:
             raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
         Options.parse(**given)  # a wrong value is said before any file is read
-        return cls(sources, assignments, loyalty, query, memory_limit, spill_dir, spill_limit, given)
+        if push_down:
+            _check_push_down(sources, query, given)
+        return cls(sources, assignments, loyalty, query, memory_limit, spill_dir, spill_limit, push_down, given)
+
+
+_OF_TEXT = {
+    "encoding": "the server says how its text is encoded",
+    "decimal": "the server reads numbers of text with a decimal point; convert others in --query or with --map",
+    "date_format": "the server reads days of text as YYYY-MM-DD; convert others in --query or with --map",
+}
+"""Options that say how files are written, and why they do not go with --push-down."""
+
+
+def _check_push_down(sources: tuple[str, ...], query: str | None, given: dict[str, Any]) -> None:
+    """Raise InvalidOption where a run cannot be computed in a server."""
+    if len(sources) != 1 or scheme_of(sources[0]) not in DATABASES:
+        what = f"{len(sources)} sources" if len(sources) != 1 else named(sources[0])
+        raise InvalidOption(
+            "push_down", f"goes with one database source, e.g. postgresql://user@host/shop#orders, not with {what}"
+        )
+    if query is not None and not goes_with_query(sources[0]):
+        raise InvalidOption("query", QUERY)
+    for name, reason in _OF_TEXT.items():
+        if name in given:
+            raise InvalidOption(name, f"does not go with --push-down: {reason}")
 
 
 def _folder(name: str | None) -> Path | None:
@@ -195,29 +227,44 @@ def _opened(given: Given, *, beginning: bool = False) -> Iterator[_Opened]:
         options = Options.parse(**{**_stated(parts, given.choices), **given.choices}) if parts else None
         if options is None:
             raise SourceError("there is nothing to read")
-        if len(scores) > 1:
-            raise SourceError(
-                f"{named(given.loyalty or '')}: its files differ in format or columns; give one kind of file"
-            )
+        score = one_kind(given, scores)
         for part in [*parts, *scores]:
             for note in part.notes:
                 log.say("note", note, source=part.name)
-        yield _Opened(connection, parts, options, mapping, scores[0] if scores else None)
+        yield _Opened(connection, parts, options, mapping, score)
+
+
+def one_kind(given: Given, scores: list[Part]) -> Part | None:
+    """The part of the loyalty files, if any. Raises SourceError where they are several."""
+    if len(scores) > 1:
+        raise SourceError(f"{named(given.loyalty or '')}: its files differ in format or columns; give one kind of file")
+    return scores[0] if scores else None
 
 
 @contextmanager
-def judged(given: Given, *, exact_warnings: bool = False) -> Iterator[Engine]:
-    """An engine that has read and judged the sources."""
+def judged(given: Given, *, exact_warnings: bool = False, vectors: bool = True) -> Iterator[Results]:
+    """An engine that has read and judged the sources; ``vectors``: they will be asked for."""
+    if given.push_down:
+        from customer_features.cli.push_down import pushed_down
+
+        with pushed_down(given) as pushed:
+            _judge(pushed, lambda: pushed.judge(exact_warnings=exact_warnings, vectors=vectors))
+            yield pushed
+        return
     with _opened(given) as run:
         engine = Engine(run.connection, run.parts, run.options, columns=run.columns, loyalty=run.loyalty)
-        try:
-            with progress(engine):
-                engine.judge(exact_warnings=exact_warnings)
-        except DataFaults:
-            say_recognised(engine)  # a wrong mapping is the first thing to look for
-            raise
+        _judge(engine, lambda: engine.judge(exact_warnings=exact_warnings))
         _refuse_changed(run.parts if run.loyalty is None else [*run.parts, run.loyalty])
         yield engine
+
+
+def _judge(engine: Results, judge: Callable[[], object]) -> None:
+    try:
+        with progress(engine):
+            judge()
+    except DataFaults:
+        say_recognised(engine)  # a wrong mapping is the first thing to look for
+        raise
 
 
 @contextmanager
@@ -260,7 +307,7 @@ def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
     log.record("started", f"{command} {' '.join(names)}", version=__version__, sources=names, **targets)
 
 
-def say_recognised(engine: Engine) -> None:
+def say_recognised(engine: Results) -> None:
     """Which columns were taken for which fields."""
     taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
     if taken:

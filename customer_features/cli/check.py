@@ -9,8 +9,8 @@ import msgspec
 
 from customer_features.cli.bulk import Given, judged, say_recognised, say_started, shared_options
 from customer_features.cli.log import log, visible
-from customer_features.engines.duckdb import Engine
 from customer_features.engines.outcome import Outcome
+from customer_features.engines.results import Results
 from customer_features.faults import fault
 
 EXAMPLES = 3
@@ -30,7 +30,7 @@ def check(
     """
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
     say_started("check", sources)
-    with judged(given, exact_warnings=True) as engine:
+    with judged(given, exact_warnings=True, vectors=False) as engine:
         say_recognised(engine)
         found = _found(engine)
         if as_json:
@@ -42,7 +42,7 @@ def check(
             ctx.exit(1)
 
 
-def _found(engine: Engine) -> dict[str, Any]:
+def _found(engine: Results) -> dict[str, Any]:
     """Faults with counts, examples and what would mend them, as plain values."""
     outcome = engine.outcome
     faults = []

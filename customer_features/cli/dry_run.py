@@ -14,7 +14,7 @@ from customer_features.csv_files import DELIMITERS
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, Step
 from customer_features.engines.duckdb_quarantine import Staged
-from customer_features.engines.duckdb_warnings import EXACT_ROWS, FIRST_ROWS
+from customer_features.engines.repetitions import EXACT_ROWS, FIRST_ROWS
 from customer_features.options import Options
 from customer_features.parts import File, Part, unglobbed
 
@@ -26,19 +26,20 @@ def described(engine: Engine, plan: Plan, published: list[tuple[str, str]], spil
     """All of it as text; the same sources and options give the same text on one machine."""
     parts = engine.parts if engine.loyalty is None else [*engine.parts, engine.loyalty]
     sections = {
-        "Sources": _table(row for part in parts for row in _sources(engine, part)),
-        **{f"Fields of {_files(staged.part)}": _table(_fields(staged, engine)) for staged in plan.staged},
-        "Options": _table((name, _value(value)) for name, value in engine.options.described().items()),
-        "Limits": _table(_limits(engine, spill_dir)),
+        "Sources": table(row for part in parts for row in _sources(engine, part)),
+        **{f"Fields of {_files(staged.part)}": table(_fields(staged, engine)) for staged in plan.staged},
+        "Options": table((name, value(of)) for name, of in engine.options.described().items()),
+        "Limits": table(_limits(engine, spill_dir)),
         "Steps": "\n".join(_steps(engine, plan)),
-        "Published, all or nothing": _table(published),
+        "Published, all or nothing": table(published),
         "SQL": _named("\n\n".join(_statements(plan)), parts),
     }
     text = "\n\n".join(f"{title}\n{body}" for title, body in sections.items())
     return f"{text}\n\nA dry run: no rows were read, and nothing was written."
 
 
-def _table(rows: Iterable[tuple[str, ...]]) -> str:
+def table(rows: Iterable[tuple[str, ...]]) -> str:
+    """Rows of words in columns."""
     lines = [tuple(map(str, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -103,11 +104,12 @@ def _reading(field: str, kind: str, options: Options) -> str:
     return "as it is" if text else "as text"
 
 
-def _value(value: object) -> str:
-    if isinstance(value, list):
-        shown = ", ".join(map(str, value)) if len(value) <= _SHOWN_DATES else f"{value[0]} to {value[-1]}"
-        return f"{shown} ({len(value)} dates)"
-    return "none" if value is None else str(value)
+def value(given: object) -> str:
+    """An option's value in words."""
+    if isinstance(given, list):
+        shown = ", ".join(map(str, given)) if len(given) <= _SHOWN_DATES else f"{given[0]} to {given[-1]}"
+        return f"{shown} ({len(given)} dates)"
+    return "none" if given is None else str(given)
 
 
 def _limits(engine: Engine, spill_dir: Path | None) -> Iterator[tuple[str, str]]:

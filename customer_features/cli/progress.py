@@ -14,7 +14,7 @@ import click
 from customer_features.cli.log import log
 
 if TYPE_CHECKING:
-    from customer_features.engines.duckdb import Engine
+    from customer_features.engines.results import Results
 
 _STEP = 0.2
 """Seconds between two looks at the engine."""
@@ -24,7 +24,7 @@ _LEAST = 0.05
 
 
 @contextmanager
-def progress(engine: Engine) -> Iterator[None]:
+def progress(engine: Results) -> Iterator[None]:
     """Show how far the engine is until the block ends; nothing where no person watches."""
     if log.as_json or not sys.stderr.isatty():
         yield
@@ -39,7 +39,7 @@ def progress(engine: Engine) -> Iterator[None]:
         painter.join()
 
 
-def _paint(engine: Engine, done: threading.Event, rows: int | None, size: int | None) -> None:
+def _paint(engine: Results, done: threading.Event, rows: int | None, size: int | None) -> None:
     began = monotonic()
     with click.progressbar(
         length=100, label="Reading", file=sys.stderr, show_eta=False, width=24, item_show_func=lambda text: text

@@ -140,6 +140,8 @@ class Dialect:
             return Type(Kind.WHOLE)
         if built.is_type(kinds.DECIMAL, kinds.BIGDECIMAL, kinds.MONEY, kinds.DECIMAL128, kinds.DECIMAL256):
             sizes = [int(size.name) for size in built.expressions]
+            if sizes and sizes[0] > 300:
+                return Type(Kind.DECIMAL)  # more digits than there are before the point of a double
             return Type(Kind.DECIMAL, self.default_scale if not sizes else (0, *sizes)[len(sizes)] * (len(sizes) > 1))
         if built.is_type(*exp.DataType.REAL_TYPES):
             return Type(Kind.DOUBLE)
@@ -208,7 +210,7 @@ class Dialect:
         """A constant that is a double, whatever the dialect takes a plain number for."""
         return self.cast(str(value), self.double)
 
-    def double_of_decimal(self, sql: str) -> str:
+    def double_of_decimal(self, sql: str, scale: int | None) -> str:
         """The double nearest to a decimal."""
         return self.cast(sql, self.double)
 

@@ -54,7 +54,7 @@ class ClickHouse(Dialect):
         wide = f"toDecimal256({sql}, {digits})"
         return f"toInt64(floor({wide} * toDecimal256(10000, 0) + toDecimal256('0.5', 1)))"
 
-    def double_of_decimal(self, sql: str) -> str:
+    def double_of_decimal(self, sql: str, scale: int | None) -> str:
         return f"toFloat64(toString({sql}))"
 
     def total(self, units: str) -> str:

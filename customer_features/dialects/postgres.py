@@ -41,15 +41,33 @@ class Postgres(Dialect):
     def units_of_decimal(self, sql: str, scale: int | None) -> str:
         return self.cast(f"FLOOR({self.cast(sql, 'DECIMAL')} * 10000 + 0.5)", self.bigint)
 
-    def double_of_decimal(self, sql: str) -> str:
-        # MONEY becomes a double by way of DECIMAL alone.
-        return self.cast(self.cast(sql, "DECIMAL"), self.double)
+    def double_of_decimal(self, sql: str, scale: int | None) -> str:
+        # MONEY becomes a double by way of DECIMAL alone. The cast refuses what no double is near to: infinite or zero
+        # for every other door.
+        wide = self.cast(sql, "DECIMAL")
+        if scale is not None:
+            return self.cast(wide, self.double)  # a declared type holds nothing so great or so small
+        return (
+            f"CASE WHEN {wide} BETWEEN -1e300 AND 1e300 THEN CASE WHEN {wide} BETWEEN -{_LEAST} AND {_LEAST}"
+            f" THEN {self.a_double(0)} ELSE {self.cast(wide, self.double)} END"
+            f" WHEN {wide} = 'NaN' THEN CAST('NaN' AS {self.double})"
+            f" WHEN {wide} > 0 THEN CAST('Infinity' AS {self.double})"
+            f" WHEN {wide} < 0 THEN CAST('-Infinity' AS {self.double}) END"
+        )
+
+    def day_of_instant(self, sql: str, timezone: str) -> str:
+        # At the ends of what the type holds, a shift by hours would leave it; there is no day of the calendar there.
+        inside = f"{sql} BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'"
+        return f"CASE WHEN {inside} THEN {super().day_of_instant(sql, timezone)} END"
 
     def day_of_ten_characters(self, sql: str) -> str:
         return self.try_cast(sql, "DATE")
 
     def instant_of_text(self, sql: str) -> str:
         return self.try_cast(sql, "TIMESTAMPTZ")
+
+    def today(self, timezone: str) -> str:
+        return super().day_of_instant("CURRENT_TIMESTAMP", timezone)
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"({later} - {earlier})"  # of two dates a whole number
@@ -58,5 +76,8 @@ class Postgres(Dialect):
         count, step = (window.months, "MONTHS") if window.months else (window.days, "DAYS")
         return f"CAST({today} - INTERVAL '{count} {step}' AS DATE)"
 
+
+_LEAST = "2.47e-324"
+"""Half of the least double: what is nearer to zero is read as zero."""
 
 DIALECT = Postgres()

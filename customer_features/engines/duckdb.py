@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from customer_features import query, query_as_of
 from customer_features.columns import (
@@ -48,6 +50,9 @@ _FILE = "customer_features: file"
 
 class Engine:
     """One run over some parts: :meth:`judge` first, then read ``vectors`` and ``quarantine``."""
+
+    how: Mapping[str, Any] = MappingProxyType({})
+    """Nothing but the options tells how it was computed."""
 
     def __init__(
         self,
@@ -108,7 +113,7 @@ class Engine:
                     self._stage(number, part)
             if self.loyalty is not None:
                 with translated(self.loyalty):
-                    self._stage_loyalty(self.loyalty)
+                    self.stage_loyalty(self.loyalty)
             self._count_sources()
             self._roll_up()
             self._set_aside()
@@ -208,7 +213,8 @@ class Engine:
                 " give ids as text"
             )
 
-    def _stage_loyalty(self, part: Part) -> None:
+    def stage_loyalty(self, part: Part) -> None:
+        """Read the scores of a part into the table ``loyalty_scores``, a row a customer."""
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
         wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
@@ -322,7 +328,7 @@ class Engine:
     # -- setting aside -------------------------------------------------------------------------------------
 
     def _set_aside(self) -> None:
-        self._quarantine.create(self._staged)
+        self._quarantine.create([one.part.columns for one in self._staged])
         out = self.outcome
         if out.rows_in == out.used + out.excluded:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from customer_features.errors import FoundFault
 from customer_features.faults import FAULTS, fault
 from customer_features.options import Options
 from customer_features.parts import File, Part
-from customer_features.reading import Readings
+from customer_features.reading import Readings, amount_hint_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,9 +43,9 @@ class Quarantine:
         self._options = options
         self._originals: dict[str, tuple[str, str]] = {}
 
-    def create(self, staged: list[Staged]) -> None:
-        """Make the empty table, with all original columns of all parts."""
-        self._originals = _originals(staged)
+    def create(self, parts: list[dict[str, str]]) -> None:
+        """Make the empty table, with all original columns of all parts, each given with its columns' types."""
+        self._originals = _originals(parts)
         declared = "".join(f", {quoted(name)} {type_name}" for name, type_name in self._originals.values())
         self._connection.execute(
             f"CREATE TEMP TABLE quarantine ({_PLACE} INTEGER, source VARCHAR, row_number BIGINT, fault VARCHAR,"
@@ -66,6 +67,23 @@ class Quarantine:
         counts = self._connection.sql("SELECT fault, COUNT(*) FROM quarantine GROUP BY fault").fetchall()
         by_name = {str(name): int(count) for name, count in counts}
         return {rule.name: by_name[rule.name] for rule in FAULTS if rule.name in by_name}
+
+    def put(self, source: str, relation: str, carried: Mapping[str, str]) -> None:
+        """Set rows aside that were found faulty elsewhere.
+
+        ``relation``: ``row_number``, ``faults`` (the names), what the messages are made of (ids as text,
+        ``date_found``, ``amount_found``, ``loyalty_shown``), and the original columns by the names in ``carried``.
+        """
+        shown = [self._originals[name.lower()] for name in carried.values()]
+        targets = "".join(f", {quoted(name)}" for name, _ in shown)
+        values = "".join(f", {alias}" for alias in carried)
+        hints = f"'' AS date_hint, {amount_hint_sql('amount_found', '.')} AS amount_hint"
+        named = f"SELECT *, string_split(faults, ',') AS names, {hints} FROM {relation}"
+        self._connection.execute(
+            f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message{targets})"
+            f" SELECT 0, {literal(source)}, row_number, names[1], faults, {query.message(customers_out=True)}{values}"
+            f" FROM ({named})"
+        )
 
     def rows(self) -> duckdb.DuckDBPyRelation:
         """The rows in the order of the sources; a last column ``raw`` where a file's own syntax was broken."""
@@ -145,12 +163,12 @@ def _says(raw: str, reason: str) -> str:
     return fault("unreadable_row").says(f"{reason}: {shown!r}")
 
 
-def _originals(staged: list[Staged]) -> dict[str, tuple[str, str]]:
+def _originals(parts: list[dict[str, str]]) -> dict[str, tuple[str, str]]:
     """Original columns of all parts: the name each has in the quarantine, and its type there."""
     columns: dict[str, tuple[str, str]] = {}
-    taken = {name.lower() for one in staged for name in one.part.columns} | set(_RESERVED)
-    for one in staged:
-        for name, type_name in one.part.columns.items():
+    taken = {name.lower() for part in parts for name in part} | set(_RESERVED)
+    for part in parts:
+        for name, type_name in part.items():
             if name.lower() in columns:
                 shown, known = columns[name.lower()]
                 columns[name.lower()] = (shown, known if known == type_name else "VARCHAR")

@@ -6,8 +6,8 @@ faulty rows are listed only where the two do not balance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from customer_features.engines.outcome import Outcome
@@ -41,25 +41,47 @@ class Judged:
     vectors: str
     faulty: str | None
     """A relation that holds the rows set aside: fault, faults, message, then the row; None where there are none."""
+    portable: Portable
+    """The definition over what was computed once."""
+
+    def rows_that_count(self) -> str:
+        """A relation of the rows of which vectors are made."""
+        return f"({self.portable.rows_that_count(all_sound=self.faulty is None)}) c"
 
 
-def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tuple[str, ...] = ()) -> Judged:
+def judge(
+    warehouse: Warehouse,
+    portable: Portable,
+    source: str,
+    originals: tuple[str, ...] = (),
+    *,
+    more: tuple[str, ...] = (),
+    find: Callable[[str], list[FoundFault]] | None = None,
+) -> Judged:
     """Roll the rows up and set the faulty ones aside; nothing is handed out yet.
 
-    ``source``: its name, for people; ``originals``: the names of the original columns that ``portable.source`` lists.
+    ``source``: its name, for people; ``originals``: the names of the original columns that ``portable.source`` lists;
+    ``more``: as for :func:`faulty_rows`; ``find``: the first faulty rows, given the relation that holds them, where an
+    engine knows more of them than :func:`found` does.
 
     Raises DataFaults where the options say to stop, RuntimeError where the rows do not add up.
     """
     options, outcome = portable.options, Outcome()
+    listed = portable.source
+    # Original columns are carried where they are listed alone: one may be dear, or keep an engine from going parallel.
+    portable = replace(portable, source=replace(listed, originals=()))
     if options.grain is Grain.REPEATED_TOTAL:
         portable = portable.made_ready(orders=warehouse.keep("orders", portable.orders()))
     portable = portable.made_ready(customers=warehouse.keep("customers", portable.customers()))
     outcome.rows_in, outcome.excluded = _numbers(warehouse, portable.balance())
     outcome.used, outcome.customers = _numbers(warehouse, portable.used())
     outcome.rows_by_source = {source: outcome.rows_in}
+    if portable.loyalty is not None:
+        named, unknown = _numbers(warehouse, portable.scores())
+        outcome.loyalty = {"customers": named, "unknown_customers": unknown}
     faulty = None
     if outcome.rows_in != outcome.used + outcome.excluded:
-        faulty = warehouse.keep("faulty", faulty_rows(portable, originals))
+        faulty = warehouse.keep("faulty", faulty_rows(replace(portable, source=listed), originals, more))
         counts = {
             str(name): int(count)
             for name, count in warehouse.rows(f"SELECT fault, COUNT(*) AS n FROM {faulty} GROUP BY fault")
@@ -67,8 +89,10 @@ def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tupl
         outcome.faults = {rule.name: counts[rule.name] for rule in FAULTS if rule.name in counts}
         outcome.quarantined = sum(outcome.faults.values())
     outcome.reconcile()
-    outcome.stop_on_faults(options, lambda: found(warehouse, faulty, source))
-    return Judged(outcome, portable.vectors(), faulty)
+    outcome.stop_on_faults(
+        options, lambda: found(warehouse, faulty, source) if find is None or faulty is None else find(faulty)
+    )
+    return Judged(outcome, portable.vectors(), faulty, portable)
 
 
 def found(warehouse: Warehouse, faulty: str | None, source: str) -> list[FoundFault]:

@@ -24,10 +24,10 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("reading files", "bulk") from error
 
-_AS_IS = {"bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar"}
+AS_IS = {"bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar"}
 """Types that arrive as they are; those of neither this nor the tables below arrive as text."""
-_DECIMAL = {"numeric": "{}::text", "money": "{}::numeric::text"}
-_DATED = {
+DECIMAL = {"numeric": "{}::text", "money": "{}::numeric::text"}
+DATED = {
     "date": "date 'epoch' + {}",
     "timestamp": "timestamp 'epoch' + 24 * interval '{} hours'",
     "timestamptz": "timestamptz 'epoch' + 24 * interval '{} hours'",
@@ -45,6 +45,17 @@ def fetched(address: str, folder: Path, query: str | None = None, *, beginning: 
 
     Raises SourceError: not reachable, not allowed, no query of rows, two columns of one name.
     """
+    query = query_of(address, query)
+    path = Path(tempfile.mkdtemp(dir=folder)) / "rows.parquet"
+    with connected(address, SourceError) as session:
+        session.execute("SET TRANSACTION READ ONLY")
+        columns = columns_of(session, query)
+        odd = keep(session, columns, path, f"\nLIMIT {_FIRST_ROWS}" if beginning else "")
+    return replace(File.of(path, shown(address)), kind="parquet", numerics=frozenset(odd), cut=beginning)
+
+
+def query_of(address: str, query: str | None) -> str:
+    """The query that says what is read from an address. Raises SourceError where nothing does."""
     table = table_of(address, SourceError)
     if query is None and table is not None:
         query = f"SELECT * FROM {table.sql}"
@@ -53,24 +64,24 @@ def fetched(address: str, folder: Path, query: str | None = None, *, beginning: 
             f"{shown(address)}: say what to read, with --query 'SELECT ...' or by a table's name after #,"
             f" for example {shown(address)}#public.orders"
         )
-    path = Path(tempfile.mkdtemp(dir=folder)) / "rows.parquet"
-    with connected(address, SourceError) as session:
-        session.execute("SET TRANSACTION READ ONLY")
-        columns = _columns(session, query)
-        odd = _kept(session, columns, path, f"\nLIMIT {_FIRST_ROWS}" if beginning else "")
-    return replace(File.of(path, shown(address)), kind="parquet", numerics=frozenset(odd), cut=beginning)
+    return query
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns of a query: their Arrow schema, their types in the database, and the query that sends them."""
+class Columns:
+    """The columns of a query: their Arrow schema, their types in the database, and the query that sends them.
+
+    ``relation``: the query itself in parentheses.
+    """
 
     schema: Any
     types: list[str]
     query: str
+    relation: str
 
 
-def _columns(session: Session, query: str) -> _Columns:
+def columns_of(session: Session, query: str) -> Columns:
+    """The columns of a query, which is not run. Raises SourceError where it is no query of rows."""
     query = query.rstrip("; \t\r\n")
     if not query:
         raise session.fail("the query is empty; give for example --query 'SELECT * FROM orders'")
@@ -84,32 +95,33 @@ def _columns(session: Session, query: str) -> _Columns:
         names.add(name.lower())
     types = [(field.metadata or {}).get(b"POSTGRESQL:type", b"").decode() for field in described]
     fields = [
-        pa.field(field.name, field.type if type_name in _AS_IS or type_name in _DATED else pa.string())
+        pa.field(field.name, field.type if type_name in AS_IS or type_name in DATED else pa.string())
         for field, type_name in zip(described, types, strict=True)
     ]
     own = [f"c{place}" for place in range(len(fields))]
     sent = ", ".join(_sent(name, type_name) for name, type_name in zip(own, types, strict=True))
-    query = f"SELECT {sent} FROM (\n{query}\n) AS q({', '.join(own)})"
+    relation = f"(\n{query}\n)"
+    query = f"SELECT {sent} FROM {relation} AS q({', '.join(own)})"
     session.described(query, f"the query {_SELECT}: ")
-    return _Columns(pa.schema(fields), types, query)
+    return Columns(pa.schema(fields), types, query, relation)
 
 
 def _sent(column: str, type_name: str) -> str:
     """SQL of a column as it is sent."""
-    if type_name in _AS_IS:
+    if type_name in AS_IS:
         return column
-    if day := _DATED.get(type_name):
+    if day := DATED.get(type_name):
         first, last = day.format(_FIRST_DAY), day.format(_LAST_DAY)
         return f"CASE WHEN {column} >= {last} THEN {last} WHEN {column} <= {first} THEN {first} ELSE {column} END"
-    return _DECIMAL.get(type_name, "{}::text").format(column)
+    return DECIMAL.get(type_name, "{}::text").format(column)
 
 
-def _kept(session: Session, columns: _Columns, path: Path, limit: str) -> list[str]:
+def keep(session: Session, columns: Columns, path: Path, limit: str = "") -> list[str]:
     """Write the rows to a file; the names of the columns of decimals that are left as text."""
     digits = {
         name: _Digits()
         for name, type_name in zip(columns.schema.names, columns.types, strict=True)
-        if type_name in _DECIMAL
+        if type_name in DECIMAL
     }
     try:
         with pq.ParquetWriter(path, columns.schema) as writer:

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import shortage
+from customer_features.engines.results import Results
 from customer_features.errors import MissingExtra, OutputError
 from customer_features.parts import first_line
 from customer_features.publishers.writing import (
@@ -45,7 +45,7 @@ def check_target(out: Path) -> None:
         raise OutputError(f"{out}: the folder {out.parent} cannot be written to")
 
 
-def publish(engine: Engine, out: Path) -> Published:
+def publish(engine: Results, out: Path) -> Published:
     """Write the vectors of a judged run to ``out``, with quarantine and manifest beside it.
 
     Raises OutputError when something cannot be written; nothing is published then.
@@ -73,7 +73,7 @@ def publish(engine: Engine, out: Path) -> Published:
     return Published(str(out), manifest.name, str(aside) if quarantine is not None else None, described)
 
 
-def planned(engine: Engine, out: Path) -> list[tuple[str, str]]:
+def planned(engine: Results, out: Path) -> list[tuple[str, str]]:
     """The files of a run, and what is in each. Raises OutputError where one would overwrite a source."""
     check_target(out)
     _keep_sources(engine, out)
@@ -84,7 +84,7 @@ def planned(engine: Engine, out: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _keep_sources(engine: Engine, out: Path) -> None:
+def _keep_sources(engine: Results, out: Path) -> None:
     """Raise OutputError where a file of the run would take the place of one that was read."""
     parts = [*engine.parts, engine.loyalty] if engine.loyalty is not None else engine.parts
     read = {file.path.resolve() for part in parts for file in part.files}

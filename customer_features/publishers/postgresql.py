@@ -15,7 +15,7 @@ import msgspec
 from customer_features import features
 from customer_features.addresses import shown
 from customer_features.columns import quoted as quoted_column
-from customer_features.engines.duckdb import Engine
+from customer_features.engines.results import Results
 from customer_features.errors import MissingExtra, OutputError
 from customer_features.parts import first_line
 from customer_features.postgresql import Session, Table, connected, quoted, table_of
@@ -61,7 +61,7 @@ def check_target(out: str, if_exists: str = "replace") -> None:
                 raise session.fail(not_ours(beside, found))
 
 
-def publish(engine: Engine, out: str, if_exists: str = "replace") -> Published:
+def publish(engine: Results, out: str, if_exists: str = "replace") -> Published:
     """Put the vectors of a judged run into a table, with quarantine and manifest in two others beside it.
 
     ``if_exists``: of a table that is there, ``replace`` all rows, or ``upsert``: rows of the same key are
@@ -88,7 +88,7 @@ def publish(engine: Engine, out: str, if_exists: str = "replace") -> Published:
     return Published(name, f"{table}{_MANIFEST}", f"{name}{_QUARANTINE}" if aside else None, described)
 
 
-def planned(engine: Engine, out: str) -> list[tuple[str, str]]:
+def planned(engine: Results, out: str) -> list[tuple[str, str]]:
     """The tables of a run, and what is in each."""
     with connected(out, OutputError) as session:
         table = _table(session, out)
@@ -141,7 +141,7 @@ def _key(columns: Collection[str]) -> list[str]:
     return [name for name in ("customer_id", "as_of") if name in columns]
 
 
-def _put_vectors(session: Session, engine: Engine, table: Table, if_exists: str) -> int:
+def _put_vectors(session: Session, engine: Results, table: Table, if_exists: str) -> int:
     """Put the vectors into their table; how many there are."""
     columns = _columns(bool(engine.options.as_of))
     written: list[int] = []
@@ -156,7 +156,7 @@ def _put_vectors(session: Session, engine: Engine, table: Table, if_exists: str)
     return written[0]
 
 
-def _fill(session: Session, engine: Engine, into: Table) -> int:
+def _fill(session: Session, engine: Results, into: Table) -> int:
     written = 0
     for rows in groups(engine.vectors(), vectors_schema(engine)):
         odd = rows.filter(pc.match_substring(rows["customer_id"], "\0"))
@@ -200,7 +200,7 @@ def _check_upsert(session: Session, table: Table, found: Standing | None, column
 # -- what stands beside them -----------------------------------------------------------------------------------
 
 
-def _put_quarantine(session: Session, engine: Engine, table: Table) -> dict[str, Any] | None:
+def _put_quarantine(session: Session, engine: Results, table: Table) -> dict[str, Any] | None:
     """The rows that were set aside as text, but for their number; what the manifest says of them."""
     beside = _beside(table, _QUARANTINE)
     relation = engine.quarantine()

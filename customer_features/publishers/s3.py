@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from customer_features import s3
-from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import shortage, spilling_to
+from customer_features.engines.results import Results
 from customer_features.errors import MissingExtra, OutputError
 from customer_features.parts import first_line
 from customer_features.publishers.s3_uploads import Upload, sweep, undisturbed
@@ -57,7 +57,7 @@ def check_target(out: str) -> None:
         raise OutputError(f"{address}: cannot be written: {s3.why(error, client, address)}") from None
 
 
-def publish(engine: Engine, out: str) -> Published:
+def publish(engine: Results, out: str) -> Published:
     """Write the vectors of a judged run to ``out``, with quarantine and manifest beside it.
 
     Raises OutputError when something cannot be written, with what stands there then.
@@ -102,7 +102,7 @@ def publish(engine: Engine, out: str) -> Published:
     return Published(str(features), names[2], str(aside) if sent_aside else None, described)
 
 
-def planned(engine: Engine, out: str) -> list[tuple[str, str]]:
+def planned(engine: Results, out: str) -> list[tuple[str, str]]:
     """The objects of a run, and what is in each. Raises OutputError where one would overwrite a source."""
     targets = _targets(_address(out))
     _keep_sources(engine, targets)
@@ -219,7 +219,7 @@ def _targets(address: s3.Address) -> tuple[s3.Address, s3.Address, s3.Address]:
     return address, aside, manifest
 
 
-def _keep_sources(engine: Engine, targets: tuple[s3.Address, ...]) -> None:
+def _keep_sources(engine: Results, targets: tuple[s3.Address, ...]) -> None:
     """Raise OutputError where an object of the run would take the place of one that was read."""
     parts = [*engine.parts, engine.loyalty] if engine.loyalty is not None else engine.parts
     read = {file.origin for part in parts for file in part.files}

@@ -12,7 +12,7 @@ import msgspec
 from customer_features import features
 from customer_features.columns import literal
 from customer_features.engines.ahead import ahead
-from customer_features.engines.duckdb import Engine
+from customer_features.engines.results import Results
 from customer_features.errors import MissingExtra, OutputError, did_you_mean
 from customer_features.staging import Staging
 
@@ -51,7 +51,7 @@ def manifest_text(described: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
 
 
-def vectors_schema(engine: Engine) -> Any:
+def vectors_schema(engine: Results) -> Any:
     """The Arrow schema of the vectors: nothing in them is null."""
     return pa.schema(
         [pa.field("customer_id", pa.string(), nullable=False)]
@@ -65,7 +65,7 @@ def write_quarantine(relation: duckdb.DuckDBPyRelation, staging: Staging) -> int
     return _write_parquet(relation, staging, relation.limit(0).to_arrow_table().schema)
 
 
-def write_features(engine: Engine, staging: Staging) -> int:
+def write_features(engine: Results, staging: Staging) -> int:
     """Write the vectors in the format that the final name's suffix says; how many there are."""
     vectors = engine.vectors()
     suffix = staging.final.suffix.lower()
@@ -123,13 +123,13 @@ def groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
         yield pa.Table.from_batches(waiting).combine_chunks()
 
 
-def describe(engine: Engine, output: dict[str, Any], quarantine: dict[str, Any] | None) -> dict[str, Any]:
+def describe(engine: Results, output: dict[str, Any], quarantine: dict[str, Any] | None) -> dict[str, Any]:
     """The manifest: what came in, what became of it, and what was written."""
     outcome = engine.outcome
     sizes = {file.name: file.bytes for part in engine.parts for file in part.files}
     described: dict[str, Any] = {
         "definition": features.DEFINITION_VERSION,
-        "options": engine.options.described(),
+        "options": {**engine.options.described(), **engine.how},
         "mapping": engine.mapping,
         "sources": [
             {"path": name, "bytes": sizes.get(name), "rows": count} for name, count in outcome.rows_by_source.items()

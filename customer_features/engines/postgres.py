@@ -1,0 +1,317 @@
+"""The PostgreSQL engine: everything is computed in the server, in one transaction that sees one state of it.
+
+Rows are rolled up into temporary tables, whose names no other table bears; vectors and faulty rows alone travel. The
+transaction is never committed, so whatever a query's own functions would change is undone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from customer_features import features
+from customer_features.addresses import shown
+from customer_features.columns import OPTIONAL, REQUIRED, Mapped, literal, quoted, resolve
+from customer_features.dialects import dialect
+from customer_features.engines.duckdb import LISTED, Engine
+from customer_features.engines.duckdb_quarantine import Quarantine
+from customer_features.engines.duckdb_session import spilling_to, translated
+from customer_features.engines.outcome import Outcome
+from customer_features.engines.postgres_fields import FLOATS, as_field, check_version, refuse_fractions, types_of
+from customer_features.engines.repetitions import find_warnings
+from customer_features.engines.warehouse import Judged, judge
+from customer_features.errors import FoundFault, MissingExtra, SourceError
+from customer_features.fetchers.postgresql import AS_IS, DATED, DECIMAL, Columns, columns_of, keep, query_of
+from customer_features.options import Options
+from customer_features.parts import File, Part
+from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
+from customer_features.postgresql import Session, Table, connected
+from customer_features.postgresql import quoted as quoted_there
+from customer_features.staging import scratch
+
+try:
+    import duckdb
+    import pyarrow as pa
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("building over tables", "bulk") from error
+
+STEPS = 4
+"""Rolled up, set aside, looked for repetitions, fetched."""
+
+
+@dataclass(slots=True)
+class Server:
+    """The server as ``warehouse`` and ``repetitions`` know an engine."""
+
+    session: Session
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def table(self, name: str) -> Table:
+        """A temporary table of this run: a query that names a table of its own must not find one of ours."""
+        return Table("pg_temp", f"customer_features_{self.token}_{name}")
+
+    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        return self.session.rows(sql)
+
+    def kept(self, name: str, sql: str) -> tuple[str, str]:
+        """The statement that keeps a query's rows, and the relation that holds them then."""
+        table = self.table(name)
+        return f"CREATE TEMP TABLE {quoted_there(table.name)} ON COMMIT DROP AS {sql}", table.sql
+
+    def keep(self, name: str, sql: str) -> str:
+        statement, relation = self.kept(name, sql)
+        self.session.execute(statement)
+        return relation
+
+    def hashed(self, columns: Sequence[str]) -> str:
+        return f"HASH_RECORD_EXTENDED(ROW({', '.join(columns)}), 0)"
+
+    def remainder(self, column: str, count: int) -> str:
+        return f"(HASHTEXTEXTENDED({column}, 0) & 9223372036854775807) % {count}"
+
+
+class PushDown:
+    """One run over a query of a server: :meth:`judge` first, then read ``vectors`` and ``quarantine``.
+
+    ``connection``: the DuckDB session that holds what was fetched, and reads ``loyalty``.
+    """
+
+    how: Mapping[str, Any] = MappingProxyType({"push_down": True})
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        address: str,
+        query: str | None,
+        options: Options,
+        *,
+        columns: Mapping[str, str] | None = None,
+        loyalty: Part | None = None,
+    ) -> None:
+        self.connection = connection
+        self.options = options
+        self.columns = dict(columns or {})
+        self.loyalty = loyalty
+        self.parts: list[Part] = []
+        self.outcome = Outcome()
+        self.fields: dict[str, Mapped] = {}
+        self.types: dict[str, str] = {}
+        self.source = shown(address)
+        self._address = address
+        self._query = query_of(address, query)
+        self._quarantine = Quarantine(connection, options)
+        self._steps_done = 0
+        self._encoding = "UTF8"
+
+    @property
+    def progress(self) -> float:
+        """The share of the work that is done, by steps: how far one is, the server does not say."""
+        return self._steps_done / STEPS
+
+    def size(self) -> tuple[int | None, int | None]:
+        """Rows and bytes of the source, which nobody knows before the server has read it."""
+        return None, None
+
+    @property
+    def recognised(self) -> dict[str, str]:
+        """Fields that were recognised by a column's name, and that name."""
+        return {name: mapped.shown for name, mapped in self.fields.items() if mapped.recognised}
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """The column or expression of each field, as people named it."""
+        return {name: mapped.shown for name, mapped in self.fields.items()}
+
+    def judge(self, *, exact_warnings: bool = False, vectors: bool = True) -> Outcome:
+        """Roll the rows up in the server and fetch what was set aside and, unless told not to, the vectors.
+
+        Raises SourceError, ColumnError, and DataFaults where the options say to stop.
+        """
+        with self.opened() as (session, columns):
+            server = Server(session)
+            scores = None if self.loyalty is None else self._put_scores(server, self.loyalty)
+            portable = self.portable(session, columns, scores)
+            names = tuple(f"c{place}" for place in range(len(portable.source.originals)))
+
+            def found(relation: str) -> list[FoundFault]:
+                self._set_aside(session, columns, relation, LISTED)
+                return self._quarantine.found(LISTED)
+
+            judged = judge(server, portable, self.source, names, more=("loyalty_shown",), find=found)
+            self.outcome = judged.outcome
+            if self.loyalty is not None:
+                self._count_unnamed(self.outcome.loyalty)
+            self._steps_done += 1
+            if judged.faulty is not None:
+                self._set_aside(session, columns, judged.faulty)
+            self._steps_done += 1
+            used = self.outcome.used
+            self.outcome.warnings = find_warnings(
+                server, judged.rows_that_count(), self.options, used, exact=exact_warnings
+            )
+            self._steps_done += 1
+            if vectors:
+                self._fetch(session, judged)
+            self._steps_done += 1
+        return self.outcome
+
+    def vectors(self) -> duckdb.DuckDBPyRelation:
+        """The vectors, ordered by customer_id in byte order (and by ``as_of``), as the DuckDB engine gives them."""
+        # Bytes of another encoding have an order of their own.
+        again = "" if self._encoding in ("UTF8", "SQL_ASCII", "LATIN1") else " ORDER BY ALL"
+        return self.connection.sql(f"SELECT * FROM vectors_fetched{again}")
+
+    def quarantine(self) -> duckdb.DuckDBPyRelation | None:
+        """The rows set aside, in the order in which the server gave the rows; None when there are none."""
+        return self._quarantine.rows() if self.outcome.quarantined else None
+
+    def examples(self, fault: str, count: int) -> list[FoundFault]:
+        """The first rows that are filed under a fault."""
+        return self._quarantine.found(count, fault)
+
+    # -- the transaction -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Session, Columns]]:
+        """The transaction, and the query's columns in it."""
+        with connected(self._address, SourceError) as session:
+            session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            # Scans of one table that join each other would give its rows in another order each time.
+            session.execute("SET LOCAL synchronize_seqscans = off")
+            # The planner takes rows that break no rule for a handful, and would go through all orders for each of them.
+            session.execute("SET LOCAL enable_nestloop = off")
+            [(may, standby, read_only, user, self._encoding)] = session.rows(
+                "SELECT has_database_privilege(current_database(), 'TEMP'), pg_is_in_recovery(),"
+                " current_setting('transaction_read_only') = 'on', current_user::text,"
+                " current_setting('server_encoding')"
+            )
+            if standby or read_only:
+                what = "the server is a standby, which" if standby else "the session is read-only and"
+                raise session.fail(f"{what} makes no temporary tables, and --push-down needs some; run without it")
+            if not may:
+                raise session.fail(
+                    f"user '{user}' may not make temporary tables, and --push-down needs some: grant TEMPORARY on the"
+                    " database, or run without --push-down"
+                )
+            yield session, columns_of(session, self._query)
+
+    def portable(self, session: Session, columns: Columns, scores: str | None, *, look: bool = True) -> Portable:
+        """The definition over the query; ``scores``: the table of those, ``look``: for ids that are no whole numbers.
+
+        Raises ColumnError where a field is missing or unfit.
+        """
+        optional = OPTIONAL if self.loyalty is None else ()
+        self.fields = resolve(columns.schema.names, self.columns, self.source, REQUIRED, optional, "postgres")
+        self.types = types_of(session, columns.relation, self.fields, self.source)
+        as_fields = {
+            name: as_field(name, mapped, self.types[name], self.source) for name, mapped in self.fields.items()
+        }
+        kinds = {name: kind for name, (_, kind) in as_fields.items()}
+        sql = {name: expression for name, (expression, _) in as_fields.items()}
+        [(version,)] = session.rows("SELECT current_setting('server_version_num')::int")
+        check_version(version, kinds, session.fail)
+        for name in IDS if look else ():
+            refuse_fractions(session, columns.relation, self.fields[name], self.types[name], self.source)
+        # First the row's number, then what the messages of faulty rows are made of, then the columns as they are.
+        own = ("ROW_NUMBER() OVER ()", *(sql[name] for name in IDS), self.fields["date"].sql, self.fields["amount"].sql)
+        originals = (
+            quoted_there(name) + ("" if kind in {*AS_IS, *DATED, *DECIMAL} else "::text")
+            for name, kind in zip(columns.schema.names, columns.types, strict=True)
+        )
+        relation = f"{columns.relation} AS q"
+        source = Source(relation, {name: sql[name] for name in (*FIELDS, *_scored(sql))}, kinds, (*own, *originals))
+        written = dialect("postgres")
+        if self.loyalty is None:
+            return Portable(written, self.options, source)
+        return Portable(
+            written,
+            self.options,
+            source,
+            loyalty=Source("", {}, {}),  # it stands in a table already
+            ready={"loyalty_scores": str(scores)},
+        )
+
+    # -- loyalty -------------------------------------------------------------------------------------------
+
+    def _put_scores(self, server: Server, part: Part) -> str:
+        """Read a loyalty file here, by the rules of every other door, and put each customer's score into a table."""
+        with translated(part):
+            Engine(self.connection, [], self.options, columns=self.columns, loyalty=part).stage_loyalty(part)
+        rows = self.connection.sql(
+            "SELECT customer_id, CAST(loyalty_faulty AS INTEGER) AS faulty_scores, lowest_loyalty AS least_loyalty,"
+            " highest_loyalty AS greatest_loyalty, REPLACE(loyalty_shown, chr(0), '␀') AS faulty_score"
+            f" FROM loyalty_scores WHERE {_NAMED}"
+        ).to_arrow_table()
+        table = server.table("loyalty_scores")
+        server.session.execute(
+            f'CREATE TEMP TABLE {quoted_there(table.name)} (customer_id text COLLATE "C", faulty_scores int,'
+            " least_loyalty double precision, greatest_loyalty double precision, faulty_score text) ON COMMIT DROP"
+        )
+        server.session.append(table, rows, temporary=True)
+        return table.sql
+
+    def _count_unnamed(self, counts: dict[str, int]) -> None:
+        """Count scores of no customer, or of one that the server cannot hold, as the other doors do."""
+        [(others,)] = self.connection.sql(f"SELECT COUNT(*) FROM loyalty_scores WHERE NOT {_NAMED}").fetchall()
+        for name in counts:
+            counts[name] += int(others)
+
+    # -- what travels --------------------------------------------------------------------------------------
+
+    def _set_aside(self, session: Session, columns: Columns, faulty: str, limit: int | None = None) -> None:
+        """Fetch the rows set aside, each column as a copy of the table would have it, and make their messages."""
+        some = "" if limit is None else f" LIMIT {limit}"
+        aside = columns_of(session, f"SELECT * FROM {faulty} ORDER BY c0{some}")
+        with scratch(spilling_to()) as folder:
+            path = Path(tempfile.mkdtemp(dir=folder)) / "rows.parquet"
+            keep(session, aside, path)
+            rows = f"read_parquet({literal(str(File.of(path).path))})"
+            read = self.connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
+            kinds = {str(name): str(kind) for name, kind, *_ in read}
+            carried = {f"c{place}": name for place, name in enumerate(columns.schema.names, len(_OWN))}
+            self._quarantine.create([{name: kinds[alias] for alias, name in carried.items()}])
+            own = ", ".join(sql.format(f"c{place}") for place, sql in enumerate(_OWN))
+            # A double as the engine shows it: 7.0, where the server writes 7.
+            double = self.types.get(LOYALTY) in FLOATS
+            shown = "CAST(CAST(loyalty_shown AS DOUBLE) AS VARCHAR) AS loyalty_shown" if double else "loyalty_shown"
+            others = ", ".join(["faults", shown, *carried])
+            self._quarantine.put(self.source, f"(SELECT {own}, {others} FROM {rows})", carried)
+
+    def _fetch(self, session: Session, judged: Judged) -> None:
+        """Fetch the vectors into the session's own database, which spills them where memory is short."""
+        days = ["as_of DATE"] if self.options.as_of else []
+        declared = ", ".join(["customer_id VARCHAR", *days, *(f"{quoted(name)} DOUBLE" for name in features.names())])
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE vectors_fetched ({declared})")
+        fetched = 0
+        for batch in session.batches(judged.vectors):
+            try:
+                batch.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise session.fail(f"holds text that is not UTF-8: {error}") from None
+            self.connection.register("batch_fetched", pa.Table.from_batches([batch]))
+            self.connection.execute("INSERT INTO vectors_fetched SELECT * FROM batch_fetched")
+            self.connection.unregister("batch_fetched")
+            fetched += batch.num_rows
+        if not self.options.as_of and fetched != self.outcome.customers:
+            raise RuntimeError(f"{self.outcome.customers} customers but {fetched} vectors; nothing was published")
+
+
+_OWN = (
+    "{} AS row_number",
+    "{} AS customer_id",
+    "{} AS transaction_id",
+    "{} AS product_id",
+    "CAST({} AS VARCHAR) AS date_found",
+    "CAST({} AS VARCHAR) AS amount_found",
+)
+_NAMED = "(customer_id IS NOT NULL AND NOT contains(customer_id, chr(0)))"
+
+
+def _scored(sql: Mapping[str, Any]) -> tuple[str, ...]:
+    return (LOYALTY,) if LOYALTY in sql else ()
