@@ -142,7 +142,8 @@ class Dialect:
             sizes = [int(size.name) for size in built.expressions]
             if sizes and sizes[0] > 300:
                 return Type(Kind.DECIMAL)  # more digits than there are before the point of a double
-            return Type(Kind.DECIMAL, self.default_scale if not sizes else (0, *sizes)[len(sizes)] * (len(sizes) > 1))
+            scale = self.default_scale if not sizes else sizes[1] if len(sizes) > 1 else 0
+            return Type(Kind.DECIMAL, scale)
         if built.is_type(*exp.DataType.REAL_TYPES):
             return Type(Kind.DOUBLE)
         if built.is_type(kinds.DATE, kinds.DATE32):

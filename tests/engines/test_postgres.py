@@ -111,6 +111,7 @@ def test_the_oracles_bits(database: Database) -> None:
         oracle.Row(row[0], row[1], date.fromisoformat(row[2]), float(row[3]), row[4])
         for row in rows
         if all(row[:5])
+        and len(row[2]) == 10
         and row[2][:2] == "20"
         and row[2][4:5] == "-"
         and row[2] != "2025-02-30"
