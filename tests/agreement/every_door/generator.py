@@ -285,15 +285,24 @@ def _huge(scenario: Scenario, customers: int) -> Iterator[Line]:
         "just below half a cent past the edge": [1e11] * 900 + [(top - 900 * 10**13) / 100 + 0.0049],
         "half a cent past the edge": [1e11] * 900 + [(top - 900 * 10**13) / 100 + 0.005],
         "negative edge": [0.0] + [-1e11] * 900 + [-(top - 900 * 10**13) / 100],
-        "past the negative edge": [0.0] + [-1e11] * 900 + [-(top - 900 * 10**13) / 100 - 0.01],
+        "half a cent past the negative edge": [0.0] + [-1e11] * 900 + [-(top - 900 * 10**13) / 100 - 0.005],
+        "more than that past the negative edge": [0.0] + [-1e11] * 900 + [-(top - 900 * 10**13) / 100 - 0.0051],
         "past 2^63": [1e11] * 9300,
         "past 2^63 and back": [1e11] * 9300 + [-1e11] * 9300 + [12.345],
     }
-    if customers >= 10_000:
+    if scenario.as_of:
+        rows = {
+            "there and back": [1e11] * 950 + [-1e11] * 950,
+            "there and some of it back": [1e11] * 905 + [-1e11] * 10,
+            "back and some of it there": [1e11] * 10 + [-1e11] * 905,
+        }
+    elif customers >= 10_000:
         rows["around 2^64"] = [1e11] * 18_447
     for name, amounts in rows.items():
         for place, paid in enumerate(amounts):
-            yield Line(name, f"o{place}", scenario.today, paid, f"p{place % 3}", f"{name} {place}")
+            # With several dates one of them sees just the purchases.
+            day = scenario.as_of[0] if scenario.as_of and paid >= 0 else scenario.today
+            yield Line(name, f"o{place}", day, paid, f"p{place % 3}", f"{name} {place}")
 
 
 # -- as text ----------------------------------------------------------------------------------------------

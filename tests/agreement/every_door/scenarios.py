@@ -160,6 +160,16 @@ SCENARIOS: list[Scenario] = [
     ),
     Scenario("sums beyond 2^63", date(2025, 12, 31), returns="net", huge=True, faulty=False, loyalty=False),
     Scenario(
+        "orders there and back at many dates",
+        date(2025, 12, 31),
+        grain="repeated_total",
+        returns="net",
+        as_of=(date(2025, 6, 30), date(2025, 12, 31)),
+        huge=True,
+        faulty=False,
+        loyalty=False,
+    ),
+    Scenario(
         "whole numbers",
         date(2020, 2, 29),
         grain="line",
