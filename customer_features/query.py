@@ -118,7 +118,8 @@ def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: boo
     if loyalty:
         scores = """BOOL_OR(loyalty_faulty) AS loyalty_faulty, MIN(loyalty) AS lowest_loyalty,
     MAX(loyalty) AS highest_loyalty, MIN(CASE WHEN loyalty_faulty THEN loyalty_found END) AS loyalty_shown"""
-    by_customer = f"""SELECT customer_id, COUNT(*) AS used, {_total("units", "number", options)} AS units, COUNT({visits}) AS visits,
+    total = _total("units", "number", options)
+    by_customer = f"""SELECT customer_id, COUNT(*) AS used, {total} AS units, COUNT({visits}) AS visits,
     MAX({purchase.format("day")}) AS last_day, {scores}
   FROM {relation} GROUP BY customer_id"""
     if options.grain is Grain.REPEATED_TOTAL:

@@ -22,8 +22,8 @@ def doors() -> Iterator[dict[str, Door]]:
         door.close()
 
 
-@pytest.mark.parametrize("door", [door.name for door in DOORS])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("door", [door.name for door in DOORS])
 def test_it_answers_the_oracles_bits_and_counts(door: str, scenario: Scenario, doors: dict[str, Door]) -> None:
     through = doors[door]
     case, expected = asked(scenario, through.form, CUSTOMERS, 0, through.limits)

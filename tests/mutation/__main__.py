@@ -55,22 +55,26 @@ def fate(mutant: Mutant | None) -> Fate:
                 return Fate(name, "invalid", str(error), 0.0)
             (root / "customer_features" / mutant.file).write_text(changed, encoding="utf-8")
         for module in SUITE:
-            code, says = _tested(root, module)
+            code, says = _tested(root, module, mutant.first if mutant else "")
             if code != 0:
                 return Fate(name, *_judged(code, says), time.monotonic() - began)
     return Fate(name, "survived", "", time.monotonic() - began)
 
 
-def _tested(root: Path, module: str) -> tuple[int, dict[str, str | list[str]]]:
+def _tested(root: Path, module: str, first: str) -> tuple[int, dict[str, str | list[str]]]:
     says = root / "says.json"
-    environment = {**os.environ, "PYTHONPATH": str(root), "MUTANT_SAYS": str(says)}
+    environment = {**os.environ, "PYTHONPATH": str(root), "MUTANT_SAYS": str(says), "MUTANT_FIRST": first}
     command = [sys.executable, "-m", "pytest", module, "-x", "-q", "--tb=no", "-p", "tests.mutation.plugin"]
     command += ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
     try:
-        ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
+        ran = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False
+        )
     except subprocess.TimeoutExpired:
         return 1, {"test": module, "kinds": ["TimeoutExpired"], "message": f"took longer than {LIMIT} s"}
-    found = json.loads(says.read_text()) if says.exists() else {"test": module, "kinds": [], "message": ran.stdout[-2000:]}
+    found = (
+        json.loads(says.read_text()) if says.exists() else {"test": module, "kinds": [], "message": ran.stdout[-2000:]}
+    )
     return ran.returncode, found
 
 

@@ -1,4 +1,7 @@
-"""For pytest in a mutant's folder: what the first failure was, as JSON in the file that MUTANT_SAYS names."""
+"""For pytest in a mutant's folder: the likeliest test first, and what the first failure was.
+
+MUTANT_SAYS names the file that is told, as JSON; MUTANT_FIRST is a part of the names of those tests.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     found = Path(customer_features.__file__).resolve()
     assert found.is_relative_to(Path.cwd().resolve()), f"{found} is not the package of this folder"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: os.environ["MUTANT_FIRST"] not in item.name)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,15 +14,15 @@ from tests.agreement.every_door.requests import Http, Rows
 
 DOORS: list[Door] = [
     Rows(),
-    Http(),
     PyArrow(),
-    Pandas(),
-    Polars(),
-    DuckDBRelation(),
     Csv(),
     Ndjson(),
     Document(),
     Parquet(),
     Arrow(),
+    Pandas(),
+    Polars(),
+    DuckDBRelation(),
+    Http(),
 ]
-"""The doors; they open what they need when they are first run, and are closed at the end."""
+"""The doors, one of each engine first; they open what they need when they are first run, and are closed at the end."""

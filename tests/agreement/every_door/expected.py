@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from tests.agreement import oracle
-from tests.agreement.every_door.generator import LOYALTY_SCORE, Case, grocery, made
+from tests.agreement.every_door.generator import Case, grocery, made
 from tests.agreement.every_door.interface import Form, Limit
 from tests.agreement.every_door.scenarios import Scenario
+from tests.agreement.every_door.values import LOYALTY_SCORE
 from tests.damage.judging import Choices, judge, own_faults
 from tests.damage.lines import Line
 
@@ -32,10 +33,8 @@ class Expected:
     listed: dict[str, int]
 
 
-@lru_cache(maxsize=64)
-def asked(
-    scenario: Scenario, form: Form, customers: int, seed: int, limits: frozenset[Limit]
-) -> tuple[Case, Expected]:
+@lru_cache(maxsize=256)
+def asked(scenario: Scenario, form: Form, customers: int, seed: int, limits: frozenset[Limit]) -> tuple[Case, Expected]:
     """A case and what must come of it: made once, for all doors of the same form and limits."""
     case = made(scenario, form, customers, seed, limits)
     return case, expected(case)

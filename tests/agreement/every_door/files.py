@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 
 from customer_features.cli import run
 from tests.agreement import oracle
-from tests.agreement.every_door.generator import AMOUNT, DATE, ID, LOYALTY_SCORE, ORDER, PRODUCT, Case
+from tests.agreement.every_door.generator import Case
 from tests.agreement.every_door.interface import Door, Form, Outcome
+from tests.agreement.every_door.values import AMOUNT, DATE, ID, LOYALTY_SCORE, ORDER, PRODUCT
 from tests.conftest import manifest_of
 from tests.damage.lines import Line
 from tests.damage.writing import cells_of, write
@@ -50,7 +51,9 @@ class CommandLine(Door):
             assert manifest["faults"] == dict(firsts)
             vectors = _read(out)
             assert manifest["customers"] == len(set(vectors["customer_id"].to_pylist()))
-            listed = Counter(name for names in (faults["faults"].to_pylist() if faults else []) for name in names.split(","))
+            listed = Counter(
+                name for names in (faults["faults"].to_pylist() if faults else []) for name in names.split(",")
+            )
             return Outcome(vectors, firsts, manifest["rows"], listed)
 
 
@@ -79,7 +82,9 @@ def _read(out: Path) -> pa.Table:
         if name in oracle.NAMES:
             arrays[name] = pa.array(map(float, column), pa.float64())
         else:
-            arrays[name] = pa.array(map(date.fromisoformat, column)) if name == "as_of" else pa.array(column, pa.string())
+            arrays[name] = (
+                pa.array(map(date.fromisoformat, column)) if name == "as_of" else pa.array(column, pa.string())
+            )
     return pa.table(arrays)
 
 
@@ -151,5 +156,3 @@ class Parquet(_Table):
 class Arrow(_Table):
     name = "command line, Arrow"
     source = out = ".arrow"
-
-

@@ -18,8 +18,9 @@ import customer_features
 from customer_features.faults import FAULTS
 from tests.agreement import oracle
 from tests.agreement.every_door.expected import entries
-from tests.agreement.every_door.generator import AMOUNT, DATE, LOYALTY_SCORE, ORDER, PRODUCT, Case
+from tests.agreement.every_door.generator import Case
 from tests.agreement.every_door.interface import Door, Form, Limit, Outcome
+from tests.agreement.every_door.values import AMOUNT, DATE, LOYALTY_SCORE, ORDER, PRODUCT
 from tests.damage.kinds import ABSENT, Bare
 from tests.damage.lines import Line
 from tests.service import harness
@@ -29,10 +30,7 @@ ROWS = 20_000
 LISTED = 100
 """So many faults are listed in an answer; of more there is a count."""
 
-_NAMES = [
-    (re.compile(re.escape(rule.message).replace(r"\{found\}", "(?s:.*)")), rule.name)
-    for rule in FAULTS
-] + [
+_NAMES = [(re.compile(re.escape(rule.message).replace(r"\{found\}", "(?s:.*)")), rule.name) for rule in FAULTS] + [
     (re.compile(r"date (?s:.*) is a datetime; give a date, YYYY-MM-DD"), "unreadable_date"),
     (re.compile(r"amount must be a number, found (?s:.*)"), "unreadable_amount"),
 ]
@@ -73,7 +71,7 @@ class _Requests(Door):
         if case.scenario.faulty:
             clean = next(entry for entry in documents if entry.get("customer_id") == found.ids[0])
             vectors = len(found.ids)
-            found.ask([{"customer_id": "nobody", "transactions": []}, clean, clean])
+            found.ask([{"customer_id": "nobody", "transactions": []}, clean, clean], alone=False)
             assert found.ids[vectors:] == [clean["customer_id"]]
             del found.ids[vectors:], found.vectors[vectors:]
         columns = zip(*found.vectors, strict=True) if found.vectors else [()] * len(oracle.NAMES)
@@ -91,7 +89,8 @@ class _Found:
         self.vectors: list[tuple[float, ...]] = []
         self.faults: Counter[str] = Counter()
 
-    def ask(self, batch: list[Entry]) -> None:
+    def ask(self, batch: list[Entry], alone: bool = True) -> None:
+        """Send a batch until nothing is refused; ``alone``: what is refused is sent alone too, and refused again."""
         status, body = self._door.send(msgspec.json.encode({**self._asked, "customers": batch}))
         said = json.loads(body)
         if status == 200:
@@ -107,13 +106,23 @@ class _Found:
         assert len(listed) == min(said["fault_count"], LISTED), said["detail"]
         self.faults.update(listed)
         places = {int(re.match(r"customers\[(\d+)\]", path)[1]) for path in said["errors"]}  # type: ignore[index]
+        if alone and len(batch) > 1:
+            again = Counter[str]()
+            for place in places:
+                status, body = self._door.send(msgspec.json.encode({**self._asked, "customers": [batch[place]]}))
+                assert status == 422, f"customers[{place}] is faulty among others and not alone"
+                errors = json.loads(body)["errors"]
+                again.update(_fault(message) for messages in errors.values() for message in messages)
+            assert again == Counter(listed), (again, listed)
         if rest := [entry for place, entry in enumerate(batch) if place not in places]:
             self.ask(rest)
 
     def _take(self, customers: list[dict[str, Any]], batch: list[Entry]) -> None:
         waiting = iter(batch)
         for one in customers:
-            assert any(entry.get("customer_id") == one["customer_id"] for entry in waiting), "not in the request's order"
+            assert any(entry.get("customer_id") == one["customer_id"] for entry in waiting), (
+                "not in the request's order"
+            )
             assert tuple(one["features"]) == oracle.NAMES
             self.ids.append(one["customer_id"])
             self.vectors.append(tuple(one["features"].values()))

@@ -21,6 +21,7 @@ MOST = 20_000
 SHARES = 16
 """The grocery data come in so many cases."""
 
+
 @dataclass
 class Tally:
     """What was compared through one door."""
@@ -102,9 +103,7 @@ def tasks(doors: tuple[str, ...], customers: int) -> list[Task]:
     # Damage to an id makes two customers of one, or none: a few more than asked for are made.
     each = -(-customers * 101 // (100 * len(SCENARIOS)))
     cases = -(-each // MOST)
-    found = [
-        Task(doors, place, -(-each // cases), seed) for seed in range(cases) for place in range(len(SCENARIOS))
-    ]
+    found = [Task(doors, place, -(-each // cases), seed) for seed in range(cases) for place in range(len(SCENARIOS))]
     return found + [Task(doors, None, 0, share) for share in range(SHARES)]
 
 
