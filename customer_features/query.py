@@ -118,16 +118,13 @@ def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: boo
     if loyalty:
         scores = """BOOL_OR(loyalty_faulty) AS loyalty_faulty, MIN(loyalty) AS lowest_loyalty,
     MAX(loyalty) AS highest_loyalty, MIN(CASE WHEN loyalty_faulty THEN loyalty_found END) AS loyalty_shown"""
-    units = "SUM(units)"
-    if options.as_of and options.returns is Returns.NET:
-        # Some date may see just the purchases of a customer, or just the returns: what both could come to.
-        up, down = (f"COALESCE(SUM(CASE WHEN number {sign} 0 THEN units END), 0)" for sign in (">=", "<"))
-        units = f"CASE WHEN {up} + {down} >= 0 THEN {up} ELSE {down} END"
-    by_customer = f"""SELECT customer_id, COUNT(*) AS used, {units} AS units, COUNT({visits}) AS visits,
+    total = _total("units", "number", options)
+    by_customer = f"""SELECT customer_id, COUNT(*) AS used, {total} AS units, COUNT({visits}) AS visits,
     MAX({purchase.format("day")}) AS last_day, {scores}
   FROM {relation} GROUP BY customer_id"""
     if options.grain is Grain.REPEATED_TOTAL:
-        totals = f"SELECT customer_id, SUM(highest_units) AS order_units FROM ({orders(relation)}) GROUP BY customer_id"
+        total = _total("highest_units", "highest_number", options)
+        totals = f"SELECT customer_id, {total} AS order_units FROM ({orders(relation)}) GROUP BY customer_id"
         by_customer = (
             f"SELECT * EXCLUDE (order_units) REPLACE (order_units AS units) FROM ({by_customer})"
             f" JOIN ({totals}) USING (customer_id)"
@@ -137,6 +134,15 @@ def rolled_up(relation: str, options: Options, loyalty: bool, loyalty_table: boo
     s.lowest_loyalty AS lowest_loyalty, s.highest_loyalty AS highest_loyalty, s.loyalty_shown AS loyalty_shown)
   FROM ({by_customer}) c LEFT JOIN loyalty_scores s USING (customer_id)"""
     return by_customer
+
+
+def _total(units: str, number: str, options: Options) -> str:
+    """The sum of units that is to be in range."""
+    if not options.as_of or options.returns is not Returns.NET:
+        return f"SUM({units})"
+    # Some date may see just the purchases of a customer, or just the returns: what both could come to.
+    up, down = (f"COALESCE(SUM(CASE WHEN {number} {sign} 0 THEN {units} END), 0)" for sign in (">=", "<"))
+    return f"CASE WHEN {up} + {down} >= 0 THEN {up} ELSE {down} END"
 
 
 def products_numbered(relation: str) -> str:

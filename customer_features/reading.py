@@ -129,7 +129,9 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_forma
         return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}
     if base == "VARCHAR":
         zone = literal(timezone)
-        stamp = f"timezone({zone}, TRY_CAST({sql} AS TIMESTAMPTZ))"
+        # The cast takes no blank before an offset.
+        joined = f"regexp_replace({sql}, ' ([-+Z])', '\\1')"
+        stamp = f"timezone({zone}, TRY_CAST({joined} AS TIMESTAMPTZ))"
         day = (
             # A day reads back as the very text it was: that is what makes it YYYY-MM-DD and no other form.
             f"CASE WHEN LENGTH({sql}) = 10 AND CAST(TRY_CAST({sql} AS DATE) AS VARCHAR) = {sql}"

@@ -99,6 +99,8 @@ def test_text_that_is_no_date(text: str) -> None:
         ("2025-04-21T23:00:00-03:00", 2),
         ("2025-04-21T01:00:00+0200", 4),
         ("2025-04-21 01:00:00+02", 4),
+        ("2025-04-21 01:00:00 +02:00", 4),
+        ("2025-04-21T01:00:00 +0200", 4),
     ],
 )
 def test_text_dates_and_iso_timestamps(text: str, recency: int) -> None:

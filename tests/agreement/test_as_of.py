@@ -101,14 +101,15 @@ def test_many_dates_and_customers_a_few_at_a_time(
     assert built(rows, days, window=span, grain=grain) == expected(rows, days, grain, window)
 
 
-def test_a_total_that_only_some_dates_would_see_is_a_fault() -> None:
+@pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
+def test_a_total_that_only_some_dates_would_see_is_a_fault(grain: str) -> None:
     """What is bought and sent back adds up to nothing in the end, and to more than a double holds before."""
     many = [Row("a", f"T{n}", START, 1e11, "p") for n in range(1000)]
     back = [Row("a", f"R{n}", START + timedelta(days=5), -1e11, "p") for n in range(1000)]
     fine = [Row("b", "1", START, 1.0, "p")]
     days = [START, START + timedelta(days=9)]
     with pytest.raises(customer_features.DataFaults) as caught:
-        customer_features.build(table([*many, *back, *fine]), today=days, returns="net")
+        customer_features.build(table([*many, *back, *fine]), today=days, returns="net", grain=grain)
     assert caught.value.counts == {"total_out_of_range": 2000}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from tests.agreement import oracle
 from tests.damage.groups import Score
@@ -28,10 +28,18 @@ class Choices:
     returns: str
     future: str
     window: tuple[int, str] | None
+    today: date = TODAY
+    as_of: tuple[date, ...] = ()
+    """Several as-of dates, ascending; ``today`` is the last of them then."""
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """The dates at which vectors are made."""
+        return self.as_of or (self.today,)
 
     def arguments(self) -> list[str]:
-        given = ["--today", TODAY.isoformat(), "--grain", self.grain, "--returns", self.returns]
-        given += ["--future", self.future]
+        given = [word for day in self.dates for word in ("--today", day.isoformat())]
+        given += ["--grain", self.grain, "--returns", self.returns, "--future", self.future]
         return given + (["--window", f"{self.window[0]} {self.window[1]}"] if self.window else [])
 
     def possible(self, forms: set[str]) -> set[str]:
@@ -55,7 +63,8 @@ class Verdict:
     faults: dict[str, list[str]]
     used: int
     excluded: int
-    vectors: dict[str, bytes]
+    vectors: dict[str, bytes] | dict[tuple[str, date], bytes]
+    """By customer, in byte order; with several as-of dates by customer and date."""
     warnings: dict[str, int]
     share: str
     """How many of the orders look like repeated totals, as the warning is to say it."""
@@ -81,9 +90,10 @@ def _order_of(line: Line) -> tuple[str | None, str | None]:
 
 def judge(lines: list[Line], choices: Choices, scores: dict[str, list[Score]] | None = None) -> Verdict:
     """The verdict over all rows of a run; ``scores`` are those of a loyalty file, where there is one."""
-    start = oracle.window_start(TODAY, choices.window)
-    own = {line.note: _own_faults(line, choices) for line in lines}
-    counting = [line for line in lines if not own[line.note] and not _is_outside(line, choices, start)]
+    spans = [(oracle.window_start(day, choices.window), day) for day in choices.dates]
+    own = {line.note: own_faults(line, choices) for line in lines}
+    outside = {line.note: _is_outside(line, choices, spans) for line in lines}
+    counting = [line for line in lines if not own[line.note] and not outside[line.note]]
     of_order: dict[Any, set[str]] = {}
     if choices.grain == "repeated_total":
         of_order = {key: found for key, rows in _Groups(counting, _order_of).of.items() if (found := _conflicts(rows))}
@@ -102,31 +112,39 @@ def judge(lines: list[Line], choices: Choices, scores: dict[str, list[Score]] | 
     faults = {}
     for line in lines:
         every = set(own[line.note])
-        if not (line.is_broken or _is_outside(line, choices, start)):
+        if not (line.is_broken or outside[line.note]):
             every |= of_order.get(_order_of(line), set()) | of_customer.get(line.customer, set())
         if every:
             faults[line.note] = sorted(every, key=ORDER.index)
     used = [line for line in agreeing if line.customer not in of_customer]
-    excluded = sum(not own[line.note] and _is_outside(line, choices, start) for line in lines)
+    excluded = sum(outside[line.note] and not own[line.note] for line in lines)
     assert len(lines) == len(own) == len(used) + excluded + len(faults)
     return Verdict(faults, len(used), excluded, _vectors(used, choices, loyalty), *_warnings(used, choices))
 
 
-def _own_faults(line: Line, choices: Choices) -> set[str]:
+def own_faults(line: Line, choices: Choices) -> set[str]:
+    """The faults of a row that are there to see in it alone."""
     found = set(line.faults)
     if line.is_broken:
         return found
-    if choices.future == "fault" and line.day is not None and line.day > TODAY:
+    if choices.future == "fault" and line.day is not None and line.day > choices.today:
         found.add("future_date")
     if choices.returns == "fault" and (line.below_zero or (line.paid is not None and line.paid < 0)):
         found.add("negative_amount")
     return found
 
 
-def _is_outside(line: Line, choices: Choices, start: date | None) -> bool:
-    if line.day is None:
+def _is_outside(line: Line, choices: Choices, spans: list[tuple[date | None, date]]) -> bool:
+    """Whether no date sees the row: it is after the last one (which may be a fault), or in no date's window."""
+    day = line.day
+    if day is None:
         return False
-    return (choices.future == "exclude" and line.day > TODAY) or (start is not None and line.day <= start)
+    if choices.future == "exclude" and day > choices.today:
+        return True
+    if len(spans) > 1 and choices.window is not None:
+        return not any((start is None or day > start) and day <= last for start, last in spans)
+    start = spans[-1][0]
+    return start is not None and day <= start
 
 
 def _units(line: Line) -> int:
@@ -136,9 +154,9 @@ def _units(line: Line) -> int:
 
 def _conflicts(rows: list[Line]) -> set[str]:
     found = set()
-    if len({_units(line) for line in rows}) > 1:
+    if len(rows) > 1 and len({_units(line) for line in rows}) > 1:
         found.add("conflicting_order_total")
-    if len({line.day for line in rows}) > 1:
+    if len(rows) > 1 and len({line.day for line in rows}) > 1:
         found.add("conflicting_order_date")
     return found
 
@@ -153,20 +171,37 @@ def _of_customer(rows: list[Line], stated: list[Score], choices: Choices) -> set
         found.add("only_returns")
     if choices.grain == "repeated_total":
         rows = list({line.order: line for line in rows}.values())
-    cents = (sum(_units(line) for line in rows) + 50) // 100
-    if abs(cents) > oracle.MAX_CENTS:
+    units = [_units(line) for line in rows]
+    sums = [sum(units)]
+    if choices.as_of and choices.returns == "net":
+        # Decision 0006: some date may see just the purchases, or just the returns.
+        signed = list(zip(rows, units, strict=True))
+        sums = [sum(own for line, own in signed if (cast(float, line.paid) < 0) is below) for below in (True, False)]
+    if any(abs((total + 50) // 100) > oracle.MAX_CENTS for total in sums):
         found.add("total_out_of_range")
     return found
 
 
-def _vectors(used: list[Line], choices: Choices, loyalty: dict[str, float]) -> dict[str, bytes]:
+def _vectors(
+    used: list[Line], choices: Choices, loyalty: dict[str, float]
+) -> dict[str, bytes] | dict[tuple[str, date], bytes]:
     rows = []
     for line in used:
         cells = line.customer, line.order, line.day, line.paid, line.product
         assert all(cell not in (None, "") for cell in cells)
         rows.append(oracle.Row(*cells))
-    found = oracle.vectors(rows, TODAY, grain=choices.grain, window=choices.window, loyalty=loyalty, bulk=True)
-    return {customer: oracle.bits(found[customer]) for customer in oracle.in_byte_order(found)}
+    asked = {"grain": choices.grain, "window": choices.window, "loyalty": loyalty, "bulk": True}
+    if not choices.as_of:
+        found = oracle.vectors(rows, choices.today, **asked)
+        return {customer: oracle.bits(found[customer]) for customer in oracle.in_byte_order(found)}
+    at = {day: oracle.vectors(rows, day, **asked) for day in choices.as_of}
+    customers = oracle.in_byte_order({customer for found in at.values() for customer in found})
+    return {
+        (customer, day): oracle.bits(at[day][customer])
+        for customer in customers
+        for day in choices.as_of
+        if customer in at[day]
+    }
 
 
 def _warnings(used: list[Line], choices: Choices) -> tuple[dict[str, int], str]:

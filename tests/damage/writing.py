@@ -42,7 +42,7 @@ def write(source_form: str, lines: list[Line], path: Path, luck: random.Random) 
         _write_table(source_form, kept, path)
         return kept
     writer = _Csv(luck, path.suffixes) if source_form == "csv" else _Ndjson(luck)
-    body = writer.head()
+    body = bytearray(writer.head())
     for line in lines:
         record, keeps = writer.record(line)
         kept.append(keeps)

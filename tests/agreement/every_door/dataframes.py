@@ -1,0 +1,102 @@
+"""The doors of Python: ``build`` over each kind of dataframe, and ``check`` where rows were left out."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from typing import Any, ClassVar
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+import customer_features
+from tests.agreement.every_door.generator import Case
+from tests.agreement.every_door.interface import Door, Limit, Outcome
+
+
+class Dataframe(Door):
+    """``build`` over one kind of dataframe: how it is made of an Arrow table, and made one again."""
+
+    kind: ClassVar[type]
+
+    @staticmethod
+    def made(table: pa.Table) -> Any:
+        raise NotImplementedError
+
+    @staticmethod
+    def arrow(frame: Any) -> pa.Table:
+        raise NotImplementedError
+
+    def run(self, case: Case) -> Outcome:
+        frame = self.made(case.table)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = customer_features.build(frame, on_fault="quarantine", max_faults=1, **case.options)
+        assert isinstance(found, self.kind), type(found)
+        vectors = self.arrow(found)
+        vectors = vectors.set_column(0, "customer_id", vectors["customer_id"].cast(pa.string()))
+        told = [one for one in said if issubclass(one.category, customer_features.FaultsQuarantined)]
+        if not told:
+            return Outcome(vectors, {}, listed={})
+        faulty = self.arrow(customer_features.check(frame, **case.options))
+        firsts = Counter(faulty["fault"].to_pylist())
+        listed = Counter(name for names in faulty["faults"].to_pylist() for name in names.split(","))
+        counts = ", ".join(f"{name}: {count}" for name, count in sorted(firsts.items()))
+        assert len(told) == 1
+        assert sorted(str(told[0].message).partition("(")[2].partition(")")[0].split(", ")) == counts.split(", ")
+        return Outcome(vectors, firsts, listed=listed)
+
+
+class PyArrow(Dataframe):
+    name = "Python, PyArrow"
+    kind = pa.Table
+
+    @staticmethod
+    def made(table: pa.Table) -> Any:
+        return table
+
+    @staticmethod
+    def arrow(frame: Any) -> pa.Table:
+        return frame
+
+
+class Pandas(Dataframe):
+    name = "Python, pandas"
+    limits = frozenset({Limit.NAN, Limit.INFINITE_DAY})
+    kind = pd.DataFrame
+
+    @staticmethod
+    def made(table: pa.Table) -> Any:
+        return table.to_pandas()
+
+    @staticmethod
+    def arrow(frame: Any) -> pa.Table:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+class Polars(Dataframe):
+    name = "Python, Polars"
+    kind = pl.DataFrame
+
+    @staticmethod
+    def made(table: pa.Table) -> Any:
+        return pl.from_arrow(table)
+
+    @staticmethod
+    def arrow(frame: Any) -> pa.Table:
+        return frame.to_arrow()
+
+
+class DuckDBRelation(Dataframe):
+    name = "Python, DuckDB"
+    kind = duckdb.DuckDBPyRelation
+
+    @staticmethod
+    def made(table: pa.Table) -> Any:
+        return duckdb.connect().from_arrow(table)
+
+    @staticmethod
+    def arrow(frame: Any) -> pa.Table:
+        return frame.to_arrow_table()

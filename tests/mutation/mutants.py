@@ -1,0 +1,373 @@
+"""The mutants, an entry each: a slip that somebody could make, as exact source text and what stands there instead.
+
+A text that is not found exactly once in its file is an error, so the table stays true. Mutants that change nothing
+that can be seen do not belong here; one that survives calls for a sharper suite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "customer_features"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One slip: a name, a file of the package, its text, and the text of the slip."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+
+    @property
+    def first(self) -> str:
+        """Part of the name of the door that is likeliest to kill it, and so is tried first."""
+        if self.file in ("document.py", "engines/duckdb_broken.py"):
+            return "JSON"
+        of_rows = self.file in ("money.py", "features.py", "faults.py", "options.py") and not self.name.startswith(
+            "SQL: "
+        )
+        return "rows, in-process" if of_rows or self.file.startswith("engines/rows") else "PyArrow"
+
+    def applied(self, source: str) -> str:
+        """The file with the slip in it. Raises ValueError where the text is not there exactly once."""
+        if (count := source.count(self.text)) != 1:
+            raise ValueError(f"{self.name}: {self.text!r} stands {count} times in {self.file}, not once")
+        return source.replace(self.text, self.instead)
+
+
+def _of(file: str, *mutants: tuple[str, str, str]) -> list[Mutant]:
+    return [Mutant(name, file, text, instead) for name, text, instead in mutants]
+
+
+MUTANTS: list[Mutant] = [
+    *_of(
+        "money.py",
+        ("units truncated", "return floor(amount * 10000 + 0.5)", "return int(amount * 10000 + 0.5)"),
+        ("totals half down", "[(units + 50) // 100 / 100", "[(units + 49) // 100 / 100"),
+        ("totals rounded as doubles", "[(units + 50) // 100 / 100", "[round(units / 10000, 2)"),
+        (
+            "averages of rounded totals",
+            "[(2 * units + 100 * n)",
+            "[(2 * ((units + 50) // 100 * 100) + 100 * n)",
+        ),
+        (
+            "averages truncated",
+            "[(2 * units + 100 * n) // (200 * n) / 100",
+            "[int((2 * units + 100 * n) / (200 * n)) / 100",
+        ),
+        (
+            "largest total excluded",
+            "-MAX_CENTS <= cents(total_units) <= MAX_CENTS",
+            "-MAX_CENTS < cents(total_units) < MAX_CENTS",
+        ),
+        ("one cent more than a double holds", "MAX_CENTS = 2**53 - 1", "MAX_CENTS = 2**53"),
+        ("amounts up to 10^12", "MAX_AMOUNT = 100_000_000_000.0", "MAX_AMOUNT = 1_000_000_000_000.0"),
+        (
+            "SQL: division truncates below zero",
+            "({numerator} - {remainder}) // {divisor}",
+            "({numerator}) // {divisor}",
+        ),
+        ("SQL: totals half down", '"({total_units} + 50)"', '"({total_units} + 49)"'),
+        (
+            "SQL: averages of rounded totals",
+            "(2 * {total_units} + 100 * {visits})",
+            "(2 * (({total_units} + 50) // 100 * 100) + 100 * {visits})",
+        ),
+        (
+            "SQL: cents times 0.01",
+            "AS DOUBLE) / CAST(100 AS DOUBLE)",
+            "AS DOUBLE) * CAST(0.01 AS DOUBLE)",
+        ),
+        ("SQL: range ends half a cent late", "{MAX_CENTS * 100 + 49}", "{MAX_CENTS * 100 + 50}"),
+        ("SQL: range begins a unit early", "{-MAX_CENTS * 100 - 50}", "{-MAX_CENTS * 100 - 51}"),
+        ("SQL: units truncated", "CAST(FLOOR({amount} *", "CAST(TRUNC({amount} *"),
+        ("SQL: units rounded down", "+ CAST(0.5 AS DOUBLE)) AS BIGINT)", "+ CAST(0 AS DOUBLE)) AS BIGINT)"),
+        ("SQL: decimals round away from zero", "= 0.00005 THEN 1 ELSE 0", "= 0.00005 THEN 0 ELSE 0"),
+    ),
+    *_of(
+        "features.py",
+        ("average over products", 'money.rounded_sql("units", "visits")', 'money.rounded_sql("units", "products")'),
+        ("SQL: negative zero passes", '"loyalty + CAST(0 AS DOUBLE)"', '"loyalty"'),
+        ("recency counts today", "float(m.today - last)", "float(m.today - last + 1)"),
+        ("SQL: recency backwards", "DATE_DIFF('day', last_day, today)", "DATE_DIFF('day', today, last_day)"),
+    ),
+    *_of(
+        "faults.py",
+        ("SQL: an empty product is a product", "\"product_id IS NULL OR product_id = ''\"", '"product_id IS NULL"'),
+        ("SQL: today is in the future", '"day > today"', '"day >= today"'),
+        ("today is in the future", "row.day > options.today,", "row.day >= options.today,"),
+        ("SQL: amounts far below zero are in range", "NOT ABS(number) <=", "NOT number <="),
+        ("SQL: zero is negative", '"number < 0"', '"number <= 0"'),
+        ("zero is negative", "row.number is not None and row.number < 0", "row.number is not None and row.number <= 0"),
+        ("SQL: an order on two dates passes", '"first_day <> last_day"', '"first_day > last_day"'),
+        (
+            "SQL: scores nearly alike are alike",
+            '"lowest_loyalty <> highest_loyalty"',
+            '"highest_loyalty - lowest_loyalty > 1e-9"',
+        ),
+        ("SQL: only returns is a negative total", '"visits = 0"', '"units < 0"'),
+    ),
+    *_of(
+        "options.py",
+        (
+            "windows of days are a day short",
+            "today - timedelta(days=self.days)",
+            "today - timedelta(days=self.days - 1)",
+        ),
+        (
+            "windows of months begin on the 28th at most",
+            "min(today.day, monthrange(year, month + 1)[1])) if year >= 1",
+            "min(today.day, 28)) if year >= 1",
+        ),
+        (
+            "windows of months count whole years",
+            "date(year, month + 1, min(today.day",
+            "date(year, today.month, min(today.day",
+        ),
+    ),
+    *_of(
+        "reading.py",
+        (
+            "time zone dropped",
+            'f"CAST(timezone({literal(timezone)}, {sql}) AS DATE)"',
+            "f\"CAST(timezone('UTC', {sql}) AS DATE)\"",
+        ),
+        ("time zone of text dropped", "zone = literal(timezone)\n", "zone = literal('UTC')\n"),
+        (
+            "offset of text dropped",
+            '"timezone({zone}, TRY_CAST({joined} AS TIMESTAMPTZ))"',
+            '"TRY_CAST({sql}[:19] AS TIMESTAMP)"',
+        ),
+        (
+            "ids trimmed",
+            '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
+            '{"VARCHAR", NUMERIC}:\n        return f"TRIM({mapped.sql})"',
+        ),
+        (
+            "ids folded",
+            '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
+            '{"VARCHAR", NUMERIC}:\n        return f"LOWER({mapped.sql})"',
+        ),
+        (
+            "ids normalised",
+            '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
+            '{"VARCHAR", NUMERIC}:\n        return f"NFC_NORMALIZE({mapped.sql})"',
+        ),
+        (
+            "ids read as numbers",
+            '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
+            '{"VARCHAR", NUMERIC}:\n        return f"COALESCE(TRY_CAST({mapped.sql} AS BIGINT)::TEXT, {mapped.sql})"',
+        ),
+        ("scores a little above 1 pass", "{score} BETWEEN 0 AND 1, FALSE", "{score} BETWEEN 0 AND 1.0000001, FALSE"),
+        ("an empty amount is unreadable", "missing += f\" OR {sql} = ''\"", 'missing += ""'),
+        (
+            "days of other forms are read",
+            "LENGTH({sql}) = 10 AND CAST(TRY_CAST({sql} AS DATE) AS VARCHAR) = {sql}",
+            "TRY_CAST({sql} AS DATE) IS NOT NULL",
+        ),
+        ("days past the calendar are read", 'return f"CASE WHEN {day} {_DAYS} THEN {day} END"', "return day"),
+        ("whole amounts a digit short", 'f"CAST({sql} AS BIGINT) * 10000"', 'f"CAST({sql} AS BIGINT) * 1000"'),
+        (
+            "decimals read as doubles",
+            "units = money.units_of_decimal_sql(sql, int(scaled[1]))",
+            "units = money.units_of_double_sql(number)",
+        ),
+    ),
+    *_of(
+        "columns.py",
+        (
+            "digits grouped by underscores are read",
+            "f\"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END\"",
+            'f"TRY_CAST({sql} AS DOUBLE)"',
+        ),
+        (
+            "text read in single precision",
+            "THEN TRY_CAST({sql} AS DOUBLE) END",
+            "THEN CAST(TRY_CAST({sql} AS FLOAT) AS DOUBLE) END",
+        ),
+    ),
+    *_of(
+        "query.py",
+        (
+            "window's eve counts",
+            'f"day <= {date_literal(options.window_opens_after)}"',
+            'f"day < {date_literal(options.window_opens_after)}"',
+        ),
+        ("last date's own rows are outside", 'f"day <= {date_literal(last)}"', 'f"day < {date_literal(last)}"'),
+        (
+            "eves of many windows count",
+            "day > {date_literal(opens_after)} AND",
+            "day >= {date_literal(opens_after)} AND",
+        ),
+        ("rows after today count when excluded", 'out.append("day > today")', 'out.append("day > today + 1")'),
+        (
+            "COUNT for COUNT DISTINCT",
+            'visits = "DISTINCT " + purchase.format("transaction_id")',
+            'visits = purchase.format("transaction_id")',
+        ),
+        (
+            "COUNT DISTINCT for COUNT",
+            "if options.grain is Grain.TRANSACTION:\n        visits = ",
+            "if options.grain is None:\n        visits = ",
+        ),
+        ("returns count for recency", 'MAX({purchase.format("day")}) AS last_day', "MAX(day) AS last_day"),
+        (
+            "a purchase of nothing is a return",
+            '"CASE WHEN number >= 0 THEN {} END"',
+            '"CASE WHEN number > 0 THEN {} END"',
+        ),
+        ("sums of 64 bits", 'return f"SUM({units})"', 'return f"CAST(SUM({units}) AS BIGINT)"'),
+        ("sums in doubles", 'return f"SUM({units})"', 'return f"CAST(SUM(CAST({units} AS DOUBLE)) AS HUGEINT)"'),
+        ("orders of two totals pass", "MIN(units) AS lowest_units", "MAX(units) AS lowest_units"),
+        (
+            "an order's total counts on each line",
+            "SELECT * EXCLUDE (order_units) REPLACE (order_units AS units)",
+            "SELECT * EXCLUDE (order_units)",
+        ),
+        (
+            "conflicting orders keep their rows",
+            " ANTI JOIN conflicting_orders USING",
+            " LEFT JOIN conflicting_orders USING",
+        ),
+        (
+            "one faulty score of two passes",
+            "BOOL_OR(loyalty_faulty) AS loyalty_faulty, MIN",
+            "BOOL_AND(loyalty_faulty) AS loyalty_faulty, MIN",
+        ),
+        (
+            "totals of some dates unseen",
+            "{up} + {down} >= 0 THEN {up} ELSE {down}",
+            "{up} + {down} >= 0 THEN {down} ELSE {up}",
+        ),
+        ("ORDER BY dropped", 'FROM ({measures}) ORDER BY customer_id"', 'FROM ({measures})"'),
+        (
+            "keys of hashes run into products",
+            "({HASH.format('customer_id')} & CAST({2**64 - 2**bits} AS UBIGINT))",
+            "{HASH.format('customer_id')}",
+        ),
+        ("products of returns count", 'purchases = " WHERE number >= 0" if', 'purchases = "" if'),
+        (
+            "excluded rows go with their customer",
+            '"own || CASE WHEN outside THEN [] ELSE of_group END"',
+            '"own || of_group"',
+        ),
+        ("filed under the last fault", "names[1] AS fault", "names[len(names)] AS fault"),
+    ),
+    *_of(
+        "query_as_of.py",
+        (
+            "many dates: order of another collation",
+            "OVER (ORDER BY customer_id) - 1",
+            "OVER (ORDER BY LOWER(customer_id), customer_id) - 1",
+        ),
+        ("many dates: a purchase of nothing is a return", "f'{signed} >= 0'", "f'{signed} > 0'"),
+        (
+            "many dates: the days of an order the wrong way round",
+            "list_sort(list(DISTINCT day))",
+            "list_reverse_sort(list(DISTINCT day))",
+        ),
+    ),
+    *_of(
+        "engines/duckdb_as_of.py",
+        (
+            "many dates: a date does not see its own day",
+            "np.searchsorted(dates, ends)",
+            'np.searchsorted(dates, ends, "right")',
+        ),
+        ("many dates: a window sees its eve", "np.searchsorted(opens, ends)", 'np.searchsorted(opens, ends, "right")'),
+        (
+            "many dates: a product counts again",
+            "np.maximum(begin[1:], end[:-1] * again[1:], out=begin[1:])",
+            "np.maximum(begin[1:], 0, out=begin[1:])",
+        ),
+        (
+            "many dates: returns are visits",
+            "rank, day, piece = rank[purchase], day[purchase], piece[purchase]",
+            "rank, day, piece = rank, day, piece",
+        ),
+    ),
+    *_of(
+        "engines/duckdb_products.py",
+        (
+            "a bit too few for products",
+            "max(int(products) - 1, 1).bit_length()",
+            "max(int(products) // 2 - 1, 1).bit_length()",
+        ),
+    ),
+    *_of(
+        "engines/words.py",
+        ("words that stand twice count twice", "np.not_equal(block[1:], block[:-1], out=new[1:])", "new[1:] = True"),
+    ),
+    *_of(
+        "engines/duckdb_broken.py",
+        ("an array is an object", 'return None if isinstance(value, dict) else "not an object"', "return None"),
+    ),
+    *_of(
+        "engines/rows.py",
+        ("rows: units truncated", "units += floor(row.amount * 10000 + 0.5)", "units += int(row.amount * 10000 + 0.5)"),
+        ("rows: half to even", "units += floor(row.amount * 10000 + 0.5)", "units += round(row.amount * 10000)"),
+        ("rows: window's eve counts", "row.date > opens_after)]", "row.date >= opens_after)]"),
+        (
+            "rows: COUNT DISTINCT for COUNT",
+            "[len(own) for own in rows] if options.grain is Grain.TRANSACTION else rolled_up.orders",
+            "rolled_up.orders",
+        ),
+        (
+            "rows: a purchase of nothing is a return",
+            "[row for row in own if row.amount >= 0]",
+            "[row for row in own if row.amount > 0]",
+        ),
+        ("rows: the first day for the last", "if row.date > last_day:", "if row.date < last_day:"),
+        (
+            "rows: an order on two dates passes",
+            "orders[row.transaction_id] != (money.units(row.amount), row.date)",
+            "orders[row.transaction_id][0] != money.units(row.amount)",
+        ),
+        (
+            "rows: scores of other customers",
+            "loyalty = [loyalty[place] for place in kept]",
+            "loyalty = loyalty[: len(kept)]",
+        ),
+        (
+            "rows: a total is rounded before it is averaged",
+            "units=units,\n",
+            "units=[(u + 50) // 100 * 100 for u in units],\n",
+        ),
+    ),
+    *_of(
+        "engines/rows_faults.py",
+        ("rows: sums judged over rows that cannot be read", "if found.count == before and rows:", "if rows:"),
+        (
+            "rows: excluded rows are judged",
+            "late = options.future is Future.EXCLUDE and row.day > options.today",
+            "late = False",
+        ),
+        (
+            "rows: some returns are only returns",
+            "all(number < 0 for number in numbers)",
+            "any(number < 0 for number in numbers)",
+        ),
+        ("rows: a customer may come twice", "if customer_id in seen:", "if customer_id in ():"),
+    ),
+    *_of(
+        "document.py",
+        (
+            "document: a score of each row",
+            '_text(customer.get("loyalty_score"))',
+            '_text(row.get("loyalty_score"))',
+        ),
+        (
+            "document: numbers through doubles of another text",
+            "if value is None or isinstance(value, str):",
+            'if value is None or value == "":',
+        ),
+    ),
+]
+
+
+def source_of(mutant: Mutant) -> str:
+    """The text of the file that a mutant is of."""
+    return (PACKAGE / mutant.file).read_text(encoding="utf-8")
