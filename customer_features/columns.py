@@ -51,9 +51,9 @@ class Mapped:
     recognised: bool
 
 
-def quoted(name: str) -> str:
+def quoted(name: str, dialect: str = "duckdb") -> str:
     """A column or table name as a quoted SQL identifier."""
-    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+    return exp.to_identifier(name, quoted=True).sql(dialect=dialect)
 
 
 def literal(text: str) -> str:
@@ -100,11 +100,14 @@ def resolve(
     source: str,
     fields: Iterable[str] = REQUIRED,
     optional: Iterable[str] = OPTIONAL,
+    *,
+    dialect: str = "duckdb",
 ) -> dict[str, Mapped]:
     """The expression of each field over a source's columns.
 
-    ``fields`` are those that must be found; one of ``optional`` is taken when it is there. Raises
-    ColumnError when one is missing, when two columns would serve, or when a mapped column is unknown.
+    ``fields`` are those that must be found; one of ``optional`` is taken when it is there. ``dialect``: SQLGlot's
+    name of the SQL in which expressions are given and returned. Raises ColumnError when a field is missing, when
+    two columns would serve, or when a mapped column is unknown.
     """
     fields = tuple(fields)
     columns = list(columns)
@@ -112,7 +115,7 @@ def resolve(
     missing: list[str] = []
     for field in (*fields, *optional):
         if field in mapping:
-            found[field] = _mapped(field, mapping[field], columns, source)
+            found[field] = _mapped(field, mapping[field], columns, source, dialect)
             continue
         candidates = [column for column in columns if _plain(column) == _plain(field)]
         if not candidates:
@@ -124,7 +127,7 @@ def resolve(
                 f" {field}={_shell(candidates[0])} (in Python: columns={{'{field}': {candidates[0]!r}}})"
             )
         if candidates:
-            found[field] = Mapped(quoted(candidates[0]), candidates[0], recognised=True)
+            found[field] = Mapped(quoted(candidates[0], dialect), candidates[0], recognised=True)
         elif field in fields:
             missing.append(field)
     if missing:
@@ -160,29 +163,29 @@ def _nearest(field: str, columns: list[str]) -> tuple[str, str] | None:
     return None
 
 
-def _mapped(field: str, expression: str, columns: list[str], source: str) -> Mapped:
+def _mapped(field: str, expression: str, columns: list[str], source: str, dialect: str) -> Mapped:
     for same in (
         [column for column in columns if column == expression],
         [column for column in columns if column.lower() == expression.lower()],
     ):
         if len(same) == 1:
-            return Mapped(quoted(same[0]), same[0], recognised=False)
-    tree = _parse(field, expression)
+            return Mapped(quoted(same[0], dialect), same[0], recognised=False)
+    tree = _parse(field, expression, dialect)
     by_lower = {column.lower(): column for column in columns}
     for column in tree.find_all(exp.Column):
         name = column.name
         if column.table or name.lower() not in by_lower:
             raise ColumnError(
-                f"{source}: there is no column '{column.sql(dialect='duckdb')}' for {field}"
+                f"{source}: there is no column '{column.sql(dialect=dialect)}' for {field}"
                 f"{did_you_mean(name, columns)}; columns found: {', '.join(columns)}"
             )
         column.set("this", exp.to_identifier(name if name in columns else by_lower[name.lower()], quoted=True))
-    return Mapped(tree.sql(dialect="duckdb"), expression, recognised=False)
+    return Mapped(tree.sql(dialect=dialect), expression, recognised=False)
 
 
-def _parse(field: str, expression: str) -> exp.Expression:
+def _parse(field: str, expression: str, dialect: str) -> exp.Expression:
     try:
-        tree = sqlglot.parse_one(f"SELECT {expression}", dialect="duckdb")
+        tree = sqlglot.parse_one(f"SELECT {expression}", dialect=dialect)
     except (sqlglot.ParseError, sqlglot.TokenError) as error:
         raise InvalidOption(
             "map", f"{field}={expression} cannot be read as an SQL expression: {_first(error)}"

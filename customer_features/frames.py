@@ -14,6 +14,7 @@ from customer_features.engines.duckdb_session import connected
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.options import OnFault, Options
 from customer_features.parts import table_part
+from customer_features.warned import FaultsQuarantined, Suspicious
 
 try:
     import duckdb
@@ -22,14 +23,6 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
     raise MissingExtra("building over dataframes", "bulk") from error
 
 Frame = TypeVar("Frame")
-
-
-class FaultsQuarantined(UserWarning):
-    """Given once by ``build(..., on_fault="quarantine")`` when rows were left out; it counts them by fault."""
-
-
-class Suspicious(UserWarning):
-    """The data are legal but suspicious (a repeated transaction id, for one); nothing was left out."""
 
 
 def build(

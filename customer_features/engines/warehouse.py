@@ -41,6 +41,8 @@ class Judged:
     vectors: str
     faulty: str | None
     """A relation that holds the rows set aside: fault, faults, message, then the row; None where there are none."""
+    portable: Portable
+    """With the steps that are kept: ``vectors`` are its vectors."""
 
 
 def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tuple[str, ...] = ()) -> Judged:
@@ -51,7 +53,7 @@ def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tupl
     Raises DataFaults where the options say to stop, RuntimeError where the rows do not add up.
     """
     options, outcome = portable.options, Outcome()
-    if options.grain is Grain.REPEATED_TOTAL:
+    if options.grain is Grain.REPEATED_TOTAL and "orders" not in portable.ready:
         portable = portable.made_ready(orders=warehouse.keep("orders", portable.orders()))
     portable = portable.made_ready(customers=warehouse.keep("customers", portable.customers()))
     outcome.rows_in, outcome.excluded = _numbers(warehouse, portable.balance())
@@ -68,7 +70,7 @@ def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tupl
         outcome.quarantined = sum(outcome.faults.values())
     outcome.reconcile()
     outcome.stop_on_faults(options, lambda: found(warehouse, faulty, source))
-    return Judged(outcome, portable.vectors(), faulty)
+    return Judged(outcome, portable.vectors(), faulty, portable)
 
 
 def found(warehouse: Warehouse, faulty: str | None, source: str) -> list[FoundFault]:
