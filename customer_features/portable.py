@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 from customer_features import features, money
 from customer_features.dialects.base import Dialect, Kind, Type
@@ -61,6 +61,9 @@ class Portable:
     loyalty: Source | None = None
     ready: Mapping[str, str] = field(default_factory=dict)
     """Steps that stand in tables already, by the relation that holds each."""
+
+    hint: ClassVar[str] = ""
+    """What an engine is told of the joins of the listing of faulty rows, where it has words for it."""
 
     # -- queries -------------------------------------------------------------------------------------------
 

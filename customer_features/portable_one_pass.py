@@ -12,16 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 from customer_features.dialects import Kind
 from customer_features.dialects.spark import Spark
+from customer_features.faults import Fault
 from customer_features.options import Grain
-from customer_features.portable import IDS, LOYALTY, Portable, Step
+from customer_features.portable import IDS, LOYALTY, Portable
 
 _ORDER = "of_order = 1"
 """A part that is an order; the others are products."""
 _LOYALTY = ("loyalty", "loyalty_faulty")
+_SELECTS = {
+    "purchases": "_purchases",
+    "readings": "_readings",
+    "counted": "_counted",
+    "judged": "_judged",
+    "parts": "_parts",
+    "loyalty_scores": "_scores",
+    "products": "_products",
+    "customers": "_customers",
+    "dates": "_dates",
+    "at_dates": "_at_dates",
+}
+"""The SELECT of each step."""
 
 
 @dataclass(frozen=True)
@@ -29,62 +42,67 @@ class OnePass(Portable):
     """The same steps over *parts*; ``customers`` has one row without a customer_id, for rows that do not count.
 
     In the grain ``repeated_total`` the parts are to be kept (``made_ready``), as orders and customers are both made
-    of them. ``agreeing``: the lines of every order were found to agree.
+    of them. ``agreeing``: the lines of every order were found to agree; ``few``: so few customers were found faulty
+    that every task may have them all.
     """
 
     dialect: Spark
     agreeing: bool = False
+    few: bool = False
+
+    @property
+    def hint(self) -> str:  # type: ignore[override]
+        """Rows that look for their customer among the faulty ones would else all go to one task, by customer."""
+        return "/*+ BROADCAST(q) */ " if self.few else ""
+
+    @property
+    def order_rules(self) -> list[tuple[Fault, str]]:
+        return [] if self.agreeing else super().order_rules
 
     # -- queries -------------------------------------------------------------------------------------------
 
     def parts(self) -> str:
         """The parts of customers, and of the rows that do not count."""
-        return self._query(f"SELECT * FROM {self.name('parts')}", upto="parts")
+        return self._query(self._parts)
 
     def customers(self) -> str:
-        return self._query("SELECT * FROM customers", upto="customers")
+        return self._query(self._customers)
 
     def balance(self) -> str:
         if self._by_orders:
             relation, rows, where = self.name("parts"), "lines", f" WHERE {_ORDER}"
         else:
-            relation, rows, where = super().name("customers"), "used", ""
+            relation, rows, where = self.ready["customers"], "used", ""
         excluded = "COALESCE(SUM(excluded), 0)" if self.excludes else "0"
-        select = f"SELECT COALESCE(SUM({rows}), 0) AS rows_in, {excluded} AS excluded FROM {relation}{where}"
-        return self._query(select, upto="customers")
+        return f"SELECT COALESCE(SUM({rows}), 0) AS rows_in, {excluded} AS excluded FROM {relation}{where}"
 
     def disagreeing(self) -> str:
         """How many orders have lines that do not agree."""
-        return self._query(
-            f"SELECT COUNT(*) AS orders FROM {self.name('orders')} WHERE NOT ({self._agreeing()})", upto="parts"
-        )
+        return f"SELECT COUNT(*) AS orders FROM {self.name('orders')} WHERE NOT ({self._agreeing()})"
+
+    def faulty_customers(self) -> str:
+        """How many customers break a rule of a customer."""
+        broken = " OR ".join(sql for _, sql in self.customer_rules)
+        return f"SELECT COUNT(*) AS customers FROM {self.name('customers')} WHERE {broken}"
 
     def at_dates(self) -> str:
         """The measures of every customer at each as-of date."""
-        return self._query(f"SELECT * FROM {self.name('at_dates')}", upto="at_dates")
+        return self._query(self._at_dates)
+
+    def _query(self, select: str, upto: str | None = None) -> str:
+        # Steps stand as subqueries where they are used. Under a name, in a WITH, Spark would no longer see that what
+        # it is asked for is what it has persisted, and compute it anew.
+        return select
 
     def name(self, step: str) -> str:
-        relation = super().name(step)
-        if step == "customers" and not self._by_orders:
-            return f"(SELECT * FROM {relation} WHERE customer_id IS NOT NULL)"
         if step == "orders":
             return f"(SELECT * FROM {self.name('parts')} WHERE {_ORDER} AND customer_id IS NOT NULL)"
+        relation = self.ready[step] if step in self.ready else f"({getattr(self, _SELECTS[step])})"
+        if step == "customers" and not self._by_orders:
+            return f"(SELECT * FROM {relation} WHERE customer_id IS NOT NULL)"
         return relation
 
     # -- steps ---------------------------------------------------------------------------------------------
-
-    @cached_property
-    def steps(self) -> list[Step]:
-        steps = [step for step in super().steps if step.name != "orders"]
-        if self._from_parts and self._by_orders:
-            steps = [step for step in steps if step.name != "products"]
-        place = next((n for n, step in enumerate(steps, 1) if step.name == "counted"), 0)
-        more = [
-            Step("judged", "All rows: those that do not count belong to no customer.", self._judged),
-            Step("parts", "Of each customer the products, and the orders where those are counted.", self._parts),
-        ]
-        steps[place:place] = [step for step in more if step.name not in self.ready]
-        return steps
 
     @property
     def _by_orders(self) -> bool:

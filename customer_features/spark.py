@@ -220,17 +220,12 @@ def write_quarantine(faulty: DataFrame, target: str) -> None:
         else:
             writer.saveAsTable(target)
     except PySparkException as error:
-        raise OutputError(f"{target}: {first_line(error)}") from None
+        raise OutputError(f"{target}: {str(error).strip().splitlines()[0]}") from None
 
 
 def is_path(target: str) -> bool:
     """Whether a target is a path, and no table's name."""
     return "/" in target or ":" in target or target.endswith(".parquet")
-
-
-def first_line(error: Exception) -> str:
-    """What Spark says of an error, without the stack of its own calls."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def engine_over(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from customer_features.engines.spark_columns import first_line
 from customer_features.errors import MissingExtra, OutputError, SourceError
 
 try:
@@ -52,7 +53,7 @@ def read(session: Any, sources: Sequence[str], kind: str | None) -> Any:
         try:
             frame = _read(session, source, kind)
         except PySparkException as error:
-            raise SourceError(f"{source}: {_first_line(error)}") from None
+            raise SourceError(f"{source}: {first_line(error)}") from None
         if frames and (found := _types(frame)) != (wanted := _types(frames[0])):
             differing = sorted(f"{name} {kind}" for name, kind in found.items() ^ wanted.items())
             raise SourceError(f"{source}: its columns are not those of {sources[0]}: {', '.join(differing)}")
@@ -76,10 +77,6 @@ def _types(frame: Any) -> dict[str, str]:
     return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
 
 
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
 class _Files:
     """The file systems of a session, by Hadoop's own names for things."""
 
@@ -93,9 +90,8 @@ class _Files:
         return path.getFileSystem(self._configured), path
 
     def beside(self, name: str) -> str:
-        """A name for what is not finished yet, which readers of a folder pass over."""
-        folder, slash, last = name.rstrip("/").rpartition("/")
-        return f"{folder}{slash}_{last}.part-{self._mark}"
+        """A name for what is not finished yet."""
+        return f"{name.rstrip('/')}.part-{self._mark}"
 
     def delete(self, name: str) -> None:
         system, path = self._at(name)
@@ -175,7 +171,7 @@ def _write(vectors: Any, target: str, kind: Format) -> None:
     try:
         (writer.option("overwriteSchema", "true") if kind is Format.DELTA else writer).save(target)
     except PySparkException as error:
-        said = _first_line(error)
+        said = first_line(error)
         if "DATA_SOURCE_NOT_FOUND" in said or "Failed to find the data source" in said:
             said = f"this Spark does not know {kind.value}: give spark-submit its package with --packages ({said})"
         raise OutputError(f"{target}: {said}") from None

@@ -1,4 +1,4 @@
-"""The Spark job: ``spark-submit`` this file, or run ``python -m customer_features.spark``; with the options of ``build``.
+"""The Spark job: ``spark-submit`` this file, or run ``python -m customer_features.spark``.
 
 Vectors and quarantine are written beside their final names first and then renamed; the manifest comes last.
 """
@@ -197,9 +197,10 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("CUSTOMER_FEATURES_DEBUG"):
             traceback.print_exc()
-        said = next((line for line in str(error).splitlines() if line.strip()), "")
+        from customer_features.engines.spark_columns import first_line
+
         return _failed(
-            f"{type(error).__name__}: {said}\nNothing is left half-written. CUSTOMER_FEATURES_DEBUG=1 shows where.",
+            f"{first_line(error)}\nNothing is left half-written. CUSTOMER_FEATURES_DEBUG=1 shows where.",
             2,
         )
     return 0

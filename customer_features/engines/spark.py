@@ -30,6 +30,10 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("building on Spark", "spark") from error
 
+FEW = 100_000
+"""So many faulty customers are sent to every task that lists faulty rows; more of them are joined by a shuffle, whose
+partitions Spark's adaptive execution splits where one customer makes one too large."""
+
 _SETTLED = {
     "spark.sql.parser.escapedStringLiterals": "false",
     "spark.sql.parser.quotedRegexColumnNames": "false",
@@ -149,11 +153,15 @@ class Engine:
             portable = portable.made_ready(parts=parts, orders=parts)
             ((disagreeing,),) = self.warehouse.rows(portable.disagreeing())
             portable = replace(portable, agreeing=not disagreeing)
-        self._judged = judge(self.warehouse, portable, self.name, self._originals)
+        self._judged = judge(self.warehouse, portable, self.name, self._originals, self._listing)
         self.outcome = self._judged.outcome
         if warn:
             self.outcome.warnings = find_warnings(self.warehouse, self._one_pass, self.outcome.used)
         return self.outcome
+
+    def _listing(self, portable: OnePass, originals: tuple[str, ...]) -> str:
+        ((broken,),) = self.warehouse.rows(portable.faulty_customers())
+        return faulty_rows(replace(portable, few=broken <= FEW), originals)
 
     def vectors(self) -> Any:
         """The vectors as a frame, ordered by customer_id in byte order (and by as_of); no column is nullable."""

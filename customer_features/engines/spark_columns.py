@@ -63,8 +63,7 @@ def _type(frame: Callable[[str], Any], relation: str, field: str, mapped: Mapped
     try:
         return frame(f"SELECT {mapped.sql} AS x FROM {relation}").schema.fields[0].dataType
     except PySparkException as error:
-        said = str(error).strip().splitlines()[0]
-        raise ColumnError(f"{source}: {field}={mapped.shown} cannot be computed: {said}") from None
+        raise ColumnError(f"{source}: {field}={mapped.shown} cannot be computed: {first_line(error)}") from None
 
 
 def _read(field: str, mapped: Mapped, kind: Any, source: str) -> tuple[str, Type]:
@@ -100,3 +99,12 @@ def _known(kind: Any) -> Type | None:
         if isinstance(kind, spark):
             return Type(known)
     return None
+
+
+def first_line(error: Exception) -> str:
+    """What Spark says of an error at its root, without the stack of its own calls."""
+    cause = getattr(error, "java_exception", None)
+    while cause is not None and cause.getCause() is not None:
+        cause = cause.getCause()
+    said = str(error if cause is None else cause.toString())
+    return next((line.strip() for line in said.splitlines() if line.strip()), type(error).__name__)

@@ -6,7 +6,7 @@ faulty rows are listed only where the two do not balance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,10 +45,17 @@ class Judged:
     """With the steps that are kept: ``vectors`` are its vectors."""
 
 
-def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tuple[str, ...] = ()) -> Judged:
+def judge(
+    warehouse: Warehouse,
+    portable: Portable,
+    source: str,
+    originals: tuple[str, ...] = (),
+    listing: Callable[[Any, tuple[str, ...]], str] = faulty_rows,
+) -> Judged:
     """Roll the rows up and set the faulty ones aside; nothing is handed out yet.
 
-    ``source``: its name, for people; ``originals``: the names of the original columns that ``portable.source`` lists.
+    ``source``: its name, for people; ``originals``: the names of the original columns that ``portable.source`` lists;
+    ``listing``: the query of the faulty rows, where an engine has a better one.
 
     Raises DataFaults where the options say to stop, RuntimeError where the rows do not add up.
     """
@@ -61,7 +68,7 @@ def judge(warehouse: Warehouse, portable: Portable, source: str, originals: tupl
     outcome.rows_by_source = {source: outcome.rows_in}
     faulty = None
     if outcome.rows_in != outcome.used + outcome.excluded:
-        faulty = warehouse.keep("faulty", faulty_rows(portable, originals))
+        faulty = warehouse.keep("faulty", listing(portable, originals))
         counts = {
             str(name): int(count)
             for name, count in warehouse.rows(f"SELECT fault, COUNT(*) AS n FROM {faulty} GROUP BY fault")
