@@ -28,8 +28,9 @@ from customer_features.errors import (
 
 if TYPE_CHECKING:
     from customer_features.engines.rows import answer
-    from customer_features.frames import FaultsQuarantined, Suspicious, build, check
+    from customer_features.frames import build, check
     from customer_features.generated import sql
+    from customer_features.warned import FaultsQuarantined, Suspicious
 
 __version__ = "0.1.0"
 
@@ -57,8 +58,8 @@ _LAZY = {
     "answer": "customer_features.engines.rows",
     "build": "customer_features.frames",
     "check": "customer_features.frames",
-    "FaultsQuarantined": "customer_features.frames",
-    "Suspicious": "customer_features.frames",
+    "FaultsQuarantined": "customer_features.warned",
+    "Suspicious": "customer_features.warned",
     "sql": "customer_features.generated",
 }
 

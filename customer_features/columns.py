@@ -100,6 +100,7 @@ def resolve(
     source: str,
     fields: Iterable[str] = REQUIRED,
     optional: Iterable[str] = OPTIONAL,
+    *,
     dialect: str = "duckdb",
 ) -> dict[str, Mapped]:
     """The expression of each field over a source's columns.

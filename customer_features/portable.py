@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar, Self
 
 from customer_features import features, money
 from customer_features.dialects.base import Dialect, Kind, Type
@@ -61,9 +62,12 @@ class Portable:
     ready: Mapping[str, str] = field(default_factory=dict)
     """Steps that stand in tables already, by the relation that holds each."""
 
+    hint: ClassVar[str] = ""
+    """What an engine is told of the joins of the listing of faulty rows, where it has words for it."""
+
     # -- queries -------------------------------------------------------------------------------------------
 
-    def made_ready(self, **relations: str) -> Portable:
+    def made_ready(self, **relations: str) -> Self:
         """The same with some steps taken from relations that hold them already."""
         return replace(self, ready={**self.ready, **relations})
 
@@ -194,16 +198,20 @@ class Portable:
 
     @property
     def _counted(self) -> str:
+        items = [*IDS, "day", "number", self._units]
+        if self._with_loyalty:
+            items += ["loyalty_read", "loyalty", "loyalty_faulty"]
+        where = self.faultless + (f" AND NOT ({self.outside})" if self.excludes else "")
+        return f"SELECT {', '.join(items)} FROM {self.name('readings')} WHERE {where}"
+
+    @property
+    def _units(self) -> str:
         dialect, kind = self.dialect, self.source.types["amount"]
         units = {
             Kind.DECIMAL: lambda: dialect.units_of_decimal("amount_read", kind.scale),
             Kind.WHOLE: lambda: f"{dialect.cast('amount_read', dialect.bigint)} * 10000",
         }.get(kind.kind, lambda: dialect.units_of_double("number"))()
-        items = [*IDS, "day", "number", f"CASE WHEN ABS(number) <= {money.MAX_AMOUNT:.0f} THEN {units} END AS units"]
-        if self._with_loyalty:
-            items += ["loyalty_read", "loyalty", "loyalty_faulty"]
-        where = self.faultless + (f" AND NOT ({self.outside})" if self.excludes else "")
-        return f"SELECT {', '.join(items)} FROM {self.name('readings')} WHERE {where}"
+        return f"CASE WHEN ABS(number) <= {money.MAX_AMOUNT:.0f} THEN {units} END AS units"
 
     @property
     def _counted_comment(self) -> str:

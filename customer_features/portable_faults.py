@@ -73,7 +73,7 @@ def _named(portable: Portable) -> str:
         every.append(f"COALESCE({letter}.{step}_all, '')")
     select.append(f"COALESCE({', '.join(first)}) AS fault")
     select.append(f"{' || '.join(every)} AS names")
-    return f"SELECT {', '.join(select)} FROM ({rows}) w{joins}"
+    return f"SELECT {portable.hint}{', '.join(select)} FROM ({rows}) w{joins}"
 
 
 def _first(portable: Portable, rules: list[tuple[Fault, str]]) -> str:

@@ -96,6 +96,15 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope="session")
+def spark_session() -> Iterator[Any]:
+    """One Spark session for all tests of a process: to start one takes longer than most tests."""
+    from tests.spark_door import running
+
+    with running() as session:
+        yield session
+
+
 def child_environment(**more: str) -> dict[str, str]:
     """The environment of a child process that finds this very package and no settings of a person's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CUSTOMER_FEATURES_")}

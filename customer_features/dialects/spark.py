@@ -7,7 +7,10 @@ from sqlglot import exp
 from customer_features.dialects.base import BLANK, Dialect
 from customer_features.options import Window
 
-_LOW = 2**32
+_DAY = 86_400_000_000
+"""Microseconds."""
+_BITS = 25
+"""An amount has 51 bits at most: either half of it, summed over 2**38 rows, stays in 64 bits."""
 
 
 class Spark(Dialect):
@@ -24,18 +27,30 @@ class Spark(Dialect):
     notes = ("TIMESTAMP is an instant in Spark; a TIMESTAMP_NTZ is taken as already local.",)
 
     def matches(self, sql: str, pattern: str) -> str:
-        return f"REGEXP_LIKE({sql}, {self.literal(pattern)})"
+        # Java's $ stands before a last line break as well: nothing at all may follow.
+        whole = f"(?s){pattern[:-1]}(?!.)" if pattern.endswith("$") else pattern
+        return f"REGEXP_LIKE({sql}, {self.literal(whole)})"
 
     def trimmed(self, sql: str) -> str:
         return f"REGEXP_REPLACE({sql}, {self.literal(BLANK)}, '')"
 
     def total(self, units: str) -> str:
-        # Two sums of halves stay in 64 bits, which sums of decimals do not, at many times the cost.
-        high = f"CAST(SUM({self.whole_division(units, str(_LOW))}) AS DECIMAL(38, 0))"
-        return f"{high} * CAST({_LOW} AS DECIMAL(10, 0)) + CAST(SUM({units} % {_LOW}) AS DECIMAL(38, 0))"
+        return self.joined(*(f"SUM({half})" for half in self.halves(units)))
+
+    def halves(self, units: str) -> tuple[str, str]:
+        """Units as two numbers whose sums stay in 64 bits, which sums of decimals do not, at many times the cost."""
+        return f"SHIFTRIGHT({units}, {_BITS})", f"({units} & {2**_BITS - 1})"
+
+    def joined(self, high: str, low: str) -> str:
+        """The total of which these are the sums of halves."""
+        high, low = (f"CAST({half} AS DECIMAL(38, 0))" for half in (high, low))
+        return f"({high} * CAST({2**_BITS} AS DECIMAL(10, 0)) + {low})"
 
     def units_of_decimal(self, sql: str, scale: int | None) -> str:
         digits = max(scale or 0, 4)
+        if digits > 5:
+            # Digits after the fifth decide nothing, and with them the product would not fit, and be rounded.
+            sql, digits = f"FLOOR({sql}, 5)", 5
         wide = self.cast(sql, f"DECIMAL({13 + digits}, {digits})")
         return self.cast(f"FLOOR({wide} * CAST(10000 AS DECIMAL(5, 0)) + 0.5BD)", self.bigint)
 
@@ -43,14 +58,14 @@ class Spark(Dialect):
         return f"{numerator} DIV {divisor}"
 
     def day_of_instant(self, sql: str, timezone: str) -> str:
-        # By numbers, as a timestamp becomes a date in the session's timezone otherwise.
+        # By whole numbers: a timestamp becomes a date in the session's timezone otherwise, and a quotient a double.
         local = f"UNIX_MICROS(FROM_UTC_TIMESTAMP({sql}, {self.literal(timezone)}))"
-        return f"DATE_FROM_UNIX_DATE(CAST(FLOOR({local} / 86400000000) AS INT))"
+        return f"DATE_FROM_UNIX_DATE(CAST(({local} - PMOD({local}, {_DAY})) DIV {_DAY} AS INT))"
 
     def instant_of_text(self, sql: str) -> str:
         # Offsets in the one form that the cast takes.
         full = f"REGEXP_REPLACE(REGEXP_REPLACE({sql}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '$1:$2'), ' ?Z$', 'Z')"
-        return self.try_cast(f"REGEXP_REPLACE({full}, '(:[0-9.]+) ?([+-][0-9]{{2}})$', '$1$2:00')", "TIMESTAMP")
+        return self.try_cast(f"REGEXP_REPLACE({full}, '(:[0-9.]+) ?([+-][0-9]{{2}})$', '$1$2:00')", "TIMESTAMP_LTZ")
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"DATEDIFF({later}, {earlier})"

@@ -207,7 +207,7 @@ class PushDown:
         Raises ColumnError where a field is missing or unfit.
         """
         optional = OPTIONAL if self.loyalty is None else ()
-        self.fields = resolve(columns.schema.names, self.columns, self.source, REQUIRED, optional, "postgres")
+        self.fields = resolve(columns.schema.names, self.columns, self.source, REQUIRED, optional, dialect="postgres")
         self.types = types_of(session, columns.relation, self.fields, self.source)
         as_fields = {
             name: as_field(name, mapped, self.types[name], self.source) for name, mapped in self.fields.items()

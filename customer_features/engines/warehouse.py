@@ -57,12 +57,14 @@ def judge(
     *,
     more: tuple[str, ...] = (),
     find: Callable[[str], list[FoundFault]] | None = None,
+    listing: Callable[[Portable, tuple[str, ...]], str] | None = None,
 ) -> Judged:
     """Roll the rows up and set the faulty ones aside; nothing is handed out yet.
 
     ``source``: its name, for people; ``originals``: the names of the original columns that ``portable.source`` lists;
     ``more``: as for :func:`faulty_rows`; ``find``: the first faulty rows, given the relation that holds them, where an
-    engine knows more of them than :func:`found` does.
+    engine knows more of them than :func:`found` does;
+    ``listing``: the query of the faulty rows, where an engine has a better one.
 
     Raises DataFaults where the options say to stop, RuntimeError where the rows do not add up.
     """
@@ -70,7 +72,7 @@ def judge(
     listed = portable.source
     # Original columns are carried where they are listed alone: one may be dear, or keep an engine from going parallel.
     portable = replace(portable, source=replace(listed, originals=()))
-    if options.grain is Grain.REPEATED_TOTAL:
+    if options.grain is Grain.REPEATED_TOTAL and "orders" not in portable.ready:
         portable = portable.made_ready(orders=warehouse.keep("orders", portable.orders()))
     portable = portable.made_ready(customers=warehouse.keep("customers", portable.customers()))
     outcome.rows_in, outcome.excluded = _numbers(warehouse, portable.balance())
@@ -81,7 +83,9 @@ def judge(
         outcome.loyalty = {"customers": named, "unknown_customers": unknown}
     faulty = None
     if outcome.rows_in != outcome.used + outcome.excluded:
-        faulty = warehouse.keep("faulty", faulty_rows(replace(portable, source=listed), originals, more))
+        whole = replace(portable, source=listed)
+        query = faulty_rows(whole, originals, more) if listing is None else listing(whole, originals)
+        faulty = warehouse.keep("faulty", query)
         counts = {
             str(name): int(count)
             for name, count in warehouse.rows(f"SELECT fault, COUNT(*) AS n FROM {faulty} GROUP BY fault")

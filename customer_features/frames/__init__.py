@@ -11,16 +11,9 @@ import customer_features.engines.duckdb  # noqa: F401 - before the kinds: it say
 from customer_features.engines.outcome import Outcome
 from customer_features.frames.run import Run
 from customer_features.options import OnFault, Options
+from customer_features.warned import FaultsQuarantined, Suspicious
 
 Frame = TypeVar("Frame")
-
-
-class FaultsQuarantined(UserWarning):
-    """Given once by ``build(..., on_fault="quarantine")`` when rows were left out; it counts them by fault."""
-
-
-class Suspicious(UserWarning):
-    """The data are legal but suspicious (a repeated transaction id, for one); nothing was left out."""
 
 
 def build(

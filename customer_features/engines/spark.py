@@ -1,0 +1,247 @@
+"""The Spark engine: a DataFrame's rows, judged and rolled up by the cluster in plain Spark SQL.
+
+What is kept for the run is persisted, so that the roll-up is computed once; executors that die take nothing along that
+is not computed again from the rows. Nothing of the session's configuration or catalogue is left changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from customer_features.columns import OPTIONAL, REQUIRED, Mapped, resolve
+from customer_features.dialects.spark import DIALECT
+from customer_features.engines.outcome import Outcome
+from customer_features.engines.spark_columns import check_names, source_of
+from customer_features.engines.spark_warnings import find_warnings
+from customer_features.engines.warehouse import Judged, judge
+from customer_features.errors import ColumnError, MissingExtra
+from customer_features.features import names as feature_names
+from customer_features.options import Grain, Options
+from customer_features.portable import LOYALTY, Source
+from customer_features.portable_faults import faulty_rows
+from customer_features.portable_one_pass import OnePass
+
+try:
+    from pyspark import StorageLevel
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("building on Spark", "spark") from error
+
+FEW = 100_000
+"""So many faulty customers are sent to every task that lists faulty rows; more of them are joined by a shuffle, whose
+partitions Spark's adaptive execution splits where one customer makes one too large."""
+
+_SETTLED = {
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.parser.quotedRegexColumnNames": "false",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "false",
+    "spark.sql.variable.substitute": "false",
+}
+"""Settings that would read another query out of the same text. They matter while it is parsed, and for no longer."""
+
+
+class Warehouse:
+    """A session as a warehouse: views under names of its own, and rows that are persisted."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.kept: dict[str, Any] = {}
+        self._views: list[str] = []
+        self._mark = uuid4().hex[:12]
+
+    def view(self, name: str, frame: Any) -> str:
+        """A frame as a relation of queries."""
+        view = f"customer_features_{self._mark}_{name}"
+        frame.createOrReplaceTempView(view)
+        self._views.append(view)
+        return view
+
+    def frame(self, sql: str) -> Any:
+        """A query as a frame, which is computed when it is read."""
+        with _settled(self.session):
+            return self.session.sql(sql)
+
+    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        rows: list[Any] = self.frame(sql).collect()
+        return rows
+
+    def keep(self, name: str, sql: str) -> str:
+        frame = self.frame(sql).persist(StorageLevel.MEMORY_AND_DISK)
+        self.kept[name] = frame
+        return self.view(name, frame)
+
+    def drop(self, *names: str) -> None:
+        """Let go of what was kept under these names; of all, where none is given."""
+        for name in names or tuple(self.kept):
+            if name in self.kept:
+                self.kept.pop(name).unpersist()
+
+    def close(self) -> None:
+        """Take the views out of the session's catalogue. Frames made of them stay what they are."""
+        while self._views:
+            # Not by the catalogue's own method, which would let go of persisted rows as well.
+            with suppress(Exception):
+                self.session.sql(f"DROP VIEW IF EXISTS {self._views[-1]}")
+            self._views.pop()
+
+
+@contextmanager
+def _settled(session: Any) -> Iterator[None]:
+    before = {}
+    try:
+        for name, value in _SETTLED.items():
+            if (found := session.conf.get(name, value)) != value:
+                before[name] = found
+                session.conf.set(name, value)
+        yield
+    finally:
+        for name, found in before.items():
+            session.conf.set(name, found)
+
+
+class Engine:
+    """One run over a frame: :meth:`judge` first, then read :meth:`vectors` and :meth:`faulty_rows`."""
+
+    def __init__(
+        self,
+        transactions: Any,
+        options: Options,
+        *,
+        columns: Mapping[str, str] | None = None,
+        loyalty: Any = None,
+        name: str = "transactions",
+    ) -> None:
+        self.session = transactions.sparkSession
+        self.warehouse = Warehouse(self.session)
+        self.options = options
+        self.name = name
+        self.columns = dict(columns or {})
+        self.outcome = Outcome()
+        self._frame, self._loyalty = transactions, loyalty
+        self._fields: dict[str, Mapped] = {}
+        self._judged: Judged | None = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is not None:
+            self.warehouse.drop()
+        self.warehouse.close()
+
+    @property
+    def recognised(self) -> dict[str, str]:
+        """Fields that were recognised by a column's name, and that name."""
+        return {name: mapped.shown for name, mapped in self._fields.items() if mapped.recognised}
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """The column or expression of each field, as people named it."""
+        return {name: mapped.shown for name, mapped in self._fields.items()}
+
+    def judge(self, *, warn: bool = True) -> Outcome:
+        """Roll the rows up on the cluster and judge them; nothing is handed out yet.
+
+        ``warn``: look for what is suspicious, too. Raises ColumnError, and DataFaults where the options say to stop.
+        """
+        portable = self._portable()
+        if self.options.grain is Grain.REPEATED_TOTAL:
+            parts = self.warehouse.keep("parts", portable.parts())
+            portable = portable.made_ready(parts=parts, orders=parts)
+            ((disagreeing,),) = self.warehouse.rows(portable.disagreeing())
+            portable = replace(portable, agreeing=not disagreeing)
+        self._judged = judge(self.warehouse, portable, self.name, self._originals, listing=self._listing)
+        self.outcome = self._judged.outcome
+        if warn:
+            self.outcome.warnings = find_warnings(self.warehouse, self._one_pass, self.outcome.used)
+        return self.outcome
+
+    def _listing(self, portable: OnePass, originals: tuple[str, ...]) -> str:
+        ((broken,),) = self.warehouse.rows(portable.faulty_customers())
+        return faulty_rows(replace(portable, few=broken <= FEW), originals)
+
+    def vectors(self) -> Any:
+        """The vectors as a frame, ordered by customer_id in byte order (and by as_of); no column is nullable."""
+        portable = self._one_pass
+        if self.options.as_of:
+            portable = portable.made_ready(at_dates=self.warehouse.keep("at_dates", portable.at_dates()))
+        if not self.options.as_of:
+            self.warehouse.drop("parts")
+        frame = self.warehouse.frame(portable.vectors())
+        items = [_never_null("customer_id", "''"), *(["as_of"] if self.options.as_of else [])]
+        items += [_never_null(name, "CAST(0 AS DOUBLE)") for name in feature_names()]
+        return frame.selectExpr(*items)
+
+    def faulty_rows(self) -> Any:
+        """The rows set aside as a frame (there may be none): fault, faults, message, then every original column."""
+        assert self._judged is not None  # noqa: S101
+        if self._judged.faulty is None:
+            # Of the same types, and without reading any row.
+            sql = faulty_rows(self._one_pass, self._originals)
+            return self.session.createDataFrame([], self.warehouse.frame(sql).schema)
+        return self.warehouse.frame(f"SELECT * FROM {self._judged.faulty}")
+
+    @property
+    def _one_pass(self) -> OnePass:
+        assert self._judged is not None  # noqa: S101
+        portable = self._judged.portable
+        assert isinstance(portable, OnePass)  # noqa: S101
+        return portable
+
+    # -- the source ----------------------------------------------------------------------------------------
+
+    def _portable(self) -> OnePass:
+        rows = self.warehouse.view("rows", self._frame)
+        check_names(self._frame, self.name)
+        optional = OPTIONAL if self._loyalty is None else ()
+        columns = self._frame.columns
+        self._fields = resolve(columns, self.columns, self.name, REQUIRED, optional, dialect=DIALECT.sqlglot)
+        source = source_of(self.warehouse.frame, rows, self._fields, self.name)
+        source = replace(source, originals=tuple(self._original(field) for field in self._frame.schema.fields))
+        return OnePass(DIALECT, self.options, source, loyalty=self._scores())
+
+    def _scores(self) -> Source | None:
+        if self._loyalty is None:
+            return None
+        scores = self.warehouse.view("loyalty", self._loyalty)
+        check_names(self._loyalty, "loyalty")
+        needed = ("customer_id", LOYALTY if self.options.max_points is None else "points")
+        mapping = {name: sql for name, sql in self.columns.items() if name in needed}
+        columns = self._loyalty.columns
+        try:
+            fields = resolve(columns, mapping, "loyalty", needed, (), dialect=DIALECT.sqlglot)
+        except ColumnError:
+            # The customers' column may bear another name here than among the transactions.
+            if mapping.pop("customer_id", None) is None:
+                raise
+            fields = resolve(columns, mapping, "loyalty", needed, (), dialect=DIALECT.sqlglot)
+        return source_of(self.warehouse.frame, scores, fields, "loyalty")
+
+    def _original(self, field: Any) -> str:
+        quoted = DIALECT.quoted(field.name)
+        return DIALECT.text(quoted) if field.dataType.typeName() == "void" else quoted
+
+    @property
+    def _originals(self) -> tuple[str, ...]:
+        """The names of the original columns among the rows set aside: our own there come first."""
+        taken = {name.lower() for name in self._frame.columns} | _RESERVED
+        shown = []
+        for name in self._frame.columns:
+            new = name
+            while name.lower() in _RESERVED and new.lower() in taken:
+                new = f"original_{new}"
+            taken.add(new.lower())
+            shown.append(new)
+        return tuple(shown)
+
+
+_RESERVED = {"fault", "faults", "message"}
+
+
+def _never_null(name: str, zero: str) -> str:
+    """A column that Spark knows never to be null: should it ever be, the job fails rather than to write a zero."""
+    failed = f"RAISE_ERROR('customer_features: {name} is null')"
+    return f"COALESCE({name}, {failed}, {zero}) AS {name}"

@@ -1,0 +1,94 @@
+"""Spark for tests: Java, a session of this machine, and the door as the agreement suite takes it.
+
+Frames are made of Arrow tables: PySpark warns of pandas 3, which is not needed for anything here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+Door = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, dict[str, int], dict[str, int]]]
+
+
+def java() -> str:
+    """The path of Java, which is installed where it is missing and can be; CI never goes without."""
+    packages = {"java": "openjdk-17-jre-headless", "ps": "procps"}  # Spark's scripts ask ps
+    with (Path(tempfile.gettempdir()) / "customer-features-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker may be installing it
+        missing = [package for program, package in packages.items() if shutil.which(program) is None]
+        if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+            for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
+                subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=600)
+    found = shutil.which("java")
+    if found is not None:
+        return found
+    reason = "Java 17, which Spark runs on, is missing and could not be installed: apt-get install " + packages["java"]
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+LOCAL = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.sql.shuffle.partitions": "2",
+    # Compile quickly rather than well: no query of a test is long enough to gain by more.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[Any]:
+    """A session on this machine, which ends with the block."""
+    java()
+    from pyspark.sql import SparkSession
+
+    with tempfile.TemporaryDirectory(prefix="customer-features-spark-") as folder:
+        builder = SparkSession.builder.master("local[2]").appName("tests")
+        for name, value in {**LOCAL, "spark.sql.warehouse.dir": f"{folder}/warehouse", **settings}.items():
+            builder = builder.config(name, value)
+        session = builder.getOrCreate()
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+def spark(session: Any) -> Door:
+    """The door over Arrow tables.
+
+    It takes the six columns of purchases and options as for ``Options.parse``; it gives the vectors, the balance
+    (``in``, ``used``, ``excluded``, ``quarantined``) and the rows set aside by fault.
+    """
+    from customer_features.options import Options
+    from customer_features.spark import engine_over
+
+    def door(rows: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
+        with engine_over(session.createDataFrame(rows), Options.parse(**options)) as engine:
+            outcome = engine.judge(warn=False)
+            vectors = engine.vectors().toArrow()
+            engine.warehouse.drop()
+        balance = {
+            "in": outcome.rows_in,
+            "used": outcome.used,
+            "excluded": outcome.excluded,
+            "quarantined": outcome.quarantined,
+        }
+        return vectors, balance, outcome.faults
+
+    return door
