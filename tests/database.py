@@ -123,6 +123,11 @@ def _binaries(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def server() -> Iterator[int]:
     """The port of the server."""
+    yield from running()
+
+
+def running() -> Iterator[int]:
+    """The port of a server, which ends with the iterator."""
     # No folder of pytest's can be entered by anyone but root, and the server refuses to run as root.
     with tempfile.TemporaryDirectory(prefix="customer-features-postgresql-", ignore_cleanup_errors=True) as folder:
         yield from _running(Path(folder))

@@ -69,6 +69,13 @@ def running(**settings: str) -> Iterator[Any]:
             session.stop()
 
 
+def frame_of(session: Any, rows: pa.Table) -> Any:
+    """The rows as Spark's; times without a zone stay so, which PySpark would take for instants."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return session.createDataFrame(rows, from_arrow_schema(rows.schema, prefer_timestamp_ntz=True))
+
+
 def spark(session: Any) -> Door:
     """The door over Arrow tables.
 
@@ -79,7 +86,7 @@ def spark(session: Any) -> Door:
     from customer_features.spark import engine_over
 
     def door(rows: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
-        with engine_over(session.createDataFrame(rows), Options.parse(**options)) as engine:
+        with engine_over(frame_of(session, rows), Options.parse(**options)) as engine:
             outcome = engine.judge(warn=False)
             vectors = engine.vectors().toArrow()
             engine.warehouse.drop()

@@ -270,7 +270,11 @@ class Dialect:
 
     def instant_of_text(self, sql: str) -> str:
         """The moment of a text that holds a day, a time of day and an offset."""
-        return self.try_cast(sql, "TIMESTAMP WITH TIME ZONE")
+        return self.try_cast(self.offset_joined(sql), "TIMESTAMP WITH TIME ZONE")
+
+    def offset_joined(self, sql: str) -> str:
+        """A moment in text without a blank before its offset, which not every cast takes."""
+        return f"REPLACE(REPLACE(REPLACE({sql}, ' +', '+'), ' -', '-'), ' Z', 'Z')"
 
     def days_between(self, earlier: str, later: str) -> str:
         """Whole days from one day to another."""

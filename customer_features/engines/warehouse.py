@@ -57,7 +57,7 @@ def judge(
     *,
     more: tuple[str, ...] = (),
     find: Callable[[str], list[FoundFault]] | None = None,
-    listing: Callable[[Portable, tuple[str, ...]], str] | None = None,
+    listing: Callable[[Any, tuple[str, ...]], str] | None = None,
 ) -> Judged:
     """Roll the rows up and set the faulty ones aside; nothing is handed out yet.
 

@@ -7,10 +7,11 @@ here (see ``interface.py``) and put it in the list. A function over a table is a
 
 from __future__ import annotations
 
-from tests.agreement.every_door.dataframes import DuckDBRelation, Pandas, Polars, PyArrow
+from tests.agreement.every_door.dataframes import DuckDBRelation, Kind, Pandas, Polars, PyArrow
 from tests.agreement.every_door.files import Arrow, Csv, Document, Ndjson, Parquet
 from tests.agreement.every_door.interface import Door
 from tests.agreement.every_door.requests import Http, Rows
+from tests.agreement.every_door.warehouses import PostgreSQL, PrintedSQL, Spark
 
 DOORS: list[Door] = [
     Rows(),
@@ -23,6 +24,10 @@ DOORS: list[Door] = [
     Pandas(),
     Polars(),
     DuckDBRelation(),
+    *(Kind(name) for name in ("pyarrow reader", "arrow stream", "polars lazy", "dask", "narwhals")),
     Http(),
+    PostgreSQL(),
+    Spark(),
+    PrintedSQL(),
 ]
 """The doors, one of each engine first; they open what they need when they are first run, and are closed at the end."""

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 import customer_features
+from tests.agreement.doors import FRAMES, to_arrow
 from tests.agreement.every_door.generator import Case
 from tests.agreement.every_door.interface import Door, Limit, Outcome
 
@@ -30,17 +31,16 @@ class Dataframe(Door):
         raise NotImplementedError
 
     def run(self, case: Case) -> Outcome:
-        frame = self.made(case.table)
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            found = customer_features.build(frame, on_fault="quarantine", max_faults=1, **case.options)
-        assert isinstance(found, self.kind), type(found)
-        vectors = self.arrow(found)
+            found = customer_features.build(self.made(case.table), on_fault="quarantine", max_faults=1, **case.options)
+            assert isinstance(found, self.kind), type(found)
+            vectors = self.arrow(found)  # what is lazy warns here
         vectors = vectors.set_column(0, "customer_id", vectors["customer_id"].cast(pa.string()))
         told = [one for one in said if issubclass(one.category, customer_features.FaultsQuarantined)]
         if not told:
             return Outcome(vectors, {}, listed={})
-        faulty = self.arrow(customer_features.check(frame, **case.options))
+        faulty = self.arrow(customer_features.check(self.made(case.table), **case.options))
         firsts = Counter(faulty["fault"].to_pylist())
         listed = Counter(name for names in faulty["faults"].to_pylist() for name in names.split(","))
         counts = ", ".join(f"{name}: {count}" for name, count in sorted(firsts.items()))
@@ -100,3 +100,19 @@ class DuckDBRelation(Dataframe):
     @staticmethod
     def arrow(frame: Any) -> pa.Table:
         return frame.to_arrow_table()
+
+
+class Kind(Dataframe):
+    """A kind of dataframe by its name among those of tests/frames."""
+
+    kind = object
+
+    def __init__(self, name: str) -> None:
+        self.name = f"Python, {name}"  # type: ignore[misc]
+        self.made = FRAMES[name]  # type: ignore[method-assign]
+        if name in ("dask", "narwhals"):
+            self.limits = Pandas.limits  # type: ignore[misc]  # they stand on pandas
+
+    @staticmethod
+    def arrow(frame: Any) -> pa.Table:
+        return to_arrow(frame)

@@ -39,7 +39,7 @@ readings AS (
           '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
         )
         AND NOT SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
-        THEN DATE(SAFE_CAST(date_read AS TIMESTAMP), 'UTC')
+        THEN DATE(SAFE_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP), 'UTC')
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CASE
         WHEN REGEXP_CONTAINS(
@@ -52,7 +52,7 @@ readings AS (
           '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
         )
         AND NOT SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
-        THEN DATE(SAFE_CAST(date_read AS TIMESTAMP), 'UTC')
+        THEN DATE(SAFE_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP), 'UTC')
       END
     END AS day,
     CAST(amount_read AS FLOAT64) AS number,

@@ -38,7 +38,7 @@ readings AS (
           '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
         )
         AND NOT TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
-        THEN CAST(TRY_CAST(date_read AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
+        THEN CAST(TRY_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CASE
         WHEN REGEXP_MATCHES(
@@ -51,7 +51,7 @@ readings AS (
           '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
         )
         AND NOT TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
-        THEN CAST(TRY_CAST(date_read AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
+        THEN CAST(TRY_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE)
       END
     END AS day,
     CAST(amount_read AS DOUBLE) AS number,

@@ -29,43 +29,83 @@ readings AS (
     (amount_read IS NULL) AS amount_missing,
     CASE
       WHEN CASE
-        WHEN date_read RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?$'
+        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?(?!.)'
         THEN TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE)
-        WHEN date_read RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)(?!.)'
         AND NOT TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
         THEN DATE_FROM_UNIX_DATE(
-          CAST(FLOOR(
+          CAST((
             UNIX_MICROS(
               FROM_UTC_TIMESTAMP(
                 TRY_CAST(REGEXP_REPLACE(
-                  REGEXP_REPLACE(REGEXP_REPLACE(date_read, ' ?([+-][0-9]{2}):?([0-9]{2})$', '$1:$2'), ' ?Z$', 'Z'),
-                  '(:[0-9.]+) ?([+-][0-9]{2})$',
+                  REGEXP_REPLACE(
+                    REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
+                    '([+-][0-9]{2})([0-9]{2})$',
+                    '$1:$2'
+                  ),
+                  '(:[0-9.]+)([+-][0-9]{2})$',
                   '$1$2:00'
                 ) AS TIMESTAMP),
                 'UTC'
               )
-            ) / 86400000000
-          ) AS INT)
+            ) - PMOD(
+              UNIX_MICROS(
+                FROM_UTC_TIMESTAMP(
+                  TRY_CAST(REGEXP_REPLACE(
+                    REGEXP_REPLACE(
+                      REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
+                      '([+-][0-9]{2})([0-9]{2})$',
+                      '$1:$2'
+                    ),
+                    '(:[0-9.]+)([+-][0-9]{2})$',
+                    '$1$2:00'
+                  ) AS TIMESTAMP),
+                  'UTC'
+                )
+              ),
+              86400000000
+            )
+          ) DIV 86400000000 AS INT)
         )
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CASE
-        WHEN date_read RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?$'
+        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?(?!.)'
         THEN TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE)
-        WHEN date_read RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)(?!.)'
         AND NOT TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
         THEN DATE_FROM_UNIX_DATE(
-          CAST(FLOOR(
+          CAST((
             UNIX_MICROS(
               FROM_UTC_TIMESTAMP(
                 TRY_CAST(REGEXP_REPLACE(
-                  REGEXP_REPLACE(REGEXP_REPLACE(date_read, ' ?([+-][0-9]{2}):?([0-9]{2})$', '$1:$2'), ' ?Z$', 'Z'),
-                  '(:[0-9.]+) ?([+-][0-9]{2})$',
+                  REGEXP_REPLACE(
+                    REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
+                    '([+-][0-9]{2})([0-9]{2})$',
+                    '$1:$2'
+                  ),
+                  '(:[0-9.]+)([+-][0-9]{2})$',
                   '$1$2:00'
                 ) AS TIMESTAMP),
                 'UTC'
               )
-            ) / 86400000000
-          ) AS INT)
+            ) - PMOD(
+              UNIX_MICROS(
+                FROM_UTC_TIMESTAMP(
+                  TRY_CAST(REGEXP_REPLACE(
+                    REGEXP_REPLACE(
+                      REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
+                      '([+-][0-9]{2})([0-9]{2})$',
+                      '$1:$2'
+                    ),
+                    '(:[0-9.]+)([+-][0-9]{2})$',
+                    '$1$2:00'
+                  ) AS TIMESTAMP),
+                  'UTC'
+                )
+              ),
+              86400000000
+            )
+          ) DIV 86400000000 AS INT)
         )
       END
     END AS day,
@@ -144,7 +184,9 @@ customers AS (
     SELECT
       customer_id,
       CAST(SUM(lines) AS BIGINT) AS used,
-      CAST(SUM(highest_units DIV 4294967296) AS DECIMAL(38, 0)) * CAST(4294967296 AS DECIMAL(10, 0)) + CAST(SUM(highest_units % 4294967296) AS DECIMAL(38, 0)) AS units,
+      (
+        CAST(SUM(SHIFTRIGHT(highest_units, 25)) AS DECIMAL(38, 0)) * CAST(33554432 AS DECIMAL(10, 0)) + CAST(SUM((highest_units & 33554431)) AS DECIMAL(38, 0))
+      ) AS units,
       CAST(COUNT(*) AS BIGINT) AS visits,
       MAX(last_day) AS last_day
     FROM orders

@@ -1,5 +1,5 @@
 -- One feature vector per customer, for Spark SQL: customer-features, definition 1.
--- grain: line; today: DATE_FROM_UNIX_DATE(CAST(FLOOR(UNIX_MICROS(FROM_UTC_TIMESTAMP(CURRENT_TIMESTAMP(), 'America/Sao_Paulo')) / 86400000000) AS INT)); window: 12 months; future: exclude; returns: net; timezone: America/Sao_Paulo.
+-- grain: line; today: DATE_FROM_UNIX_DATE(CAST((UNIX_MICROS(FROM_UTC_TIMESTAMP(CURRENT_TIMESTAMP(), 'America/Sao_Paulo')) - PMOD(UNIX_MICROS(FROM_UTC_TIMESTAMP(CURRENT_TIMESTAMP(), 'America/Sao_Paulo')), 86400000000)) DIV 86400000000 AS INT)); window: 12 months; future: exclude; returns: net; timezone: America/Sao_Paulo.
 -- Read from `shop`.`order_lines`:
 --   customer_id from `customer_id`, a text
 --   transaction_id from `transaction_id`, a text
@@ -42,9 +42,12 @@ readings AS (
     END AS loyalty,
     ((NOT loyalty_read IS NULL) AND NOT COALESCE((CAST(loyalty_read AS DOUBLE)) BETWEEN 0 AND 1, FALSE)) AS loyalty_faulty,
     DATE_FROM_UNIX_DATE(
-      CAST(FLOOR(
-        UNIX_MICROS(FROM_UTC_TIMESTAMP(CAST(CURRENT_TIMESTAMP() AS TIMESTAMP), 'America/Sao_Paulo')) / 86400000000
-      ) AS INT)
+      CAST((
+        UNIX_MICROS(FROM_UTC_TIMESTAMP(CAST(CURRENT_TIMESTAMP() AS TIMESTAMP), 'America/Sao_Paulo')) - PMOD(
+          UNIX_MICROS(FROM_UTC_TIMESTAMP(CAST(CURRENT_TIMESTAMP() AS TIMESTAMP), 'America/Sao_Paulo')),
+          86400000000
+        )
+      ) DIV 86400000000 AS INT)
     ) AS today
   FROM purchases
 ),
@@ -58,7 +61,9 @@ counted AS (
     number,
     CASE
       WHEN ABS(number) <= 100000000000
-      THEN CAST(FLOOR(CAST(amount_read AS DECIMAL(19, 6)) * CAST(10000 AS DECIMAL(5, 0)) + CAST('0.5' AS DECIMAL(1, 1))) AS BIGINT)
+      THEN CAST(FLOOR(
+        CAST(FLOOR(amount_read, 5) AS DECIMAL(18, 5)) * CAST(10000 AS DECIMAL(5, 0)) + CAST('0.5' AS DECIMAL(1, 1))
+      ) AS BIGINT)
     END AS units,
     loyalty_read,
     loyalty,
@@ -92,7 +97,9 @@ customers AS (
     SELECT
       customer_id,
       CAST(COUNT(*) AS BIGINT) AS used,
-      CAST(SUM(units DIV 4294967296) AS DECIMAL(38, 0)) * CAST(4294967296 AS DECIMAL(10, 0)) + CAST(SUM(units % 4294967296) AS DECIMAL(38, 0)) AS units,
+      (
+        CAST(SUM(SHIFTRIGHT(units, 25)) AS DECIMAL(38, 0)) * CAST(33554432 AS DECIMAL(10, 0)) + CAST(SUM((units & 33554431)) AS DECIMAL(38, 0))
+      ) AS units,
       CAST(COUNT(DISTINCT CASE WHEN number >= 0 THEN transaction_id END) AS BIGINT) AS visits,
       MAX(CASE WHEN number >= 0 THEN day END) AS last_day,
       CAST(COUNT(DISTINCT CASE WHEN number >= 0 THEN product_id END) AS BIGINT) AS products,
@@ -125,9 +132,12 @@ FROM (
     m.last_day AS last_day,
     COALESCE(m.lowest_loyalty, CAST(0 AS DOUBLE)) AS loyalty,
     DATE_FROM_UNIX_DATE(
-      CAST(FLOOR(
-        UNIX_MICROS(FROM_UTC_TIMESTAMP(CAST(CURRENT_TIMESTAMP() AS TIMESTAMP), 'America/Sao_Paulo')) / 86400000000
-      ) AS INT)
+      CAST((
+        UNIX_MICROS(FROM_UTC_TIMESTAMP(CAST(CURRENT_TIMESTAMP() AS TIMESTAMP), 'America/Sao_Paulo')) - PMOD(
+          UNIX_MICROS(FROM_UTC_TIMESTAMP(CAST(CURRENT_TIMESTAMP() AS TIMESTAMP), 'America/Sao_Paulo')),
+          86400000000
+        )
+      ) DIV 86400000000 AS INT)
     ) AS today
   FROM (
     SELECT

@@ -137,7 +137,9 @@ customers AS (
     SELECT
       customer_id,
       CAST(SUM(lines) AS BIGINT) AS used,
-      CAST(SUM(highest_units DIV 4294967296) AS DECIMAL(38, 0)) * CAST(4294967296 AS DECIMAL(10, 0)) + CAST(SUM(highest_units % 4294967296) AS DECIMAL(38, 0)) AS units,
+      (
+        CAST(SUM(SHIFTRIGHT(highest_units, 25)) AS DECIMAL(38, 0)) * CAST(33554432 AS DECIMAL(10, 0)) + CAST(SUM((highest_units & 33554431)) AS DECIMAL(38, 0))
+      ) AS units,
       CAST(COUNT(*) AS BIGINT) AS visits,
       MAX(last_day) AS last_day
     FROM orders
@@ -176,7 +178,9 @@ at_dates AS (
       r.customer_id AS customer_id,
       d.as_of AS as_of,
       CAST(SUM(r.lines) AS BIGINT) AS used,
-      CAST(SUM(r.highest_units DIV 4294967296) AS DECIMAL(38, 0)) * CAST(4294967296 AS DECIMAL(10, 0)) + CAST(SUM(r.highest_units % 4294967296) AS DECIMAL(38, 0)) AS units,
+      (
+        CAST(SUM(SHIFTRIGHT(r.highest_units, 25)) AS DECIMAL(38, 0)) * CAST(33554432 AS DECIMAL(10, 0)) + CAST(SUM((r.highest_units & 33554431)) AS DECIMAL(38, 0))
+      ) AS units,
       CAST(COUNT(*) AS BIGINT) AS visits,
       MAX(r.last_day) AS last_day
     FROM orders AS r

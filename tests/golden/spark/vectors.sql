@@ -78,7 +78,9 @@ customers AS (
     SELECT
       customer_id,
       CAST(COUNT(*) AS BIGINT) AS used,
-      CAST(SUM(units DIV 4294967296) AS DECIMAL(38, 0)) * CAST(4294967296 AS DECIMAL(10, 0)) + CAST(SUM(units % 4294967296) AS DECIMAL(38, 0)) AS units,
+      (
+        CAST(SUM(SHIFTRIGHT(units, 25)) AS DECIMAL(38, 0)) * CAST(33554432 AS DECIMAL(10, 0)) + CAST(SUM((units & 33554431)) AS DECIMAL(38, 0))
+      ) AS units,
       CAST(COUNT(*) AS BIGINT) AS visits,
       MAX(day) AS last_day,
       CAST(COUNT(DISTINCT product_id) AS BIGINT) AS products
