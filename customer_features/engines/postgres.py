@@ -41,6 +41,15 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("building over tables", "bulk") from error
 
+SETTINGS = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    # Scans of one table that join each other would give its rows in another order each time.
+    "SET LOCAL synchronize_seqscans = off",
+    # The planner takes rows that break no rule for a handful, and would go through all orders for each of them.
+    "SET LOCAL enable_nestloop = off",
+)
+"""The statements with which the transaction begins."""
+
 STEPS = 4
 """Rolled up, set aside, looked for repetitions, fetched."""
 
@@ -181,11 +190,8 @@ class PushDown:
     def opened(self) -> Iterator[tuple[Session, Columns]]:
         """The transaction, and the query's columns in it."""
         with connected(self._address, SourceError) as session:
-            session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            # Scans of one table that join each other would give its rows in another order each time.
-            session.execute("SET LOCAL synchronize_seqscans = off")
-            # The planner takes rows that break no rule for a handful, and would go through all orders for each of them.
-            session.execute("SET LOCAL enable_nestloop = off")
+            for statement in SETTINGS:
+                session.execute(statement)
             [(may, standby, read_only, user, self._encoding)] = session.rows(
                 "SELECT has_database_privilege(current_database(), 'TEMP'), pg_is_in_recovery(),"
                 " current_setting('transaction_read_only') = 'on', current_user::text,"
