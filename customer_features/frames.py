@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from customer_features.columns import check_fields
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
+from customer_features.engines.outcome import Outcome
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.options import OnFault, Options
 from customer_features.parts import table_part
@@ -103,7 +104,7 @@ def build(
     rounded half up once.
     """
     options = Options.parse(
-        **_dates(today),
+        **dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -116,16 +117,7 @@ def build(
         engine = _engine(connection, transactions, options, columns, loyalty)
         outcome = engine.judge()
         table = engine.vectors().to_arrow_table()
-    if outcome.quarantined:
-        counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
-        warnings.warn(
-            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts});"
-            " check() returns them",
-            FaultsQuarantined,
-            stacklevel=2,
-        )
-    for warning in outcome.warnings:
-        warnings.warn(f"{warning['name']}: {warning['message']}", Suspicious, stacklevel=2)
+    warn_of(outcome, stacklevel=3)
     return _like(table, transactions)
 
 
@@ -159,7 +151,7 @@ def check(
         As :func:`build`.
     """
     options = Options.parse(
-        **_dates(today),
+        **dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -176,7 +168,21 @@ def check(
     return _like(table.drop_columns(["source"]), transactions)
 
 
-def _dates(today: object) -> dict[str, Any]:
+def warn_of(outcome: Outcome, stacklevel: int) -> None:
+    """Give the warnings of a run to the caller's caller."""
+    if outcome.quarantined:
+        counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
+        warnings.warn(
+            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts});"
+            " check() returns them",
+            FaultsQuarantined,
+            stacklevel=stacklevel,
+        )
+    for warning in outcome.warnings:
+        warnings.warn(f"{warning['name']}: {warning['message']}", Suspicious, stacklevel=stacklevel)
+
+
+def dates(today: object) -> dict[str, Any]:
     """``today`` as the option it is: one date, or several as-of dates."""
     several = isinstance(today, Iterable) and not isinstance(today, str)
     return {"as_of": today} if several else {"today": today}
@@ -190,10 +196,10 @@ def _engine(
     loyalty: Any,
 ) -> Engine:
     check_fields(columns or {})
-    part = table_part(_to_arrow(transactions, "transactions"), "transactions", connection)
+    part = table_part(to_arrow(transactions, "transactions"), "transactions", connection)
     scores = None
     if loyalty is not None:
-        scores = table_part(_to_arrow(loyalty, "loyalty"), "loyalty", connection)
+        scores = table_part(to_arrow(loyalty, "loyalty"), "loyalty", connection)
     return Engine(connection, [part], options, columns=columns, loyalty=scores)
 
 
@@ -210,7 +216,7 @@ def _kind(frame: Any) -> str | None:
     return None
 
 
-def _to_arrow(frame: Any, name: str) -> Any:
+def to_arrow(frame: Any, name: str) -> Any:
     """The frame as an Arrow table, without a copy where its library allows. Raises SourceError."""
     kind = _kind(frame)
     try:

@@ -25,7 +25,10 @@ class ClickHouse(Dialect):
     bigint = "Nullable(Int64)"
     string = "Nullable(String)"
     no_day = "CAST(NULL AS Nullable(Int32))"
-    settings = "SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1"
+    settings = (
+        "SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1,"
+        " count_distinct_implementation = 'uniqExact'"
+    )
     instants = ()
     notes = ("A day is a whole number here: ClickHouse's dates end in 2299 and begin in 1900.",)
 
