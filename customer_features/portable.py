@@ -195,7 +195,11 @@ class Portable:
             Kind.DECIMAL: lambda: dialect.units_of_decimal("amount_read", kind.scale),
             Kind.WHOLE: lambda: f"{dialect.cast('amount_read', dialect.bigint)} * 10000",
         }.get(kind.kind, lambda: dialect.units_of_double("number"))()
-        items = [*IDS, "day", "number", f"CASE WHEN ABS(number) <= {money.MAX_AMOUNT:.0f} THEN {units} END AS units"]
+        units = dialect.present(f"CASE WHEN ABS(number) <= {money.MAX_AMOUNT:.0f} THEN {units} END")
+        # Types that know no null are faster where an engine tells them apart.
+        known = [(name, dialect.present(name)) for name in (*IDS, "day", "number")]
+        items = [name if sql == name else f"{sql} AS {name}" for name, sql in known]
+        items.append(f"{units} AS units")
         if self._with_loyalty:
             items += ["loyalty_read", "loyalty", "loyalty_faulty"]
         where = self.faultless + (f" AND NOT ({self.outside})" if self.excludes else "")

@@ -40,6 +40,9 @@ class ClickHouse(Dialect):
             return Type(Kind.INSTANT)  # each is an instant; a timezone only tells how it is shown
         return super()._type(built)
 
+    def present(self, sql: str) -> str:
+        return f"assumeNotNull({sql})"
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"match(assumeNotNull({sql}), {self.literal(pattern)})"
 
