@@ -169,10 +169,18 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.serve",
         "customer_features.csv_files",  # test_sources and cli/test_csv
         "customer_features.engines",
+        "customer_features.cli.push_down",  # engines/test_postgres
+        "customer_features.engines.clickhouse",  # test_clickhouse
+        "customer_features.engines.clickhouse_clients",  # test_clickhouse
         "customer_features.engines.duckdb_as_of",  # agreement/test_as_of
+        "customer_features.engines.duckdb_loyalty",  # test_postgres and test_clickhouse
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb
+        "customer_features.engines.postgres_fields",  # test_postgres
+        "customer_features.engines.postgres_plan",  # test_postgres
+        "customer_features.engines.repetitions",  # test_duckdb and test_postgres
+        "customer_features.engines.results",
         "customer_features.fetchers",  # test_sources
         "customer_features.formats",  # test_sources
         "customer_features.parts",  # test_sources
