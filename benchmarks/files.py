@@ -65,7 +65,12 @@ def exact_vectors(source: Path, one_in: int = 1) -> pl.DataFrame:
 
 def wrong_vectors(out: Path, exact: pl.DataFrame) -> int:
     """How many vectors of a published file differ in a bit from the exact ones, are missing, or are too many."""
-    found = pl.read_parquet(out).rename({"customer_id": "id"})
+    return wrong_in(pl.read_parquet(out), exact)
+
+
+def wrong_in(found: pl.DataFrame, exact: pl.DataFrame) -> int:
+    """How many vectors of a frame differ in a bit from the exact ones, are missing, or are too many."""
+    found = found.rename({"customer_id": "id"})
     joined = exact.join(found, left_on="customer_id", right_on="id", how="full", suffix="_found")
     same = pl.all_horizontal(
         pl.col(name).reinterpret(signed=True) == pl.col(f"{name}_found").reinterpret(signed=True) for name in FEATURES

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from customer_features.columns import check_fields
 from customer_features.dialects import Dialect, Kind, Type, dialect
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
-from customer_features.options import Options
+from customer_features.options import Options, dates
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.printed import text_of
 
@@ -141,7 +141,7 @@ def portable(
     elif today is None:
         expression = spoken.today(Options.parse(timezone=choices.get("timezone")).timezone)
     options = Options.parse(
-        **(_dates(today) if expression is None else {"today": date.max}), max_points=max_points, **choices
+        **(dates(today) if expression is None else {"today": date.max}), max_points=max_points, **choices
     )
     scores = None
     if max_points is not None and loyalty is None:
@@ -151,11 +151,6 @@ def portable(
         names = {name: expression_of(spoken, name, name) for name in ("customer_id", read)}
         scores = Source(table_of(spoken, loyalty), names, kinds)
     return Portable(spoken, options, Source(table_of(spoken, table), fields, kinds), expression, scores)
-
-
-def _dates(today: object) -> dict[str, Any]:
-    several = isinstance(today, Iterable) and not isinstance(today, str)
-    return {"as_of": today} if several else {"today": today.strip() if isinstance(today, str) else today}
 
 
 def _told(spoken: Dialect, types: Mapping[str, str], fields: list[str]) -> dict[str, Type]:

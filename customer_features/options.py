@@ -316,6 +316,12 @@ class Options:
         }
 
 
+def dates(today: object) -> dict[str, Any]:
+    """``today`` as the option it is: one date, or several as-of dates."""
+    several = isinstance(today, Iterable) and not isinstance(today, str)
+    return {"as_of": today} if several else {"today": today}
+
+
 def every(step: object, start: object, end: object) -> list[date]:
     """The dates from ``start`` to ``end``, a day, a week or a month apart. Raises InvalidOption.
 

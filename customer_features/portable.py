@@ -198,7 +198,9 @@ class Portable:
 
     @property
     def _counted(self) -> str:
-        items = [*IDS, "day", "number", self._units]
+        # Types that know no null are faster where an engine tells them apart.
+        known = [(name, self.dialect.present(name)) for name in (*IDS, "day", "number")]
+        items = [*(name if sql == name else f"{sql} AS {name}" for name, sql in known), self._units]
         if self._with_loyalty:
             items += ["loyalty_read", "loyalty", "loyalty_faulty"]
         where = self.faultless + (f" AND NOT ({self.outside})" if self.excludes else "")
@@ -211,7 +213,7 @@ class Portable:
             Kind.DECIMAL: lambda: dialect.units_of_decimal("amount_read", kind.scale),
             Kind.WHOLE: lambda: f"{dialect.cast('amount_read', dialect.bigint)} * 10000",
         }.get(kind.kind, lambda: dialect.units_of_double("number"))()
-        return f"CASE WHEN ABS(number) <= {money.MAX_AMOUNT:.0f} THEN {units} END AS units"
+        return dialect.present(f"CASE WHEN ABS(number) <= {money.MAX_AMOUNT:.0f} THEN {units} END") + " AS units"
 
     @property
     def _counted_comment(self) -> str:

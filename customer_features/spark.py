@@ -6,15 +6,14 @@ DuckDB.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError, UsageError
-from customer_features.options import OnFault, Options
-from customer_features.warned import FaultsQuarantined, Suspicious
+from customer_features.options import OnFault, Options, dates
+from customer_features.warned import warn_of
 
 try:
     import pyspark
@@ -117,7 +116,7 @@ def build(
     half up once.
     """
     options = Options.parse(
-        **_dates(today),
+        **dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -133,16 +132,8 @@ def build(
         if quarantine is not None:
             write_quarantine(engine.faulty_rows(), quarantine)
         vectors = _persisted(engine.vectors(), engine, "faulty")
-    if outcome.quarantined:
-        counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
-        warnings.warn(
-            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts});"
-            f" {'check() returns them' if quarantine is None else f'they are in {quarantine}'}",
-            FaultsQuarantined,
-            stacklevel=2,
-        )
-    for warning in outcome.warnings:
-        warnings.warn(f"{warning['name']}: {warning['message']}", Suspicious, stacklevel=2)
+    where = "check() returns them" if quarantine is None else f"they are in {quarantine}"
+    warn_of(outcome, stacklevel=2, where=where)
     return vectors
 
 
@@ -177,7 +168,7 @@ def check(
         As :func:`build`.
     """
     options = Options.parse(
-        **_dates(today),
+        **dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -266,12 +257,6 @@ def _check_frame(frame: Any, name: str) -> None:
             f"{name}: found {type(frame).__module__.partition('.')[0]} {type(frame).__name__}; allowed is a Spark"
             " DataFrame (customer_features.build takes pandas, Polars, PyArrow and DuckDB)"
         )
-
-
-def _dates(today: object) -> dict[str, Any]:
-    """``today`` as the option it is: one date, or several as-of dates."""
-    several = isinstance(today, Iterable) and not isinstance(today, str)
-    return {"as_of": today} if several else {"today": today}
 
 
 if __name__ == "__main__":

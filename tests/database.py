@@ -123,17 +123,17 @@ def _binaries(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def server() -> Iterator[int]:
     """The port of the server."""
-    yield from running()
+    yield from serving()
 
 
-def running() -> Iterator[int]:
+def serving() -> Iterator[int]:
     """The port of a server, which ends with the iterator."""
     # No folder of pytest's can be entered by anyone but root, and the server refuses to run as root.
     with tempfile.TemporaryDirectory(prefix="customer-features-postgresql-", ignore_cleanup_errors=True) as folder:
-        yield from _running(Path(folder))
+        yield from running(Path(folder))
 
 
-def _running(folder: Path) -> Iterator[int]:
+def running(folder: Path) -> Iterator[int]:
     account = {"user": "nobody"} if os.geteuid() == 0 else {}
     folder.chmod(0o755)
     data, password = folder / "data", folder / "password"

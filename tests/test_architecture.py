@@ -173,7 +173,11 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.dialects",  # test_portable, test_generated and, on its own engine, each test of an engine
         *(f"customer_features.dialects.{name}" for name in ("base", *DIALECTS)),
         "customer_features.engines",
+        "customer_features.cli.push_down",  # engines/test_postgres
+        "customer_features.engines.clickhouse",  # test_clickhouse
+        "customer_features.engines.clickhouse_clients",  # test_clickhouse
         "customer_features.engines.duckdb_as_of",  # agreement/test_as_of
+        "customer_features.engines.duckdb_loyalty",  # test_postgres and test_clickhouse
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb
@@ -183,7 +187,6 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.repetitions",  # test_duckdb and test_postgres
         "customer_features.engines.spark_warnings",  # test_spark
         "customer_features.engines.results",  # test_postgres
-        "customer_features.cli.push_down",
         "customer_features.engines.warehouse",  # test_postgres, test_spark and test_clickhouse
         "customer_features.fetchers",  # test_sources
         "customer_features.formats",  # test_sources
@@ -194,6 +197,8 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.publishers.files",
         "customer_features.publishers.postgresql_tables",  # publishers/test_postgresql
         "customer_features.publishers.writing",
+        "customer_features.spark_files",  # test_spark_job
+        "customer_features.warned",  # frames and test_spark
         "customer_features.query_as_of",  # agreement/test_as_of
     }
     for name in set(modules()) - elsewhere:

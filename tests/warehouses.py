@@ -7,6 +7,7 @@ A door takes an Arrow table (customer_id, transaction_id, date, amount, product_
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -41,3 +42,44 @@ def _rows(outcome: Outcome) -> dict[str, int]:
         "excluded": outcome.excluded,
         "quarantined": outcome.quarantined,
     }
+
+
+def clickhouse() -> Door:
+    """Through ``customer_features.clickhouse``: the table is put into a ClickHouse of this process."""
+    from customer_features.engines.clickhouse import Run
+
+    session = clickhouse_session()
+
+    def door(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
+        put_into_clickhouse("through_the_door", table)
+        run = Run(session, "through_the_door", Options.parse(**options))
+        with run.judged() as (_, judged):
+            return run.vectors(judged), _rows(run.outcome), run.outcome.faults
+
+    return door
+
+
+@lru_cache
+def clickhouse_session() -> Any:
+    """The one session of ClickHouse in this process: a second would close it."""
+    from chdb import session
+
+    return session.Session()
+
+
+def put_into_clickhouse(name: str, table: pa.Table) -> None:
+    """Make a table of an Arrow table."""
+    from customer_features.engines.clickhouse_clients import client_of
+
+    kinds = ", ".join(f"{field.name} {_CLICKHOUSE[field.type]}" for field in table.schema)
+    clickhouse_session().query(f"DROP TABLE IF EXISTS {name}")
+    clickhouse_session().query(f"CREATE TABLE {name} ({kinds}) ENGINE = Memory")
+    client_of(clickhouse_session()).fill(name, table)
+
+
+_CLICKHOUSE = {
+    pa.string(): "Nullable(String)",
+    pa.float64(): "Nullable(Float64)",
+    pa.int64(): "Nullable(Int64)",
+    pa.date32(): "Nullable(Date32)",
+}

@@ -57,7 +57,8 @@ def described(engine: PushDown, plan: Plan, published: list[tuple[str, str]]) ->
         "Steps": "\n".join([*steps, *(f"  {note}" for note in notes)]),
         "Published, all or nothing": table(published),
         "SQL": "\n\n".join(
-            [f"-- {number}. {step.title}\n{laid_out(step.sql)};" for number, step in enumerate(plan.steps, 1)]
+            ["\n".join(f"{statement};" for statement in plan.settings)]
+            + [f"-- {number}. {step.title}\n{laid_out(step.sql)};" for number, step in enumerate(plan.steps, 1)]
             + [f"-- Only where rows are faulty: {step.title}\n{laid_out(step.sql)};" for step in plan.when_faulty]
         ),
     }

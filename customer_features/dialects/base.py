@@ -172,6 +172,10 @@ class Dialect:
         """An id as text that is compared byte by byte."""
         return self.text(sql)
 
+    def present(self, sql: str) -> str:
+        """A value that is known not to be null."""
+        return sql
+
     def matches(self, sql: str, pattern: str) -> str:
         """Whether a text matches a regular expression, somewhere in it."""
         return f"REGEXP_LIKE({sql}, {self.literal(pattern)})"

@@ -25,7 +25,10 @@ class ClickHouse(Dialect):
     bigint = "Nullable(Int64)"
     string = "Nullable(String)"
     no_day = "CAST(NULL AS Nullable(Int32))"
-    settings = "SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1"
+    settings = (
+        "SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1,"
+        " count_distinct_implementation = 'uniqExact'"
+    )
     instants = ()
     notes = ("A day is a whole number here: ClickHouse's dates end in 2299 and begin in 1900.",)
 
@@ -36,6 +39,9 @@ class ClickHouse(Dialect):
         if built.is_type(kinds.DATETIME, kinds.DATETIME64, kinds.DATETIME2, kinds.TIMESTAMP):
             return Type(Kind.INSTANT)  # each is an instant; a timezone only tells how it is shown
         return super()._type(built)
+
+    def present(self, sql: str) -> str:
+        return f"assumeNotNull({sql})"
 
     def matches(self, sql: str, pattern: str) -> str:
         return f"match(assumeNotNull({sql}), {self.literal(pattern)})"

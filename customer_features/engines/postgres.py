@@ -19,9 +19,10 @@ from customer_features import features
 from customer_features.addresses import shown
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, literal, quoted, resolve
 from customer_features.dialects import dialect
-from customer_features.engines.duckdb import LISTED, Engine
+from customer_features.engines.duckdb import LISTED
+from customer_features.engines.duckdb_loyalty import scores_of
 from customer_features.engines.duckdb_quarantine import Quarantine
-from customer_features.engines.duckdb_session import spilling_to, translated
+from customer_features.engines.duckdb_session import spilling_to
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.postgres_fields import FLOATS, as_field, check_version, refuse_fractions, types_of
 from customer_features.engines.repetitions import find_warnings
@@ -40,6 +41,15 @@ try:
     import pyarrow as pa
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("building over tables", "bulk") from error
+
+SETTINGS = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    # Scans of one table that join each other would give its rows in another order each time.
+    "SET LOCAL synchronize_seqscans = off",
+    # The planner takes rows that break no rule for a handful, and would go through all orders for each of them.
+    "SET LOCAL enable_nestloop = off",
+)
+"""The statements with which the transaction begins."""
 
 STEPS = 4
 """Rolled up, set aside, looked for repetitions, fetched."""
@@ -135,7 +145,7 @@ class PushDown:
         """
         with self.opened() as (session, columns):
             server = Server(session)
-            scores = None if self.loyalty is None else self._put_scores(server, self.loyalty)
+            scores, others = (None, 0) if self.loyalty is None else self._put_scores(server, self.loyalty)
             portable = self.portable(session, columns, scores)
             names = tuple(f"c{place}" for place in range(len(portable.source.originals)))
 
@@ -145,8 +155,8 @@ class PushDown:
 
             judged = judge(server, portable, self.source, names, more=("loyalty_shown",), find=found)
             self.outcome = judged.outcome
-            if self.loyalty is not None:
-                self._count_unnamed(self.outcome.loyalty)
+            for name in self.outcome.loyalty:
+                self.outcome.loyalty[name] += others
             self._steps_done += 1
             if judged.faulty is not None:
                 self._set_aside(session, columns, judged.faulty)
@@ -181,11 +191,8 @@ class PushDown:
     def opened(self) -> Iterator[tuple[Session, Columns]]:
         """The transaction, and the query's columns in it."""
         with connected(self._address, SourceError) as session:
-            session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            # Scans of one table that join each other would give its rows in another order each time.
-            session.execute("SET LOCAL synchronize_seqscans = off")
-            # The planner takes rows that break no rule for a handful, and would go through all orders for each of them.
-            session.execute("SET LOCAL enable_nestloop = off")
+            for statement in SETTINGS:
+                session.execute(statement)
             [(may, standby, read_only, user, self._encoding)] = session.rows(
                 "SELECT has_database_privilege(current_database(), 'TEMP'), pg_is_in_recovery(),"
                 " current_setting('transaction_read_only') = 'on', current_user::text,"
@@ -239,28 +246,16 @@ class PushDown:
 
     # -- loyalty -------------------------------------------------------------------------------------------
 
-    def _put_scores(self, server: Server, part: Part) -> str:
-        """Read a loyalty file here, by the rules of every other door, and put each customer's score into a table."""
-        with translated(part):
-            Engine(self.connection, [], self.options, columns=self.columns, loyalty=part).stage_loyalty(part)
-        rows = self.connection.sql(
-            "SELECT customer_id, CAST(loyalty_faulty AS INTEGER) AS faulty_scores, lowest_loyalty AS least_loyalty,"
-            " highest_loyalty AS greatest_loyalty, REPLACE(loyalty_shown, chr(0), '␀') AS faulty_score"
-            f" FROM loyalty_scores WHERE {_NAMED}"
-        ).to_arrow_table()
+    def _put_scores(self, server: Server, part: Part) -> tuple[str, int]:
+        """Put each customer's score into a table; how many scores are of no customer that the server can hold."""
+        rows, others = scores_of(self.connection, part, self.options, self.columns, nul=False)
         table = server.table("loyalty_scores")
         server.session.execute(
             f'CREATE TEMP TABLE {quoted_there(table.name)} (customer_id text COLLATE "C", faulty_scores int,'
             " least_loyalty double precision, greatest_loyalty double precision, faulty_score text) ON COMMIT DROP"
         )
         server.session.append(table, rows, temporary=True)
-        return table.sql
-
-    def _count_unnamed(self, counts: dict[str, int]) -> None:
-        """Count scores of no customer, or of one that the server cannot hold, as the other doors do."""
-        [(others,)] = self.connection.sql(f"SELECT COUNT(*) FROM loyalty_scores WHERE NOT {_NAMED}").fetchall()
-        for name in counts:
-            counts[name] += int(others)
+        return table.sql, others
 
     # -- what travels --------------------------------------------------------------------------------------
 
@@ -310,7 +305,6 @@ _OWN = (
     "CAST({} AS VARCHAR) AS date_found",
     "CAST({} AS VARCHAR) AS amount_found",
 )
-_NAMED = "(customer_id IS NOT NULL AND NOT contains(customer_id, chr(0)))"
 
 
 def _scored(sql: Mapping[str, Any]) -> tuple[str, ...]:

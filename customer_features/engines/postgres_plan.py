@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_features.engines.postgres import PushDown, Server
+from customer_features.engines.postgres import SETTINGS, PushDown, Server
 from customer_features.engines.repetitions import find_warnings
 from customer_features.engines.warehouse import judge
 from customer_features.portable_faults import faulty_rows
@@ -34,6 +34,7 @@ class Plan:
 
     steps: list[Step]
     when_faulty: list[Step]
+    settings: tuple[str, ...] = SETTINGS
 
 
 @dataclass(slots=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import customer_features.engines.duckdb  # noqa: F401 - before the kinds: it says which extra is missing
-from customer_features.engines.outcome import Outcome
 from customer_features.frames.run import Run
-from customer_features.options import OnFault, Options
-from customer_features.warned import FaultsQuarantined, Suspicious
+from customer_features.options import OnFault, Options, dates
+from customer_features.warned import FaultsQuarantined as FaultsQuarantined
+from customer_features.warned import Suspicious as Suspicious
+from customer_features.warned import warn_of
 
 Frame = TypeVar("Frame")
 
@@ -93,7 +93,7 @@ def build(
     rounded half up once.
     """
     options = Options.parse(
-        **_dates(today),
+        **dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -106,7 +106,7 @@ def build(
     if run.frame.deferred:
         return cast(Frame, run.vectors_later(_collected))
     vectors, outcome = run.vectors()
-    _say(outcome, stacklevel=3)
+    warn_of(outcome, stacklevel=3)
     return cast(Frame, vectors)
 
 
@@ -141,7 +141,7 @@ def check(
         As :func:`build`.
     """
     options = Options.parse(
-        **_dates(today),
+        **dates(today),
         grain=grain,
         future=future,
         returns=returns,
@@ -157,25 +157,5 @@ def check(
 
 def _collected(run: Run) -> Any:
     vectors, outcome = run.vectors()
-    _say(outcome, stacklevel=2)
+    warn_of(outcome, stacklevel=2)
     return vectors
-
-
-def _dates(today: object) -> dict[str, Any]:
-    """``today`` as the option it is: one date, or several as-of dates."""
-    several = isinstance(today, Iterable) and not isinstance(today, str)
-    return {"as_of": today} if several else {"today": today}
-
-
-def _say(outcome: Outcome, stacklevel: int) -> None:
-    """Warnings of a run, at the line of who called the door."""
-    if outcome.quarantined:
-        counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
-        warnings.warn(
-            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts});"
-            " check() returns them",
-            FaultsQuarantined,
-            stacklevel=stacklevel,
-        )
-    for warning in outcome.warnings:
-        warnings.warn(f"{warning['name']}: {warning['message']}", Suspicious, stacklevel=stacklevel)

@@ -102,6 +102,13 @@ class Run:
             yield Engine(connection, [part], self.options, columns=self.mapping, loyalty=scores)
 
 
+def scores_part(loyalty: Any, mapping: Mapping[str, str], connection: duckdb.DuckDBPyConnection, folder: Path) -> Part:
+    """A frame of scores, for an engine that computes elsewhere."""
+    kind = kind_of(loyalty, "loyalty")
+    places = _needed(kind, lambda names: resolve_loyalty(names, mapping, "loyalty"))
+    return _part(kind, places, connection, folder)
+
+
 def _part(kind: Kind, places: list[int], connection: duckdb.DuckDBPyConnection, folder: Path) -> Part:
     table, numerics = fitted(kind.columns(places, folder), kind.name)
     part = table_part(table, kind.name, connection)

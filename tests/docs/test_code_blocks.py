@@ -11,9 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import csv
 
 from customer_features import features
+from tests.database import PASSWORD, Database
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -53,8 +56,31 @@ def normal(text: str) -> str:
     return re.sub(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", "<time>", text).strip()
 
 
+@pytest.fixture
+def shop(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database of the pages, wherever it is: ann's, with the purchases of the examples."""
+    database.run(
+        "DROP DATABASE IF EXISTS shop",
+        "DROP ROLE IF EXISTS ann",
+        f"CREATE ROLE ann LOGIN PASSWORD '{PASSWORD}'",
+        "CREATE DATABASE shop OWNER ann TEMPLATE template0 STRATEGY file_copy",
+    )
+    orders = csv.read_csv(ROOT / "examples" / "purchases.csv", convert_options=csv.ConvertOptions(column_types=TYPES))
+    Database(database.port, "shop", "ann").load("orders", orders)
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+    monkeypatch.setenv("PGPORT", str(database.port))
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+
+
+TYPES = {"total": pa.float64(), "order_date": pa.string()}
+
+
 @pytest.mark.parametrize("page", PAGES_WITH_BLOCKS, ids=lambda page: str(page.relative_to(ROOT)))
-def test_blocks_print_what_the_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_print_what_the_page_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if page.name == "postgresql.md":
+        request.getfixturevalue("shop")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

@@ -11,7 +11,7 @@ from tests.agreement.every_door.dataframes import DuckDBRelation, Kind, Pandas, 
 from tests.agreement.every_door.files import Arrow, Csv, Document, Ndjson, Parquet
 from tests.agreement.every_door.interface import Door
 from tests.agreement.every_door.requests import Http, Rows
-from tests.agreement.every_door.warehouses import PostgreSQL, PrintedSQL, Spark
+from tests.agreement.every_door.warehouses import ClickHouse, PostgreSQL, PrintedSQL, Spark
 
 DOORS: list[Door] = [
     Rows(),
@@ -27,6 +27,7 @@ DOORS: list[Door] = [
     *(Kind(name) for name in ("pyarrow reader", "arrow stream", "polars lazy", "dask", "narwhals")),
     Http(),
     PostgreSQL(),
+    ClickHouse(),
     Spark(),
     PrintedSQL(),
 ]

@@ -46,9 +46,19 @@ class PostgreSQL(Warehouse):
     limits = frozenset({Limit.NUL, Limit.INFINITE_DAY})
 
     def start(self, stack: ExitStack) -> Any:
-        ports = database.running()
+        ports = database.serving()
         stack.callback(lambda: list(ports))
         return warehouses.postgres(database.Database(next(ports), "postgres"))
+
+
+class ClickHouse(Warehouse):
+    """``customer_features.clickhouse``, in this process."""
+
+    name = "ClickHouse"
+    limits = frozenset({Limit.FAR_DAYS, Limit.FAR_TIMES, Limit.INFINITE_DAY})
+
+    def start(self, stack: ExitStack) -> Any:
+        return warehouses.clickhouse()
 
 
 class Spark(Warehouse):

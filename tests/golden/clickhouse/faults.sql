@@ -133,15 +133,17 @@ readings AS (
 -- Rows that count: without a fault.
 counted AS (
   SELECT
-    customer_id,
-    transaction_id,
-    product_id,
-    day,
-    number,
-    CASE
-      WHEN ABS(number) <= 100000000000
-      THEN CAST(FLOOR(number * CAST(10000 AS Nullable(Float64)) + CAST(0.5 AS Nullable(Float64))) AS Nullable(Int64))
-    END AS units
+    assumeNotNull(customer_id) AS customer_id,
+    assumeNotNull(transaction_id) AS transaction_id,
+    assumeNotNull(product_id) AS product_id,
+    assumeNotNull(day) AS day,
+    assumeNotNull(number) AS number,
+    assumeNotNull(
+      CASE
+        WHEN ABS(number) <= 100000000000
+        THEN CAST(FLOOR(number * CAST(10000 AS Nullable(Float64)) + CAST(0.5 AS Nullable(Float64))) AS Nullable(Int64))
+      END
+    ) AS units
   FROM readings
   WHERE
     NOT (customer_id IS NULL OR customer_id = '')
@@ -342,4 +344,4 @@ ORDER BY
   fault,
   customer_id,
   transaction_id
-SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1
+SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1, count_distinct_implementation = 'uniqExact'

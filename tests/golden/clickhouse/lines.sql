@@ -51,15 +51,17 @@ readings AS (
 -- Rows that count: without a fault, and inside the dates.
 counted AS (
   SELECT
-    customer_id,
-    transaction_id,
-    product_id,
-    day,
-    number,
-    CASE
-      WHEN ABS(number) <= 100000000000
-      THEN toInt64(FLOOR(toDecimal256(amount_read, 6) * toDecimal256(10000, 0) + toDecimal256('0.5', 1)))
-    END AS units,
+    assumeNotNull(customer_id) AS customer_id,
+    assumeNotNull(transaction_id) AS transaction_id,
+    assumeNotNull(product_id) AS product_id,
+    assumeNotNull(day) AS day,
+    assumeNotNull(number) AS number,
+    assumeNotNull(
+      CASE
+        WHEN ABS(number) <= 100000000000
+        THEN toInt64(FLOOR(toDecimal256(amount_read, 6) * toDecimal256(10000, 0) + toDecimal256('0.5', 1)))
+      END
+    ) AS units,
     loyalty_read,
     loyalty,
     loyalty_faulty
@@ -141,4 +143,4 @@ FROM (
 ) AS v
 ORDER BY
   customer_id
-SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1
+SETTINGS prefer_column_name_to_alias = 1, join_use_nulls = 1, precise_float_parsing = 1, count_distinct_implementation = 'uniqExact'

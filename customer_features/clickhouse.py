@@ -1,0 +1,123 @@
+"""The ClickHouse door: a table or query in, vectors out; everything between is computed in ClickHouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from customer_features.columns import check_fields
+from customer_features.engines.clickhouse import Run
+from customer_features.engines.duckdb_loyalty import scores_of
+from customer_features.engines.duckdb_session import connected, spilling_to
+from customer_features.frames.run import scores_part
+from customer_features.options import OnFault, Options, dates
+from customer_features.staging import scratch
+from customer_features.warned import warn_of
+
+
+def build(
+    client: Any,
+    table_or_query: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    today: object = None,
+    loyalty: Any = None,
+    grain: str = "transaction",
+    future: str = "fault",
+    returns: str = "fault",
+    window: str | None = None,
+    timezone: str | None = None,
+    on_fault: str = "fail",
+    max_faults: float = 0.01,
+) -> Any:
+    """One exact feature vector per customer, computed in ClickHouse.
+
+    Parameters
+    ----------
+    client
+        A session or connection of ``chdb``, or a client of ``clickhouse_connect`` that has a session.
+    table_or_query
+        A table's name (``orders``, ``shop.orders``) or a query (``SELECT ...``) of purchase rows. Its rows must not
+        change until the call returns: ClickHouse has no transactions.
+    columns
+        As for :func:`customer_features.build`; expressions are in ClickHouse's SQL.
+    loyalty
+        A table or query in ClickHouse, or a dataframe, with ``customer_id`` and ``loyalty_score`` (0 to 1).
+    today, grain, future, returns, window, timezone, on_fault, max_faults
+        As for :func:`customer_features.build`.
+
+    Returns
+    -------
+    A ``pyarrow.Table`` of shape (customers, 7), ordered by ``customer_id`` in byte order: ``customer_id`` (string),
+    then six float64 columns, never null, as of :func:`customer_features.build`; with several dates a column ``as_of``
+    (date32) after ``customer_id``.
+
+    Raises
+    ------
+    DataFaults, ColumnError, InvalidOption, SourceError
+        As :func:`customer_features.build`; SourceError also for what ClickHouse says.
+    """
+    options = Options.parse(
+        **dates(today),
+        grain=grain,
+        future=future,
+        returns=returns,
+        window=window,
+        timezone=timezone,
+        on_fault=on_fault,
+        max_faults=max_faults,
+    )
+    run = _run(client, table_or_query, options, columns, loyalty)
+    with run.judged() as (_, judged):
+        table = run.vectors(judged)
+    warn_of(run.outcome, stacklevel=2)
+    return table
+
+
+def check(
+    client: Any,
+    table_or_query: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    today: object = None,
+    loyalty: Any = None,
+    grain: str = "transaction",
+    future: str = "fault",
+    returns: str = "fault",
+    window: str | None = None,
+    timezone: str | None = None,
+    on_fault: str = "quarantine",
+    max_faults: float = 1.0,
+) -> Any:
+    """The faulty rows, without building; the parameters are those of :func:`build`.
+
+    Returns
+    -------
+    A ``pyarrow.Table`` of shape (faulty rows, 3 + columns), in no order, as ClickHouse's tables have none: ``fault``
+    (the name of the first), ``faults`` (all of them, separated by commas), ``message``, then every original column.
+    Empty when nothing is wrong.
+    """
+    options = Options.parse(
+        **dates(today),
+        grain=grain,
+        future=future,
+        returns=returns,
+        window=window,
+        timezone=timezone,
+        on_fault=on_fault,
+        max_faults=max_faults,
+    )
+    options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0)
+    run = _run(client, table_or_query, options, columns, loyalty)
+    with run.judged(originals=True) as (_, judged):
+        return run.faulty(judged)
+
+
+def _run(client: Any, given: str, options: Options, columns: Mapping[str, str] | None, loyalty: Any) -> Run:
+    check_fields(columns or {})
+    if loyalty is not None and not isinstance(loyalty, str):
+        with connected() as connection, scratch(spilling_to()) as folder:
+            part = scores_part(loyalty, columns or {}, connection, folder)
+            loyalty, _ = scores_of(connection, part, options, columns or {})
+    return Run(client, given, options, columns=columns, scores=loyalty)

@@ -1,0 +1,38 @@
+"""Loyalty scores of a file or frame, read here by the rules of every door, for an engine that computes elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import translated
+from customer_features.options import Options
+from customer_features.parts import Part
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def scores_of(
+    connection: duckdb.DuckDBPyConnection,
+    part: Part,
+    options: Options,
+    columns: Mapping[str, str],
+    *,
+    nul: bool = True,
+) -> tuple[Any, int]:
+    """Each customer's score, and how many scores are of no customer that the other engine can have.
+
+    As an Arrow table of the step ``loyalty_scores`` in ``portable``; ``nul``: whether its text may hold a NUL.
+    """
+    with translated(part):
+        Engine(connection, [], options, columns=columns, loyalty=part).stage_loyalty(part)
+    named = "customer_id IS NOT NULL" + ("" if nul else " AND NOT contains(customer_id, chr(0))")
+    shown = "loyalty_shown" if nul else "REPLACE(loyalty_shown, chr(0), '␀')"
+    rows = connection.sql(
+        "SELECT customer_id, CAST(loyalty_faulty AS INTEGER) AS faulty_scores, lowest_loyalty AS least_loyalty,"
+        f" highest_loyalty AS greatest_loyalty, {shown} AS faulty_score FROM loyalty_scores WHERE {named}"
+    ).to_arrow_table()
+    [(count,)] = connection.sql("SELECT COUNT(*) FROM loyalty_scores").fetchall()
+    return rows, int(count) - int(rows.num_rows)
