@@ -192,6 +192,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.formats",  # test_sources
         "customer_features.frames.base",  # frames/test_kinds
         "customer_features.parts",  # test_sources
+        "customer_features.portable_one_pass",  # engines/test_spark
         "customer_features.printed",  # test_generated
         "customer_features.publishers",  # test_publish
         "customer_features.publishers.files",

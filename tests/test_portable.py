@@ -26,8 +26,8 @@ CREATE MACRO AT_TIMEZONE(moment, zone) AS timezone(zone, moment);
 CREATE MACRO TRY_TO_TIMESTAMP_TZ(text) AS TRY_CAST(text AS TIMESTAMPTZ);
 """
 """Words of Trino and Snowflake that SQLGlot leaves as they are, and DuckDB does not know."""
-BY_TRANSLATION = [name for name in DIALECTS if name not in ("postgres", "clickhouse")]
-"""Those that SQLGlot can turn into DuckDB's form; the others run on their own engines alone."""
+BY_TRANSLATION = [name for name in DIALECTS if name not in ("postgres", "clickhouse", "spark")]
+"""Those that SQLGlot can turn into DuckDB's form; the others run on their own engines: see agreement/every_door."""
 
 
 def rows(seed: int, grain: str, returns: bool) -> list[Row]:
@@ -92,7 +92,7 @@ def test_one_date(grain: str, returns: bool, window: tuple[int, str] | None) -> 
         "window": window and f"{window[0]} {window[1]}",
     }
     for name in BY_TRANSLATION:
-        text = name in ("spark", "trino", "snowflake")
+        text = name in ("trino", "snowflake")
         query = in_duckdb(name, text_of(portable(name, text, **options), False))
         found: Found = {customer: oracle.bits(vector) for customer, *vector in run(query, made, text)}
         assert found == expected, name
@@ -116,9 +116,9 @@ def test_several_dates(grain: str, window: tuple[int, str] | None) -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 4, 6, 18])
-@pytest.mark.parametrize("name", [name for name in BY_TRANSLATION if name not in ("spark", "bigquery")])
+@pytest.mark.parametrize("name", [name for name in BY_TRANSLATION if name != "bigquery"])
 def test_decimals_are_scaled_exactly_and_a_half_upwards(name: str, scale: int) -> None:
-    # Spark's own decimals are tested on Spark; what stands for BigQuery's in DuckDB holds fewer digits than they.
+    # What stands for BigQuery's decimals in DuckDB holds fewer digits than they do.
     texts = ["0.00005", "-0.00005", "12.34565", "-12.34565", "0.00004999", "99999999999.99", "1.005", "-0.01"]
     with duckdb.connect() as connection:
         sql = dialect(name).units_of_decimal("x", scale)
