@@ -12,6 +12,7 @@ from customer_features.engines.spark_columns import first_line
 from customer_features.errors import MissingExtra, OutputError, SourceError
 
 try:
+    from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
@@ -170,9 +171,9 @@ def _write(vectors: Any, target: str, kind: Format) -> None:
     writer = vectors.write.format(kind.value).mode("overwrite")
     try:
         (writer.option("overwriteSchema", "true") if kind is Format.DELTA else writer).save(target)
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         said = first_line(error)
-        if "DATA_SOURCE_NOT_FOUND" in said or "Failed to find the data source" in said:
+        if "DATA_SOURCE_NOT_FOUND" in said:
             said = f"this Spark does not know {kind.value}: give spark-submit its package with --packages ({said})"
         raise OutputError(f"{target}: {said}") from None
 

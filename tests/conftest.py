@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parent.parent
 TODAY = "2025-04-24"
 FIELDS = ("customer_id", "transaction_id", "date", "amount", "product_id")
 

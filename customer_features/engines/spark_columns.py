@@ -102,9 +102,11 @@ def _known(kind: Any) -> Type | None:
 
 
 def first_line(error: Exception) -> str:
-    """What Spark says of an error at its root, without the stack of its own calls."""
-    cause = getattr(error, "java_exception", None)
-    while cause is not None and cause.getCause() is not None:
+    """What Spark says of an error, without the stack of its own calls: the first cause that has a name, or the root."""
+    cause, said = getattr(error, "java_exception", None), str(error)
+    while cause is not None:
+        said = str(cause.getMessage() or cause.toString())
+        if said.startswith("["):
+            break
         cause = cause.getCause()
-    said = str(error if cause is None else cause.toString())
     return next((line.strip() for line in said.splitlines() if line.strip()), type(error).__name__)

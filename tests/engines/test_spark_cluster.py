@@ -1,0 +1,160 @@
+"""The Spark job on a standalone cluster of this machine: two workers, executors killed, and a heavy customer."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import customer_features
+from tests.conftest import ROOT
+from tests.spark_cluster import Cluster, cluster, environment, events, stages
+
+pytestmark = pytest.mark.slow
+
+ROWS = 1_200_000
+HEAVY = 0.3
+"""The share of the rows that one customer holds."""
+TODAY = "2025-01-01"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight files of purchases; orders of up to four lines, which share their day and amount; one heavy customer."""
+    folder = tmp_path_factory.mktemp("purchases")
+    of_order = "hash(i // 4 + {})".format
+    for part in range(8):
+        first, last = ROWS * part // 8, ROWS * (part + 1) // 8
+        duckdb.sql(
+            f"""COPY (SELECT CASE WHEN {of_order(1)} % 1000 < {HEAVY * 1000} THEN 'heavy'
+   ELSE 'C' || {of_order(2)} % {ROWS // 20} END AS customer_id, 'T' || i // 4 AS transaction_id,
+  DATE '{TODAY}' - CAST({of_order(3)} % 700 AS INTEGER) AS date, CAST({of_order(4)} % 50000 AS DOUBLE) / 100 AS amount,
+  'P' || hash(i) % 5000 AS product_id FROM range({first}, {last}) numbers(i)) TO '{folder}/{part}.parquet'"""
+        )
+    return folder
+
+
+def vectors(folder: Path) -> pa.Table:
+    """What a job wrote, file by file in the order of their names."""
+    return pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("*.parquet")))
+
+
+def exact(source: Path, **options: Any) -> pa.Table:
+    """The vectors of another engine."""
+    return customer_features.build(pq.read_table(source), today=TODAY, **options)
+
+
+def assert_same(found: pa.Table, expected: pa.Table) -> None:
+    assert found.schema.names == expected.schema.names
+    for name in expected.schema.names:
+        # The bytes of doubles: NaN and the sign of zero count.
+        same = [column[name].combine_chunks() for column in (found, expected)]
+        if pa.types.is_floating(same[1].type):
+            same = [column.view(pa.int64()) for column in same]
+        assert same[0].equals(same[1].cast(same[0].type)), name
+
+
+def test_executors_are_killed_in_the_middle(running: Cluster, source: Path, tmp_path: Path) -> None:
+    """First one worker's, when it holds the only copy of what it has shuffled; later the other's."""
+    job = running.start(source, "--out", tmp_path / "features", "--today", TODAY, "--grain", "line")
+    killed = []
+    until = time.monotonic() + 600
+    while job.poll() is None and time.monotonic() < until:
+        done = [event["Event"] for event in events(running.log_folder)]
+        if done.count("SparkListenerStageCompleted") > 4 * len(killed) and len(killed) < 2:
+            killed.append(running.kill_executors(len(killed)))
+        time.sleep(0.05)
+    said, _ = job.communicate(timeout=60)
+    assert job.returncode == 0, said[-3000:]
+    assert killed == [1, 1]
+    log = events(running.log_folder)
+    assert [event["Event"] for event in log].count("SparkListenerExecutorRemoved") >= 2
+    assert_same(vectors(tmp_path / "features"), exact(source, grain="line"))
+    described = json.loads((tmp_path / "features.manifest.json").read_text())
+    assert described["rows"] == {"in": ROWS, "used": ROWS, "excluded": 0, "quarantined": 0}
+
+
+@pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
+def test_a_heavy_customer_holds_no_task(grain: str, running: Cluster, source: Path, tmp_path: Path) -> None:
+    """No task of a shuffle gets more than its share of records, though one customer holds 30% of the rows."""
+    ran = running.submit(
+        *(source, "--out", tmp_path / "features", "--today", TODAY, "--grain", grain),
+        **{"spark.sql.adaptive.coalescePartitions.enabled": "false"},
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert_same(vectors(tmp_path / "features"), exact(source, grain=grain))
+    shuffled = [stage for stage in stages(events(running.log_folder)) if stage.records > ROWS / 100]
+    print(grain, *(stage.line() for stage in stages(events(running.log_folder))), sep="\n")
+    assert len(shuffled) >= 2
+    for stage in shuffled:
+        assert stage.most < 1.3 * stage.median, stage
+        assert stage.most < HEAVY * ROWS / 2, stage
+
+
+def test_faulty_rows_of_a_heavy_customer(running: Cluster, source: Path, tmp_path: Path) -> None:
+    """All rows of a customer are set aside, which looks each row's customer up; the run is stopped or is not."""
+    rows = pq.read_table(source)
+    score = pa.array([7.0 if customer == "heavy" else None for customer in rows["customer_id"].to_pylist()])
+    pq.write_table(rows.append_column("loyalty_score", score), tmp_path / "scored.parquet", row_group_size=100_000)
+    given = (tmp_path / "scored.parquet", "--out", tmp_path / "features", "--today", TODAY)
+    refused = running.submit(*given)
+    assert refused.returncode == 1, refused.stderr[-3000:]
+    assert re.search(r"Error: \d+ of 1200000 rows are faulty: (29|30)\.\d\d% is more than the 1\.00%", refused.stderr)
+    assert not list(tmp_path.glob("features*"))
+    ran = running.submit(*given, "--max-faults", "1", **{"spark.sql.adaptive.coalescePartitions.enabled": "false"})
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    described = json.loads((tmp_path / "features.manifest.json").read_text())
+    aside = pq.read_table(tmp_path / "features.quarantine.parquet")
+    assert aside.num_rows == described["rows"]["quarantined"] == described["faults"]["loyalty_out_of_range"] > 300_000
+    assert set(aside["customer_id"].unique().to_pylist()) == {"heavy"}
+    for stage in stages(events(running.log_folder)):
+        assert stage.records < ROWS / 100 or stage.most < 1.3 * stage.median, stage
+
+
+def test_the_commands_of_the_page(running: Cluster, source: Path, tmp_path: Path) -> None:
+    """What docs/spark.md says to type, with this cluster's address."""
+    blocks = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "docs" / "spark.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 1
+    pq.write_table(pq.read_table(source).slice(0, 20_000), tmp_path / "purchases.parquet")
+    (tmp_path / "customer_features").symlink_to(ROOT / "customer_features")
+    script = blocks[0].replace("spark://master:7077", running.url)
+    assert running.url in script
+    path = {"PATH": f"{Path(environment()['PYSPARK_PYTHON']).parent}:{environment()['PATH']}"}
+    ran = subprocess.run(
+        ["bash", "-euc", script],
+        cwd=tmp_path,
+        env={**environment(), **path},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert "20,000 in = 20,000 used + 0 excluded + 0 quarantined" in ran.stderr
+    assert (
+        vectors(tmp_path / "features").num_rows
+        == json.loads((tmp_path / "features.manifest.json").read_text())["customers"]
+    )
+    assert zipped_modules(tmp_path / "customer_features.zip")
+
+
+def zipped_modules(path: Path) -> bool:
+    """Whether an archive holds the package, under its own name."""
+    import zipfile
+
+    return "customer_features/spark_job.py" in zipfile.ZipFile(path).namelist()

@@ -1,0 +1,186 @@
+"""A real standalone cluster of Spark on this machine: a master and two workers, each a process, and jobs for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, child_environment
+from tests.spark_door import java
+
+EXECUTOR = b"CoarseGrainedExecutorBackend"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Of Spark's processes: this Python's own Spark, on the loopback alone."""
+    import pyspark
+
+    home = str(Path(pyspark.__file__).parent)
+    return child_environment(SPARK_HOME=home, SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running cluster: its address, and the processes of its workers."""
+
+    url: str
+    workers: tuple[subprocess.Popen[bytes], ...]
+    folder: Path
+
+    def executors(self, worker: int) -> list[int]:
+        """The processes of a worker's executors."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int(path.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.workers[worker].pid and EXECUTOR in path.joinpath("cmdline").read_bytes():
+                    found.append(int(path.name))
+            except OSError:
+                continue  # it has just ended
+        return found
+
+    def kill_executors(self, worker: int) -> int:
+        """Kill a worker's executors as the system does where memory is short; how many there were."""
+        found = self.executors(worker)
+        for process in found:
+            os.kill(process, signal.SIGKILL)
+        return len(found)
+
+    def command(self, *arguments: object, **settings: str) -> list[str]:
+        """``spark-submit`` of the job."""
+        given = {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.memory": "1g",
+            "spark.executor.memory": "1g",
+            "spark.ui.enabled": "false",
+            "spark.sql.shuffle.partitions": "8",
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.dir": self.log_folder.as_uri(),
+            "spark.eventLog.compress": "false",
+            **settings,
+        }
+        options = [word for name, value in given.items() for word in ("--conf", f"{name}={value}")]
+        script = ROOT / "customer_features" / "spark_job.py"
+        submit = str(Path(sys.executable).with_name("spark-submit"))
+        return [submit, "--master", self.url, *options, str(script), *map(str, arguments)]
+
+    @property
+    def log_folder(self) -> Path:
+        """Where jobs leave their event logs."""
+        return self.folder / "events"
+
+    def submit(self, *arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a job to its end."""
+        command = self.command(*arguments, **settings)
+        return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=900, check=False)
+
+    def start(self, *arguments: object, **settings: str) -> subprocess.Popen[str]:
+        """Start a job."""
+        command = self.command(*arguments, **settings)
+        return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """A master and two workers with one core each, which end with the block."""
+    java()
+    spark_class = str(Path(environment()["SPARK_HOME"]) / "bin" / "spark-class")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, *arguments: str) -> str:
+        """Start a process; the address that it tells of itself."""
+        log = folder / f"{name}.log"
+        with log.open("wb") as out:
+            command = [spark_class, *arguments]
+            started.append(
+                subprocess.Popen(command, env=environment(), stdout=out, stderr=out, cwd=folder, start_new_session=True)
+            )
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            # The workers' line comes when the master has taken them.
+            if told := re.search(
+                r"Starting Spark master at (\S+)|Successfully registered with master (\S+)", log.read_text()
+            ):
+                return told[1] or told[2]
+            time.sleep(0.2)
+        raise AssertionError(log.read_text()[-3000:])
+
+    folder.joinpath("events").mkdir()
+    here = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
+    deploy = "org.apache.spark.deploy"
+    try:
+        url = start("master", f"{deploy}.master.Master", *here)
+        for name in ("one", "two"):
+            start(
+                name,
+                f"{deploy}.worker.Worker",
+                *here,
+                "--cores",
+                "1",
+                "--memory",
+                "1200m",
+                "-d",
+                str(folder / name),
+                url,
+            )
+        yield Cluster(url, tuple(started[1:]), folder)
+    finally:
+        for process in reversed(started):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a job: what its tasks read and wrote, in records."""
+
+    number: int
+    tasks: int
+    rows_read: int
+    """Rows of the source, or batches of persisted rows."""
+    records: int
+    """Records that came through the shuffle."""
+    most: int
+    """Of those, what came to the task that got most."""
+    median: float
+    written: int
+    """Records that went into the next shuffle."""
+
+    def line(self) -> str:
+        """A line of the table in docs/spark.md."""
+        shuffled = f"{self.records:,} | {self.most:,} | {self.median:,.0f}" if self.records else "| | "
+        return f"| {self.number} | {self.tasks} | {self.rows_read:,} | {shuffled} | {self.written:,} |"
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    """The events of the job whose log is the newest in a folder, as far as they are written."""
+    logs = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_mtime)
+    lines = logs[-1].read_text().splitlines() if logs else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def stages(log: list[dict[str, Any]]) -> list[Stage]:
+    """The stages that ran, in order."""
+    by_stage: dict[int, list[Mapping[str, Any]]] = {}
+    for event in log:
+        if event["Event"] == "SparkListenerTaskEnd" and event["Task End Reason"]["Reason"] == "Success":
+            by_stage.setdefault(event["Stage ID"], []).append(event["Task Metrics"])
+    found = []
+    for number, metrics in sorted(by_stage.items()):
+        records = [one["Shuffle Read Metrics"]["Total Records Read"] for one in metrics]
+        rows = sum(one["Input Metrics"]["Records Read"] for one in metrics)
+        written = sum(one["Shuffle Write Metrics"]["Shuffle Records Written"] for one in metrics)
+        found.append(Stage(number, len(metrics), rows, sum(records), max(records), statistics.median(records), written))
+    return found
