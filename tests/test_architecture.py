@@ -185,6 +185,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.postgres_fields",  # test_postgres
         "customer_features.engines.postgres_plan",
         "customer_features.engines.repetitions",  # test_duckdb and test_postgres
+        "customer_features.engines.spark_columns",  # test_spark
         "customer_features.engines.spark_warnings",  # test_spark
         "customer_features.engines.results",  # test_postgres
         "customer_features.engines.warehouse",  # test_postgres, test_spark and test_clickhouse
