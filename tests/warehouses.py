@@ -71,15 +71,19 @@ def put_into_clickhouse(name: str, table: pa.Table) -> None:
     """Make a table of an Arrow table."""
     from customer_features.engines.clickhouse_clients import client_of
 
-    kinds = ", ".join(f"{field.name} {_CLICKHOUSE[field.type]}" for field in table.schema)
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.tz is None:
+            # A time without a zone is text there: each of ClickHouse's own times is an instant.
+            table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
+    kinds = ", ".join(f"{field.name} Nullable({_kind(field.type)})" for field in table.schema)
     clickhouse_session().query(f"DROP TABLE IF EXISTS {name}")
     clickhouse_session().query(f"CREATE TABLE {name} ({kinds}) ENGINE = Memory")
     client_of(clickhouse_session()).fill(name, table)
 
 
-_CLICKHOUSE = {
-    pa.string(): "Nullable(String)",
-    pa.float64(): "Nullable(Float64)",
-    pa.int64(): "Nullable(Int64)",
-    pa.date32(): "Nullable(Date32)",
-}
+def _kind(arrow_type: pa.DataType) -> str:
+    if pa.types.is_decimal(arrow_type):
+        return f"Decimal({arrow_type.precision}, {arrow_type.scale})"
+    if pa.types.is_timestamp(arrow_type):
+        return "DateTime64(6, 'UTC')"
+    return {pa.string(): "String", pa.float64(): "Float64", pa.int64(): "Int64", pa.date32(): "Date32"}[arrow_type]
