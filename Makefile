@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow serve lint format bench bench-large lock clean
+.PHONY: help demo test test-slow agreement mutants serve lint format bench bench-large lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +33,14 @@ test: $(VENV)/.dev
 #   make test-slow    the long ones (CI runs them too)
 test-slow: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
+
+#   make agreement    a million generated customers and the grocery data through every door (half an hour)
+agreement: $(VENV)/.dev
+	@$(BIN)/python -m tests.agreement
+
+#   make mutants    seeded slips in the definition and the engines: the suite must notice each
+mutants: $(VENV)/.dev
+	@$(BIN)/python -m tests.mutation
 
 #   make serve   the service on http://127.0.0.1:8000, without credentials, for a local trial
 serve: $(VENV)/.run

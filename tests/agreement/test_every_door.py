@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
+from customer_features.options import Options
+from customer_features.parts import table_part
 from tests.agreement.every_door import DOORS
 from tests.agreement.every_door.comparing import difference
 from tests.agreement.every_door.expected import asked
-from tests.agreement.every_door.interface import Door
+from tests.agreement.every_door.interface import Door, Limit, Outcome, TableDoor
 from tests.agreement.every_door.scenarios import SCENARIOS, Scenario
 
 CUSTOMERS = 160
@@ -22,10 +28,67 @@ def doors() -> Iterator[dict[str, Door]]:
         door.close()
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-@pytest.mark.parametrize("door", [door.name for door in DOORS])
+QUICK = ("visits with faults", "returned orders at local times", "many dates of returned lines", "lines of text")
+"""What is asked of Spark on every change: it takes seconds for what others do in a blink."""
+
+
+def _pairs() -> Iterator[Any]:
+    for door in DOORS:
+        for scenario in SCENARIOS:
+            slow = door.name == "Spark" and scenario.name not in QUICK
+            marks = [pytest.mark.slow] if slow else []
+            yield pytest.param(door.name, scenario, marks=marks, id=f"{door.name}-{scenario.name}")
+
+
+@pytest.mark.parametrize(("door", "scenario"), _pairs())
 def test_it_answers_the_oracles_bits_and_counts(door: str, scenario: Scenario, doors: dict[str, Door]) -> None:
     through = doors[door]
     case, expected = asked(scenario, through.form, CUSTOMERS, 0, through.limits)
     found = difference(through.run(case), expected, through.form)
     assert not found, "\n".join(found.says)
+
+
+def engine(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, Mapping[str, int], Mapping[str, int]]:
+    """The engine of this package as a function over a table."""
+    given = dict(options)
+    dates = given.pop("today")
+    given |= {"as_of": dates} if isinstance(dates, list) else {"today": dates}
+    asked = Options.parse(**given, on_fault="quarantine", max_faults=1)
+    with connected() as connection:
+        found = Engine(connection, [table_part(table, "rows", connection)], asked)
+        out = found.judge()
+        counts = {"in": out.rows_in, "used": out.used, "excluded": out.excluded, "quarantined": out.quarantined}
+        return found.vectors().to_arrow_table(), counts, out.faults
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_function_over_a_table_is_a_door_and_is_asked_within_its_limits(scenario: Scenario) -> None:
+    door = TableDoor("a function", engine, frozenset(Limit))
+    case, expected = asked(scenario, door.form, CUSTOMERS, 1, door.limits)
+    found = difference(door.run(case), expected, door.form)
+    assert not found, "\n".join(found.says)
+    assert not any("\0" in f"{line.customer}{line.order}{line.product}" for line in case.lines)
+    assert all(line.day is None or 1900 <= line.day.year < 2300 for line in case.lines)
+    assert case.table.schema.field("date").type != pa.string()
+    assert case.table.schema.field("amount").type != pa.string()
+    assert not isinstance(case.options["today"], list)
+
+
+def test_a_difference_is_told_bit_by_bit_and_fault_by_fault() -> None:
+    case, expected = asked(SCENARIOS[1], TableDoor.form, CUSTOMERS, 1, frozenset())
+    vectors, rows, faults = engine(case.table, case.options)
+    last = vectors["avg_ticket"].to_pylist()
+    last[3] = float(f"{last[3] * (1 + 2**-50):.17g}")
+    place = vectors.schema.get_field_index("avg_ticket")
+    found = difference(
+        Outcome(vectors.set_column(place, "avg_ticket", pa.array(last)), {**faults, "negative_amount": 1}, rows),
+        expected,
+        TableDoor.form,
+    )
+    assert 0 < found.bits < 64
+    assert found.faults == faults["negative_amount"] - 1
+    assert vectors["customer_id"][3].as_py() in found.says[0]
+    missing = difference(Outcome(vectors.slice(1), faults, rows), expected, TableDoor.form)
+    assert (missing.bits, missing.faults) == (384, 0)
+    backwards = difference(Outcome(vectors[::-1], faults, rows), expected, TableDoor.form)
+    assert "out of order" in backwards.says[0]

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from tests.agreement import oracle
 from tests.agreement.every_door.interface import Form, Limit
 from tests.agreement.every_door.planting import plant_faults, state_loyalty
-from tests.agreement.every_door.scenarios import Scenario
+from tests.agreement.every_door.scenarios import DOUBLE, TEXT, Amounts, Dates, Scenario
 from tests.agreement.every_door.typed import table_of
 from tests.agreement.every_door.values import (
     AMOUNT,
@@ -73,8 +73,7 @@ class Case:
 
 def made(scenario: Scenario, form: Form, customers: int, seed: int = 0, limits: frozenset[Limit] = frozenset()) -> Case:
     """A case of so many customers, and a few more where faults are planted."""
-    if Limit.SEVERAL_DATES in limits and scenario.as_of:
-        scenario = replace(scenario, as_of=())
+    scenario = _within(limits, scenario)
     case = Case(scenario, form, [], seed, limits)
     case.lines = list(_base(scenario, customers, random.Random(f"{scenario.name} {seed}"), limits))
     luck = random.Random(f"{scenario.name} {seed} {form}")
@@ -86,6 +85,19 @@ def made(scenario: Scenario, form: Form, customers: int, seed: int = 0, limits: 
     if scenario.faulty:
         plant_faults(case, luck)
     return case
+
+
+def _within(limits: frozenset[Limit], asked: Scenario) -> Scenario:
+    """The scenario nearest to one that a door of these limits can be asked."""
+    if Limit.SEVERAL_DATES in limits:
+        asked = replace(asked, as_of=())
+    if Limit.TEXT_DATES in limits and asked.dates == Dates.TEXT:
+        asked = replace(asked, dates=Dates.DATE)
+    if Limit.TEXT_AMOUNTS in limits and asked.amounts == TEXT:
+        asked = replace(asked, amounts=DOUBLE)
+    if Limit.LONG_DECIMALS in limits and asked.amounts.precision > 18:
+        asked = replace(asked, amounts=Amounts("decimal", 18, 4))
+    return asked
 
 
 def grocery(form: Form, share: int, shares: int) -> Case:

@@ -39,6 +39,9 @@ class Limit(StrEnum):
     FAR_DAYS = "days outside 1900 to 2299"
     FAR_TIMES = "timestamps outside 1900 to 2299"
     SEVERAL_DATES = "several dates at once"
+    TEXT_DATES = "dates in text"
+    TEXT_AMOUNTS = "amounts in text"
+    LONG_DECIMALS = "decimals of more than 18 digits"
 
 
 @dataclass(slots=True)
@@ -73,8 +76,9 @@ class Door:
 
 
 Function = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, Mapping[str, int], Mapping[str, int]]]
-"""From a table (customer_id, transaction_id, date, amount, product_id, loyalty_score) and options, named as those of
-``customer_features.build``, to vectors, row counts (in, used, excluded, quarantined) and rows by fault."""
+"""From a table (customer_id, transaction_id, date, amount, product_id and, where there are scores, loyalty_score) and
+options, named as those of ``customer_features.build`` (``today`` is a list where several dates are asked for), to
+vectors, row counts (in, used, excluded, quarantined) and rows by their first fault."""
 
 
 class TableDoor(Door):

@@ -89,6 +89,7 @@ def _fits_a_request(kind: Kind) -> bool:
 
 
 def plant_faults(case: Case, luck: random.Random) -> None:
+    """Plant faults of customers and orders, later rows, cells of every kind that fits, and broken records."""
     asked = case.scenario
     by_customer = _by_customer(case.lines)
     free = [customer for customer, own in by_customer.items() if len(_seen_at_last(own, asked)) >= 3]

@@ -124,6 +124,7 @@ class Pool:
 
 
 def days(scenario: Scenario, limits: frozenset[Limit]) -> Pool:
+    """The days that a scenario draws from."""
     last = scenario.today
     edges = []
     for day in scenario.as_of or (last,):
@@ -141,6 +142,8 @@ def days(scenario: Scenario, limits: frozenset[Limit]) -> Pool:
         edges += _LATER_DAYS
     else:
         edges = [day for day in edges if day <= last]
+    if Limit.FAR_DAYS in limits or (timed and Limit.FAR_TIMES in limits):
+        edges = [day for day in edges if 1900 <= day.year < 2300]
     past = 80 if scenario.future == "exclude" else 1
     return Pool(edges, last - timedelta(days=900), 900 + past)
 
@@ -177,6 +180,7 @@ def stamped(instant: datetime, luck: random.Random) -> str:
 
 
 def amount(scenario: Scenario, luck: random.Random) -> Any:
+    """An amount of the scenario's kind, below zero now and then where returns are netted."""
     kind = scenario.amounts.kind
     paid: Any
     if kind == "whole":
