@@ -13,6 +13,14 @@ PACKAGE = Path(__file__).parents[2] / "customer_features"
 
 
 _LIKELIEST = {
+    "dialects/postgres.py": "PostgreSQL",
+    "engines/postgres": "PostgreSQL",
+    "dialects/clickhouse.py": "ClickHouse",
+    "engines/clickhouse": "ClickHouse",
+    "dialects/spark.py": "Spark",
+    "portable_one_pass.py": "Spark",
+    "engines/spark": "Spark",
+    **dict.fromkeys(("portable", "dialects/", "generated.py"), "printed SQL"),
     "document.py": "JSON",
     "engines/duckdb_broken.py": "JSON",
     "engines/rows": "rows, in-process",
@@ -370,6 +378,121 @@ MUTANTS: list[Mutant] = [
             "document: text keeps its quotes",
             "if value is None or isinstance(value, str):",
             'if value is None or value == "":',
+        ),
+    ),
+    *_of(
+        "portable.py",
+        (
+            "printed: rows on the day before the window count",
+            'f"day > {self.day(opens)}"',
+            'f"day >= {self.day(opens)}"',
+        ),
+        (
+            "printed: the window opens a day late",
+            'out.append(f"day <= {self.day(options.window_opens_after)}")',
+            'out.append(f"day < {self.day(options.window_opens_after)}")',
+        ),
+        ("printed: rows after today count", 'out.append("day > today")', 'out.append("FALSE")'),
+        ("printed: visits are lines", 'visits = f"COUNT(DISTINCT {self._bought(', 'visits = f"COUNT({self._bought('),
+        (
+            "printed: products are rows",
+            'return f"COUNT(DISTINCT {self._bought(f',
+            'return f"COUNT({self._bought(f',
+        ),
+        (
+            "printed: returns count as purchases",
+            'return f"CASE WHEN {sign} >= 0 THEN {sql} END" if self._net',
+            "return sql if self._net",
+        ),
+        (
+            "printed: the first day is the last",
+            '"MAX(day) AS last_day", *self._loyalty_columns',
+            '"MIN(day) AS last_day", *self._loyalty_columns',
+        ),
+        (
+            "printed: unsound customers have vectors",
+            'return " AND ".join(f"NOT COALESCE({sql}, FALSE)"',
+            'return " OR ".join(f"TRUE OR ({sql})"',
+        ),
+        ("printed: no order", 'v ORDER BY {order}"', 'v"'),
+        (
+            "printed: dates see later rows",
+            'seen = "r.last_day <= d.as_of" if by_orders else "r.day <= d.as_of"',
+            'seen = "r.last_day <= d.as_of" if by_orders else "TRUE"',
+        ),
+        ("printed: a date without a visit has a vector", "WHERE t.visits > 0", "WHERE t.visits >= 0"),
+        (
+            "printed: an amount is not judged",
+            'THEN {units} END") + " AS units"',
+            'THEN {units} * 10 END") + " AS units"',
+        ),
+        (
+            "printed: ids as they are read are trimmed",
+            "            return self.dialect.identifier(sql)\n",
+            '            return f"TRIM({self.dialect.identifier(sql)})"\n',
+        ),
+    ),
+    *_of(
+        "portable_faults.py",
+        ("listed: rows outside go with their order", ' AND NOT w.outside"', '"'),
+        (
+            "listed: the last fault first",
+            'first.append(f"{letter}.{step}_first")',
+            'first.insert(0, f"{letter}.{step}_first")',
+        ),
+    ),
+    *_of(
+        "dialects/duckdb.py",
+        (
+            "printed: divided as doubles",
+            'return f"{numerator} // {divisor}"',
+            'return f"({numerator} + 1) // {divisor}"',
+        ),
+    ),
+    *_of(
+        "dialects/base.py",
+        (
+            "printed: units are truncated",
+            "FLOOR({number} * {self.a_double(10000)}",
+            "TRUNC({number} * {self.a_double(10000)}",
+        ),
+        (
+            "printed: text with a zone keeps its own day",
+            "AND {day} IS NOT NULL THEN {instant} END",
+            "AND {day} IS NOT NULL THEN {day} END",
+        ),
+    ),
+    *_of(
+        "dialects/postgres.py",
+        (
+            "PostgreSQL: units of decimals are truncated",
+            "return self.cast(f\"FLOOR({self.cast(sql, 'DECIMAL')} * 10000 + 0.5)\"",
+            "return self.cast(f\"TRUNC({self.cast(sql, 'DECIMAL')} * 10000 + 0.5)\"",
+        ),
+        ("PostgreSQL: text beyond a double is unreadable", "ELSE CAST({infinite} AS DOUBLE PRECISION) END", "END"),
+    ),
+    *_of(
+        "dialects/clickhouse.py",
+        ("ClickHouse: sums of 64 bits", "Nullable(Int128)", "Nullable(Int64)"),
+        (
+            "ClickHouse: the timezone is dropped",
+            'return f"toInt32(toDate32({sql}, {self.literal(timezone)}))"',
+            'return f"toInt32(toDate32({sql}))"',
+        ),
+        ("ClickHouse: every fourth year leaps", "({year} % 100 <> 0 OR {year} % 400 = 0)", "TRUE"),
+    ),
+    *_of(
+        "dialects/spark.py",
+        (
+            "Spark: one half of a total",
+            '{high} * CAST({2**_BITS} AS DECIMAL(10, 0)) + {low})"',
+            '{high} * CAST({2**_BITS} AS DECIMAL(10, 0)))"',
+        ),
+        ("Spark: days before 1970 round up", "({local} - PMOD({local}, {_DAY})) DIV", "({local} + {_DAY} - 1) DIV"),
+        (
+            "Spark: the timezone is dropped",
+            "UNIX_MICROS(FROM_UTC_TIMESTAMP({sql}, {self.literal(timezone)}))",
+            "UNIX_MICROS({sql})",
         ),
     ),
 ]
