@@ -157,7 +157,9 @@ class OnePass(Portable):
             for name, units in self._split:
                 high, low = self.dialect.halves(units)
                 items += [f"SUM({high}) AS {name}_high", f"SUM({low}) AS {name}_low"]
-            items += [f"COUNT({self._bought('1')}) AS purchases", f"MAX({self._bought('day')}) AS last_day"]
+            if self._net:
+                items.append(f"COUNT({self._bought('1')}) AS purchases")
+            items.append(f"MAX({self._bought('day')}) AS last_day")
         items += self._loyalty_columns
         of_order = "GROUPING(product_id)" if self._sets else "0"
         ids = "customer_id, transaction_id, product_id" if self._sets else "customer_id, product_id"
@@ -225,7 +227,8 @@ class OnePass(Portable):
         grain = self.options.grain
         if grain is Grain.REPEATED_TOTAL:
             return f"COUNT({of(self._bought('1', 'highest_number'))})"
-        return self._cast_count(f"SUM({of('purchases' if grain is Grain.TRANSACTION else 'bought')})")
+        visits = "bought" if grain is Grain.LINE else "purchases" if self._net else "lines"
+        return self._cast_count(f"SUM({of(visits)})")
 
 
 def _of_orders(sql: str) -> str:

@@ -86,10 +86,16 @@ class Cluster:
         command = self.command(*arguments, **settings)
         return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=900, check=False)
 
-    def start(self, *arguments: object, **settings: str) -> subprocess.Popen[str]:
-        """Start a job."""
-        command = self.command(*arguments, **settings)
-        return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    @contextmanager
+    def started(self, said: Path, *arguments: object, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A job while it runs; what it says goes to a file."""
+        with said.open("wb") as out:
+            job = subprocess.Popen(self.command(*arguments, **settings), env=environment(), stdout=out, stderr=out)
+            try:
+                yield job
+            finally:
+                job.kill()
+                job.wait()
 
 
 @contextmanager
@@ -164,11 +170,15 @@ class Stage:
         return f"| {self.number} | {self.tasks} | {self.rows_read:,} | {shuffled} | {self.written:,} |"
 
 
+def log_text(folder: Path) -> str:
+    """The log of events of the newest job in a folder, as far as it is written."""
+    logs = sorted(folder.glob("*/events_*"), key=lambda path: path.stat().st_mtime)
+    return logs[-1].read_text() if logs else ""
+
+
 def events(folder: Path) -> list[dict[str, Any]]:
-    """The events of the job whose log is the newest in a folder, as far as they are written."""
-    logs = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_mtime)
-    lines = logs[-1].read_text().splitlines() if logs else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    """The events of the newest job in a folder, which has ended."""
+    return [json.loads(line) for line in log_text(folder).splitlines()]
 
 
 def stages(log: list[dict[str, Any]]) -> list[Stage]:
