@@ -180,7 +180,9 @@ class Portable:
 
     @property
     def _readings(self) -> str:
-        return f"SELECT {', '.join(self.readings())} FROM {self.name('purchases')}"
+        of_text = any(self.source.types[name].kind is Kind.TEXT for name in ("date", "amount"))
+        once = self.dialect.once if of_text else ""  # other types cost less to read than to keep
+        return f"SELECT {', '.join(self.readings())} FROM {self.name('purchases')}{once}"
 
     def readings(self) -> list[str]:
         """The select items of what is read of each row."""
@@ -190,7 +192,11 @@ class Portable:
             empty = f" OR {name}_read = ''" if types[name].kind is Kind.TEXT else ""
             items.append(f"({name}_read IS NULL{empty}) AS {missing}")
         items.append(f"{dialect.day('date_read', types['date'].kind, self.options.timezone)} AS day")
-        items.append(f"{number(dialect, 'amount_read', types['amount'])} AS number")
+        decimal = types["amount"].kind is Kind.DECIMAL
+        amount = (
+            dialect.amount_of_decimal("amount_read") if decimal else number(dialect, "amount_read", types["amount"])
+        )
+        items.append(f"{amount} AS number")
         if self._with_loyalty:
             items += ["loyalty_read", *loyalty_items(dialect, "loyalty_read", types[LOYALTY], None)]
         items.append(f"{self.today_sql} AS today")

@@ -76,6 +76,9 @@ class Dialect:
     notes: ClassVar[tuple[str, ...]] = ()
     """What a reader of the query should know, a line each."""
 
+    once: ClassVar[str] = ""
+    """What stands at the end of a step whose expressions are to be computed once, however often they are used."""
+
     double: ClassVar[str] = "DOUBLE"
     bigint: ClassVar[str] = "BIGINT"
     string: ClassVar[str] = "VARCHAR"
@@ -218,6 +221,10 @@ class Dialect:
     def double_of_decimal(self, sql: str, scale: int | None) -> str:
         """The double nearest to a decimal."""
         return self.cast(sql, self.double)
+
+    def amount_of_decimal(self, sql: str) -> str:
+        """What the rules compare of a decimal amount: the double nearest to it, or what compares as that does."""
+        return self.double_of_decimal(sql)
 
     def total(self, units: str) -> str:
         """The sum of units in a type that cannot overflow."""

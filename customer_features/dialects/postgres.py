@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from customer_features.dialects.base import Dialect
+from customer_features.money import MAX_AMOUNT
 from customer_features.options import Window
 
 
@@ -13,6 +14,8 @@ class Postgres(Dialect):
     executed = True
     double = "DOUBLE PRECISION"
     string = "TEXT"
+    # Else the planner puts the expressions wherever their values are used, a dozen times for each row.
+    once = " OFFSET 0"
     default_scale = None
     notes = ("Needs PostgreSQL 16 or newer where a column is text (pg_input_is_valid).",)
 
@@ -25,6 +28,12 @@ class Postgres(Dialect):
 
     def try_cast(self, sql: str, type_name: str) -> str:
         return f"CASE WHEN PG_INPUT_IS_VALID({sql}, {self.literal(type_name)}) THEN CAST({sql} AS {type_name}) END"
+
+    def number_of_text(self, sql: str) -> str:
+        # Digits with at most one point among them need no regular expression, which costs many times what this does;
+        # of so many no double is out of range.
+        plain = f"TRANSLATE({sql}, '0123456789', '') IN ('', '.') AND {sql} NOT IN ('', '.') AND LENGTH({sql}) <= 300"
+        return f"CASE WHEN {plain} THEN {self.cast(sql, self.double)} ELSE {super().number_of_text(sql)} END"
 
     def trimmed(self, sql: str) -> str:
         return sql  # the cast takes blanks
@@ -39,7 +48,25 @@ class Postgres(Dialect):
         )
 
     def units_of_decimal(self, sql: str, scale: int | None) -> str:
-        return self.cast(f"FLOOR({self.cast(sql, 'DECIMAL')} * 10000 + 0.5)", self.bigint)
+        # The cast rounds a half away from zero, which is upwards from zero on and costs two operations less.
+        wide = self.cast(sql, "DECIMAL")
+        above, below = self.cast(f"{wide} * 10000", self.bigint), self.cast(f"FLOOR({wide} * 10000 + 0.5)", self.bigint)
+        return f"CASE WHEN {wide} >= 0 THEN {above} ELSE {below} END"
+
+    def amount_of_decimal(self, sql: str) -> str:
+        # To make a double costs more than all else that is done with an amount. Between zero and the greatest amount
+        # the decimal compares as its double does; the double nearest to what is a little more is the greatest amount.
+        wide = self.cast(sql, "DECIMAL")
+        return (
+            f"CASE WHEN {wide} BETWEEN 0 AND {_MOST} THEN {wide} WHEN {wide} BETWEEN -{_LEAST} AND 0 THEN 0"
+            f" WHEN {wide} BETWEEN {_MOST} AND {_NEXT} THEN {_MOST} WHEN {wide} BETWEEN -{_NEXT} AND -{_MOST}"
+            f" THEN -{_MOST} ELSE {wide} END"
+        )
+
+    def day_of_text(self, sql: str, timezone: str) -> str:
+        # Most are a day alone, and a regular expression costs many times what this does.
+        plain = f"TRANSLATE({sql}, '123456789', '000000000') = '0000-00-00'"
+        return f"CASE WHEN {plain} THEN {self.day_of_ten_characters(sql)} ELSE {super().day_of_text(sql, timezone)} END"
 
     def double_of_decimal(self, sql: str, scale: int | None) -> str:
         # MONEY becomes a double by way of DECIMAL alone. The cast refuses what no double is near to: infinite or zero
@@ -77,6 +104,9 @@ class Postgres(Dialect):
         return f"CAST({today} - INTERVAL '{count} {step}' AS DATE)"
 
 
+_MOST = f"{MAX_AMOUNT:.0f}"
+_NEXT = f"{MAX_AMOUNT:.0f}.00000762939453125"
+"""Halfway from the greatest amount to the next double, a tie that goes to the even one: the greatest amount."""
 _LEAST = "2.47e-324"
 """Half of the least double: what is nearer to zero is read as zero."""
 

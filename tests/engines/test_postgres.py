@@ -231,6 +231,7 @@ def test_ids_that_are_no_whole_numbers(sql: str, says: str, database: Database, 
 AMOUNTS = {
     "numeric": [
         *("0.00005", "-0.00005", "0.000049999999999999999999", "12345678.123450000000000000000001", "1e-30"),
+        *("100000000000.000007", "100000000000.000008", "-100000000000.000007", "100000000000.00000762939453125"),
         *("NaN", "Infinity", "-Infinity", "100000000000.1", "99999999999.99995", "1e400", "-1e400", "1e-400"),
     ],
     "numeric(14,5)": ["0.00005", "-0.00005", "1.00505", "2.675", "1234567.89995"],
@@ -552,11 +553,13 @@ def test_a_dry_run_prints_what_the_server_would_run(database: Database, cli: Cli
     statements = [block.split("\n", 1)[1] for block in ran.out.split("SQL\n")[1].split("\n-- ")]
     assert len(statements) >= 6
     with database.session() as session, session.cursor() as cursor:
+        for statement in engine_module.SETTINGS:
+            cursor.execute(statement)
         cursor.execute(
             'CREATE TEMP TABLE customer_features_run_loyalty_scores (customer_id text COLLATE "C", faulty_scores int,'
             " least_loyalty double precision, greatest_loyalty double precision, faulty_score text)"
         )
-        for statement in (*engine_module.SETTINGS, *statements):
+        for statement in statements:
             cursor.execute(statement.partition(";\n\n")[0].rstrip(";\n").partition(";\n")[0])
 
 
