@@ -23,7 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RUN = {"console", "pycon"}
 NOT_RUN = {"", "sh", "json", "crontab", "bash"}
-"""Layouts, the set-up commands, which CI runs by themselves, and what test_schedulers runs."""
+"""Layouts, the set-up commands, which CI runs by themselves, and what test_schedulers and test_spark_cluster run."""
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -81,6 +81,8 @@ def test_blocks_print_what_the_page_shows(
 ) -> None:
     if page.name == "postgresql.md":
         request.getfixturevalue("shop")
+    if "import pyspark" in page.read_text("utf-8"):
+        request.getfixturevalue("spark_session")  # the tests' own session is the one that the page gets
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

@@ -25,6 +25,10 @@ ROWS = 800_000
 HEAVY = 0.3
 """The share of the rows that one customer holds."""
 TODAY = "2025-01-01"
+EIGHT = {
+    "spark.sql.files.maxPartitionBytes": "2m",  # a task for each of the small files
+    "spark.sql.adaptive.coalescePartitions.enabled": "false",  # and for each of the eight partitions
+}
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +79,12 @@ def test_executors_are_killed_in_the_middle(running: Cluster, source: Path, tmp_
     # So many tasks that write a shuffle have ended when an executor is killed: those that read the rows are eight.
     moments, killed = [8, 20], 0
     said = tmp_path / "said"
-    with running.started(said, *given) as job:
+    with running.started(said, *given, **EIGHT) as job:
         while job.poll() is None:
             if moments and log_text(running.log_folder).count('"Task Type":"ShuffleMapTask"') >= moments[0]:
                 killed += running.kill_executors(len(moments) - 1)
                 moments.pop(0)
-            time.sleep(0.1)
+            time.sleep(0.25)
     assert job.returncode == 0, said.read_text()[-3000:]
     assert (killed, moments) == (2, [])
     log = events(running.log_folder)
@@ -100,7 +104,7 @@ def test_a_heavy_customer_holds_no_task(grain: str, running: Cluster, source: Pa
     """No task of a shuffle gets more than its share of records, though one customer holds 30% of the rows."""
     ran = running.submit(
         *(source, "--out", tmp_path / "features", "--today", TODAY, "--grain", grain),
-        **{"spark.sql.adaptive.coalescePartitions.enabled": "false"},
+        **EIGHT,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert_same(vectors(tmp_path / "features"), exact(source, grain=grain))
@@ -122,7 +126,7 @@ def test_faulty_rows_of_a_heavy_customer(running: Cluster, source: Path, tmp_pat
     assert refused.returncode == 1, refused.stderr[-3000:]
     assert re.search(r"Error: \d+ of 800000 rows are faulty: (29|30)\.\d\d% is more than the 1\.00%", refused.stderr)
     assert not list(tmp_path.glob("features*"))
-    ran = running.submit(*given, "--max-faults", "1", **{"spark.sql.adaptive.coalescePartitions.enabled": "false"})
+    ran = running.submit(*given, "--max-faults", "1", **EIGHT)
     assert ran.returncode == 0, ran.stderr[-3000:]
     described = json.loads((tmp_path / "features.manifest.json").read_text())
     aside = pq.read_table(tmp_path / "features.quarantine.parquet")
