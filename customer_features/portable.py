@@ -192,10 +192,10 @@ class Portable:
             empty = f" OR {name}_read = ''" if types[name].kind is Kind.TEXT else ""
             items.append(f"({name}_read IS NULL{empty}) AS {missing}")
         items.append(f"{dialect.day('date_read', types['date'].kind, self.options.timezone)} AS day")
-        decimal = types["amount"].kind is Kind.DECIMAL
-        amount = (
-            dialect.amount_of_decimal("amount_read") if decimal else number(dialect, "amount_read", types["amount"])
-        )
+        kind = types["amount"]
+        amount = number(dialect, "amount_read", kind)
+        if kind.kind is Kind.DECIMAL:
+            amount = dialect.amount_of_decimal("amount_read", kind.scale)
         items.append(f"{amount} AS number")
         if self._with_loyalty:
             items += ["loyalty_read", *loyalty_items(dialect, "loyalty_read", types[LOYALTY], None)]

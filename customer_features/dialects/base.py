@@ -222,9 +222,9 @@ class Dialect:
         """The double nearest to a decimal."""
         return self.cast(sql, self.double)
 
-    def amount_of_decimal(self, sql: str) -> str:
+    def amount_of_decimal(self, sql: str, scale: int | None) -> str:
         """What the rules compare of a decimal amount: the double nearest to it, or what compares as that does."""
-        return self.double_of_decimal(sql)
+        return self.double_of_decimal(sql, scale)
 
     def total(self, units: str) -> str:
         """The sum of units in a type that cannot overflow."""

@@ -53,7 +53,7 @@ class Postgres(Dialect):
         above, below = self.cast(f"{wide} * 10000", self.bigint), self.cast(f"FLOOR({wide} * 10000 + 0.5)", self.bigint)
         return f"CASE WHEN {wide} >= 0 THEN {above} ELSE {below} END"
 
-    def amount_of_decimal(self, sql: str) -> str:
+    def amount_of_decimal(self, sql: str, scale: int | None) -> str:
         # To make a double costs more than all else that is done with an amount. Between zero and the greatest amount
         # the decimal compares as its double does; the double nearest to what is a little more is the greatest amount.
         wide = self.cast(sql, "DECIMAL")

@@ -466,8 +466,8 @@ MUTANTS: list[Mutant] = [
         "dialects/postgres.py",
         (
             "PostgreSQL: units of decimals are truncated",
-            "return self.cast(f\"FLOOR({self.cast(sql, 'DECIMAL')} * 10000 + 0.5)\"",
-            "return self.cast(f\"TRUNC({self.cast(sql, 'DECIMAL')} * 10000 + 0.5)\"",
+            'self.cast(f"FLOOR({wide} * 10000 + 0.5)", self.bigint)',
+            'self.cast(f"TRUNC({wide} * 10000 + 0.5)", self.bigint)',
         ),
         ("PostgreSQL: text beyond a double is unreadable", "ELSE CAST({infinite} AS DOUBLE PRECISION) END", "END"),
     ),

@@ -29,41 +29,50 @@ readings AS (
     (amount_read IS NULL) AS amount_missing,
     CASE
       WHEN CASE
-        WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?$'
-        THEN CASE
-          WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
-          THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
-        END
-        WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
-        AND CASE
-          WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
-          THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
-        END IS NOT NULL
-        THEN CASE
-          WHEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
-          THEN CAST(CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END AT TIME ZONE 'UTC' AS DATE)
+        WHEN TRANSLATE(date_read, '123456789', '000000000') = '0000-00-00'
+        THEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'DATE') THEN CAST(date_read AS DATE) END
+        ELSE CASE
+          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?$'
+          THEN CASE
+            WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
+            THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
+          END
+          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          AND CASE
+            WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
+            THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
+          END IS NOT NULL
+          THEN CASE
+            WHEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
+            THEN CAST(CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END AT TIME ZONE 'UTC' AS DATE)
+          END
         END
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CASE
-        WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?$'
-        THEN CASE
-          WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
-          THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
-        END
-        WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
-        AND CASE
-          WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
-          THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
-        END IS NOT NULL
-        THEN CASE
-          WHEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
-          THEN CAST(CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END AT TIME ZONE 'UTC' AS DATE)
+        WHEN TRANSLATE(date_read, '123456789', '000000000') = '0000-00-00'
+        THEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'DATE') THEN CAST(date_read AS DATE) END
+        ELSE CASE
+          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?$'
+          THEN CASE
+            WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
+            THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
+          END
+          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          AND CASE
+            WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
+            THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
+          END IS NOT NULL
+          THEN CASE
+            WHEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
+            THEN CAST(CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END AT TIME ZONE 'UTC' AS DATE)
+          END
         END
       END
     END AS day,
     CAST(amount_read AS DOUBLE PRECISION) AS number,
     CAST('2025-04-24' AS DATE) AS today
   FROM purchases
+  OFFSET 0
 ),
 -- Rows that count: without a fault.
 counted AS (

@@ -34,7 +34,17 @@ readings AS (
       WHEN CAST(date_read AS DATE) BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CAST(date_read AS DATE)
     END AS day,
-    CAST(CAST(amount_read AS DECIMAL) AS DOUBLE PRECISION) AS number,
+    CASE
+      WHEN CAST(amount_read AS DECIMAL) BETWEEN 0 AND 100000000000
+      THEN CAST(amount_read AS DECIMAL)
+      WHEN CAST(amount_read AS DECIMAL) BETWEEN -2.47e-324 AND 0
+      THEN 0
+      WHEN CAST(amount_read AS DECIMAL) BETWEEN 100000000000 AND 100000000000.00000762939453125
+      THEN 100000000000
+      WHEN CAST(amount_read AS DECIMAL) BETWEEN -100000000000.00000762939453125 AND -100000000000
+      THEN -100000000000
+      ELSE CAST(amount_read AS DECIMAL)
+    END AS number,
     loyalty_read,
     CASE
       WHEN COALESCE((CAST(CAST(loyalty_read AS DECIMAL) AS DOUBLE PRECISION)) BETWEEN 0 AND 1, FALSE)
@@ -57,7 +67,11 @@ counted AS (
     number,
     CASE
       WHEN ABS(number) <= 100000000000
-      THEN CAST(FLOOR(CAST(amount_read AS DECIMAL) * 10000 + 0.5) AS BIGINT)
+      THEN CASE
+        WHEN CAST(amount_read AS DECIMAL) >= 0
+        THEN CAST(CAST(amount_read AS DECIMAL) * 10000 AS BIGINT)
+        ELSE CAST(FLOOR(CAST(amount_read AS DECIMAL) * 10000 + 0.5) AS BIGINT)
+      END
     END AS units,
     loyalty_read,
     loyalty,
