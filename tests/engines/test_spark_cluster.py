@@ -1,4 +1,7 @@
-"""The Spark job on a standalone cluster of this machine: two workers, executors killed, and a heavy customer."""
+"""The Spark job on a standalone cluster of this machine: two workers, executors killed, and a heavy customer.
+
+``spark-submit`` gives out what the job's Python says, on either stream, as its own standard output.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +127,10 @@ def test_faulty_rows_of_a_heavy_customer(running: Cluster, source: Path, tmp_pat
     given = (tmp_path / "scored.parquet", "--out", tmp_path / "features", "--today", TODAY)
     refused = running.submit(*given)
     assert refused.returncode == 1, refused.stderr[-3000:]
-    assert re.search(r"Error: \d+ of 800000 rows are faulty: (29|30)\.\d\d% is more than the 1\.00%", refused.stderr)
+    said = [line for line in refused.stdout.splitlines() if line.startswith("Error: ")]
+    assert re.match(r"Error: \d+ of 800000 rows are faulty: (29|30)\.\d\d% is more than the 1\.00%", "".join(said)), (
+        said
+    )
     assert not list(tmp_path.glob("features*"))
     ran = running.submit(*given, "--max-faults", "1", **EIGHT)
     assert ran.returncode == 0, ran.stderr[-3000:]
@@ -160,7 +166,7 @@ def test_the_commands_of_the_page(running: Cluster, source: Path, tmp_path: Path
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    assert "20,000 in = 20,000 used + 0 excluded + 0 quarantined" in ran.stderr
+    assert "20,000 in = 20,000 used + 0 excluded + 0 quarantined" in ran.stdout
     assert (
         vectors(tmp_path / "features").num_rows
         == json.loads((tmp_path / "features.manifest.json").read_text())["customers"]
