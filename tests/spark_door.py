@@ -54,10 +54,13 @@ LOCAL = {
 
 @contextmanager
 def running(**settings: str) -> Iterator[Any]:
-    """A session on this machine, which ends with the block."""
+    """A session on this machine, which ends with the block; within another such block, that one's session."""
     java()
     from pyspark.sql import SparkSession
 
+    if (there := SparkSession.getActiveSession()) is not None and not settings:
+        yield there  # a process has but one, and who began it ends it
+        return
     with tempfile.TemporaryDirectory(prefix="customer-features-spark-") as folder:
         builder = SparkSession.builder.master("local[2]").appName("tests")
         for name, value in {**LOCAL, "spark.sql.warehouse.dir": f"{folder}/warehouse", **settings}.items():

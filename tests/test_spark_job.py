@@ -23,7 +23,7 @@ def test_its_options_bear_the_names_of_build() -> None:
     theirs = {
         option for parameter in build.params if parameter.name not in ELSEWHERE | OF_TEXT for option in parameter.opts
     }
-    assert theirs - ours - {"--log"} == set()
+    assert theirs - ours - {"--log", "--push-down"} == set()
     assert ours - theirs == {"--format", "--read", "--quarantine", "--version"}
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from customer_features.columns import literal
+from customer_features.columns import literal, quoted
+from customer_features.errors import SourceError
 from customer_features.parts import File, Part, bytes_of, lines
 from customer_features.transcoding import empty_lines, holds_empty_lines
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 SHOWN = 200
 """So many characters of a broken line are shown in a message; the quarantine keeps all of it."""
 
+_OPEN = "a quote is not closed"
 _REASONS = {
-    "UNQUOTED VALUE": "a quote is not closed",
+    "UNQUOTED VALUE": _OPEN,
     "INVALID ENCODING": "bytes that are not UTF-8 (--encoding names another encoding)",
     "LINE SIZE OVER MAXIMUM": "the line is longer than 16 MiB",
 }
@@ -68,6 +70,40 @@ SELECT source_file, place, ltrim(raw, chr(13) || chr(10)) AS raw, reason, begins
 FROM (SELECT *, line - 1 - COUNT_IF(raw IS NULL) OVER (PARTITION BY source_file ORDER BY line) AS place
   FROM (SELECT * FROM lines_{relation} UNION ALL BY NAME SELECT * FROM empty_{relation})) WHERE raw IS NOT NULL"""
     )
+    for file in part.files:
+        if str(file.read_from) in with_broken:
+            _refuse_lost(connection, relation, part, file)
+
+
+def _refuse_lost(connection: duckdb.DuckDBPyConnection, relation: str, part: Part, file: File) -> None:
+    """Raise SourceError where the reader lost its place after a quote, and with it lines that it tells nothing of.
+
+    Whatever stands in the file is a row, a line of a broken one, or empty: all its lines are counted.
+    """
+    broken = of_csv(connection, relation, part, file)
+    first = min((place for place, _, reason in broken if reason == _OPEN), default=None)
+    if first is None:
+        return
+    kept = sum(1 + raw.rstrip("\r\n").count("\n") for _, raw, _ in broken)
+    with bytes_of(file, part.compression, copied=True) as stream:
+        lines_there, end = 0, b"\n"
+        while chunk := stream.read(1 << 20):
+            lines_there, end = lines_there + chunk.count(b"\n"), chunk[-1:]
+    lines_there += end != b"\n"
+    breaks = " + ".join(
+        f"COALESCE(strlen({name}) - strlen(replace({name}, chr(10), '')), 0)" for name in map(quoted, part.columns)
+    )
+    source = part.over([file], recorded(f"counted_{relation}_{part.files.index(file)}"))
+    [(told,)] = connection.execute(f"SELECT COUNT(*) + COALESCE(SUM({breaks}), 0) FROM {source}").fetchall()
+    [(empty,)] = connection.execute(
+        f"SELECT COUNT(*) FROM empty_{relation} WHERE source_file = ?", [str(file.read_from)]
+    ).fetchall()
+    lost = lines_there - 1 - int(told) - kept - int(empty)
+    if lost > 0:
+        raise SourceError(
+            f"{file.name}: {_OPEN} in row {first} or just after it, and {lost:,} of the {lines_there:,} lines cannot be"
+            " told apart from there on; close the quote, or write it twice if it is part of the text"
+        )
 
 
 def _empty_lines(file: File, part: Part) -> list[int]:

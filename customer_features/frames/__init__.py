@@ -106,7 +106,7 @@ def build(
     if run.frame.deferred:
         return cast(Frame, run.vectors_later(_collected))
     vectors, outcome = run.vectors()
-    warn_of(outcome, stacklevel=3)
+    warn_of(outcome, stacklevel=2)
     return cast(Frame, vectors)
 
 
@@ -157,5 +157,5 @@ def check(
 
 def _collected(run: Run) -> Any:
     vectors, outcome = run.vectors()
-    warn_of(outcome, stacklevel=2)
+    warn_of(outcome, stacklevel=1)
     return vectors

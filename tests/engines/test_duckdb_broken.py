@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from tests.conftest import Cli, csv_text
+from tests.conftest import Cli, assert_refused, csv_text
 
 TODAY = "2025-04-24"
 GOOD = "a,{},2025-04-20,1,p"
@@ -194,3 +194,28 @@ def test_the_quarantine_has_no_raw_column_without_broken_lines(cli: Cli, tmp_pat
     (tmp_path / "t.csv").write_text(csv_text(GOOD.format(1), "b,2,never,1,p"))
     [row], _ = built(cli, tmp_path, "t.csv")
     assert "raw" not in row
+
+
+@pytest.mark.parametrize("broken", ['x"1,",a,2020-01-01,5,p', '"x1,a,2020-01-01,5,p'])
+@pytest.mark.parametrize("compression", ["", ".gz"])
+def test_rows_that_a_quote_swallows_are_refused_not_lost(
+    cli: Cli, tmp_path: Path, broken: str, compression: str
+) -> None:
+    """The reader loses its place after such a quote and tells nothing of the lines behind it."""
+    rows = [f'"c{place},",t,2020-01-01,5,p' for place in range(2000)]
+    text = csv_text(*rows[:1000], broken, *rows[1000:]).encode()
+    source = tmp_path / f"rows.csv{compression}"
+    source.write_bytes(gzip.compress(text) if compression else text)
+    ran = cli("build", source, "--today", "2025-04-24", "--out", tmp_path / "out.parquet")
+    said = assert_refused(ran, tmp_path)
+    assert (
+        "a quote is not closed in row 1001 or just after it, and 1,000 of the 2,002 lines cannot be told apart" in said
+    )
+
+
+def test_a_quote_that_is_open_to_the_end_of_a_short_file_is_kept_whole(cli: Cli, tmp_path: Path) -> None:
+    rows = [f"c{place},t,2020-01-01,5,p" for place in range(20)]
+    source = tmp_path / "rows.csv"
+    source.write_text(csv_text(*rows[:15], '"x1,a,2020-01-01,5,p', *rows[15:]))
+    ran = cli("check", source, "--today", "2025-04-24", "--json")
+    assert json.loads(ran.out)["rows"] == {"in": 16, "used": 15, "excluded": 0, "quarantined": 1}
