@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -275,6 +276,5 @@ def _dates(today: object) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from customer_features.spark_job import main
-
-    main()
+    # The job is a door that stands on this one.
+    import_module("customer_features.spark_job").main()

@@ -173,14 +173,18 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
         "customer_features.engines.duckdb_warnings",  # test_duckdb
+        "customer_features.engines.spark_columns",  # test_spark
+        "customer_features.engines.spark_warnings",  # test_spark
         "customer_features.fetchers",  # test_sources
         "customer_features.formats",  # test_sources
         "customer_features.parts",  # test_sources
+        "customer_features.portable_one_pass",  # engines/test_spark
         "customer_features.publishers",  # test_publish
         "customer_features.publishers.files",
         "customer_features.publishers.postgresql_tables",  # publishers/test_postgresql
         "customer_features.publishers.writing",
         "customer_features.query_as_of",  # agreement/test_as_of
+        "customer_features.warned",  # test_frames and test_spark
     }
     for name in set(modules()) - elsewhere:
         *folders, module = name.split(".")[1:]
