@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -260,6 +261,5 @@ def _check_frame(frame: Any, name: str) -> None:
 
 
 if __name__ == "__main__":
-    from customer_features.spark_job import main
-
-    main()
+    # The job is a door that stands on this one.
+    import_module("customer_features.spark_job").main()
