@@ -79,7 +79,13 @@ def expected(choices: dict[str, Any]) -> Counter[tuple[Any, ...]]:
     return Counter(zip(*(found[name].to_pylist() for name in ("fault", "faults", *ORDER[:5])), strict=True))
 
 
-@pytest.mark.parametrize("choices", CHOICES, ids=str)
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param(choices, id=str(choices), marks=[pytest.mark.slow] if place not in (2, 3, 6) else [])
+        for place, choices in enumerate(CHOICES)
+    ],
+)
 @pytest.mark.parametrize("name", BY_TRANSLATION)
 def test_each_faulty_row_once_with_all_its_faults(name: str, choices: dict[str, Any]) -> None:
     query = sqlglot.transpile(text_of(portable(name, **choices), True), read=dialect(name).sqlglot, write="duckdb")[0]

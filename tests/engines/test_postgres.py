@@ -63,6 +63,8 @@ def of_text(rows: list[list[Any]]) -> pa.Table:
     return pa.table({name: pa.array([row[place] for row in rows], TEXT) for place, name in enumerate(NAMES)})
 
 
+GRAINS = ("line", "repeated_total")
+"""Those that the agreement suite alone looks at on every change."""
 OPTIONS: dict[str, tuple[str, ...]] = {
     "alone": (),
     "later rows are left out": ("--future", "exclude"),
@@ -74,7 +76,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("more", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
+@pytest.mark.parametrize("grain", ["transaction", *(pytest.param(grain, marks=pytest.mark.slow) for grain in GRAINS)])
 def test_the_very_bytes_of_a_run_that_copies_the_rows(
     grain: str, more: tuple[str, ...], database: Database, cli: Cli, tmp_path: Path
 ) -> None:
