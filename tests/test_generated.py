@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tests.database import database as database
 from tests.database import server as server
 from tests.golden.__main__ import CALLS, path, query
 from tests.installed import installed
+from tests.spark_door import java
 
 ROWS = "examples/purchases.csv"
 MAPPED = {"transaction_id": "order_id", "date": "order_date", "amount": "total", "product_id": "sku"}
@@ -202,4 +205,37 @@ def test_pasted_into_psql(database: Database, tmp_path: Path, faults: bool) -> N
             "C-1001|918.95|2|459.48|2|0|3",
             "C-1002|195.9|2|97.95|2|0|109",
             "C-1003|12.5|1|12.5|1|0|54",
+        ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("faults", [False, True])
+def test_pasted_into_spark_sql(tmp_path: Path, faults: bool) -> None:
+    java()
+    types = {"date": "STRING", "amount": "STRING"}
+    text = sql("spark", table="orders", columns=MAPPED, types=types, today="2025-04-24", faults=faults)
+    view = f"CREATE TEMPORARY VIEW orders USING csv OPTIONS (path '{Path(ROWS).absolute()}', header 'true');"
+    (tmp_path / "query.sql").write_text(f"{view}\n{text};\n")
+    programs = Path(sys.executable).parent
+    ran = subprocess.run(
+        [
+            *(programs / "spark-sql", "--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"),
+            *("--conf", f"spark.sql.warehouse.dir={tmp_path / 'warehouse'}", "-f", "query.sql"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYSPARK_PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    lines = [line for line in ran.stdout.splitlines() if "\t" in line]
+    if faults:
+        assert [line.split("\t")[0] for line in lines] == ["unreadable_date"]
+    else:
+        assert lines == [
+            "C-1001\t918.95\t2.0\t459.48\t2.0\t0.0\t3.0",
+            "C-1002\t195.9\t2.0\t97.95\t2.0\t0.0\t109.0",
+            "C-1003\t12.5\t1.0\t12.5\t1.0\t0.0\t54.0",
         ]
