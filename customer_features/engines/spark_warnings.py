@@ -35,7 +35,8 @@ def find_warnings(warehouse: Warehouse, portable: OnePass, rows: int) -> list[di
     counted = warehouse.frame(portable.query_over(f"SELECT {_ROW} FROM {portable.name('counted')}"))
     share = 1
     if rows > EXACT_ROWS:
-        first = warehouse.session.createDataFrame(counted.limit(FIRST_ROWS).toArrow())
+        # Collected, a limit reads no more partitions than it takes; within a query, each would send so many rows.
+        first = warehouse.session.createDataFrame(counted.limit(FIRST_ROWS).collect(), counted.schema)
         if not _found(warehouse, warehouse.view("first", first), orders):
             return []
         share = max(rows // SAMPLED_ROWS, 1)

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from customer_features.engines import spark_warnings
 from customer_features.errors import ColumnError, DataFaults
 from customer_features.options import Options
 from customer_features.spark import build, check, engine_over, release
@@ -277,11 +278,28 @@ def test_columns_that_cannot_be(spark_session: Any) -> None:
     assert spark_session.catalog.listTables() == []
 
 
-def test_warnings(spark_session: Any) -> None:
+@pytest.mark.parametrize("sampled", [False, True])
+def test_warnings(sampled: bool, spark_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [row for row in purchases(1, 40) if row.amount >= 0]
-    frame = spark_session.createDataFrame(table([*rows, rows[0]]))
+    if sampled:
+        monkeypatch.setattr(spark_warnings, "EXACT_ROWS", 10)
+        monkeypatch.setattr(spark_warnings, "SAMPLED_ROWS", len(rows) // 2)
+    # Four times the same: whichever half of the customers is looked at, or however few rows come first.
+    frame = spark_session.createDataFrame(table([*rows, *rows, *rows, *rows]))
     with engine_over(frame, Options.parse(today="2026-01-01")) as engine:
         found = {one["name"]: one["message"] for one in engine.judge().warnings}
         engine.warehouse.drop()
-    assert found["duplicate_row"].startswith("1 rows are repeated, e.g. one of '")
+    assert "rows are repeated, e.g. one of '" in found["duplicate_row"]
     assert "transaction ids repeat, e.g. '" in found["repeated_transaction_id"]
+    assert ("(seen in a sample, 1/8 of the customers)" in found["duplicate_row"]) is sampled
+
+
+def test_points(spark_session: Any) -> None:
+    scores = spark_session.sql("SELECT 'ok' AS customer, 50 AS points UNION ALL SELECT 'c', 101")
+    given = Options.parse(today=TODAY, max_points=100, on_fault="quarantine", max_faults=1.0)
+    with engine_over(spark_session.sql(f"SELECT * FROM {FAULTY}"), given, loyalty=scores) as engine:
+        assert engine.judge(warn=False).faults["loyalty_out_of_range"] == 2
+        assert {row.customer_id: row.loyalty_score for row in engine.vectors().collect()} == {"b": 0.0, "ok": 0.5}
+        messages = {row.message for row in engine.faulty_rows().collect() if row.customer_id == "c"}
+        engine.warehouse.drop()
+    assert messages == {"loyalty_score 101 is out of range: allowed is a number from 0 to 1, or nothing"}
