@@ -28,7 +28,10 @@ def doors() -> Iterator[dict[str, Door]]:
         door.close()
 
 
-QUICK = ("visits with faults", "returned orders at local times", "many dates of returned lines", "lines of text")
+QUICK = (
+    *("visits with faults", "returned orders at local times", "many dates of returned lines", "lines of text"),
+    "instants where midnight is skipped",
+)
 """What is asked of Spark on every change: it takes seconds for what others do in a blink."""
 
 
