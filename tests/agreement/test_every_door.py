@@ -43,7 +43,7 @@ def _pairs() -> Iterator[Any]:
             yield pytest.param(door.name, scenario, marks=marks, id=f"{door.name}-{scenario.name}")
 
 
-@pytest.mark.parametrize(("door", "scenario"), _pairs())
+@pytest.mark.parametrize(("door", "scenario"), list(_pairs()))
 def test_it_answers_the_oracles_bits_and_counts(door: str, scenario: Scenario, doors: dict[str, Door]) -> None:
     through = doors[door]
     case, expected = asked(scenario, through.form, CUSTOMERS, 0, through.limits)
