@@ -287,12 +287,7 @@ class Portable:
         """Aggregates of the scores beside the rows."""
         if not self._with_loyalty:
             return []
-        return [
-            "MAX(CASE WHEN loyalty_faulty THEN 1 ELSE 0 END) AS faulty_scores",
-            "MIN(loyalty) AS least_loyalty",
-            "MAX(loyalty) AS greatest_loyalty",
-            f"MIN(CASE WHEN loyalty_faulty THEN {self.dialect.text('loyalty_read')} END) AS faulty_score",
-        ]
+        return score_aggregates(self.dialect)
 
     @property
     def _orders(self) -> str:
@@ -410,13 +405,7 @@ class Portable:
             score = dialect.text(score)
         read = f"SELECT {customer} AS customer_id, {score} AS loyalty_read FROM {source.relation}"
         scored = f"SELECT customer_id, loyalty_read, {', '.join(items)} FROM ({read}) r"
-        columns = [
-            "MAX(CASE WHEN loyalty_faulty THEN 1 ELSE 0 END) AS faulty_scores",
-            "MIN(loyalty) AS least_loyalty",
-            "MAX(loyalty) AS greatest_loyalty",
-            f"MIN(CASE WHEN loyalty_faulty THEN {dialect.text('loyalty_read')} END) AS faulty_score",
-        ]
-        return f"SELECT customer_id, {', '.join(columns)} FROM ({scored}) l GROUP BY customer_id"
+        return f"SELECT customer_id, {', '.join(score_aggregates(dialect))} FROM ({scored}) l GROUP BY customer_id"
 
     # -- as-of dates ---------------------------------------------------------------------------------------
 
@@ -528,3 +517,13 @@ def loyalty_items(dialect: Dialect, sql: str, kind: Type, cap: float | None) -> 
     present = f"{sql} IS NOT NULL" + (f" AND {sql} <> ''" if kind.kind is Kind.TEXT else "")
     fits = f"COALESCE(({score}) BETWEEN 0 AND 1, FALSE)"
     return [f"CASE WHEN {fits} THEN {score} END AS loyalty", f"(({present}) AND NOT {fits}) AS loyalty_faulty"]
+
+
+def score_aggregates(dialect: Dialect) -> list[str]:
+    """The aggregates of the scores that rows state, be it of a customer or of an order."""
+    return [
+        "MAX(CASE WHEN loyalty_faulty THEN 1 ELSE 0 END) AS faulty_scores",
+        "MIN(loyalty) AS least_loyalty",
+        "MAX(loyalty) AS greatest_loyalty",
+        f"MIN(CASE WHEN loyalty_faulty THEN {dialect.text('loyalty_read')} END) AS faulty_score",
+    ]
