@@ -478,6 +478,8 @@ MUTANTS: list[Mutant] = [
             'return f"toInt32(toDate32({sql}, {self.literal(timezone)}))"',
             'return f"toInt32(toDate32({sql}))"',
         ),
+        ("ClickHouse: sums in 64 bits", "AS Nullable(Int128))", "AS Nullable(Int64))"),
+        ("ClickHouse: each fourth year is a leap year", "({year} % 100 <> 0 OR {year} % 400 = 0)", "TRUE"),
     ),
     *_of(
         "dialects/spark.py",
