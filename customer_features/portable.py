@@ -61,6 +61,8 @@ class Portable:
     loyalty: Source | None = None
     ready: Mapping[str, str] = field(default_factory=dict)
     """Steps that stand in tables already, by the relation that holds each."""
+    all_agree: bool = False
+    """Whether it is known that the lines of every order agree: then no order is looked up for its lines' products."""
 
     hint: ClassVar[str] = ""
     """What an engine is told of the joins of the listing of faulty rows, where it has words for it."""
@@ -89,6 +91,11 @@ class Portable:
         excluded = f"COALESCE({outside}, 0)" if self.excludes else "0"
         select = f"SELECT COUNT(*) AS rows_in, {excluded} AS excluded FROM {self.name('readings')}"
         return self._query(select, upto="readings")
+
+    def disagreeing(self) -> str:
+        """One row: how many orders there are whose lines do not agree."""
+        where = f"NOT ({self._agreeing()})"
+        return self._query(f"SELECT COUNT(*) AS disagreeing FROM {self.name('orders')} WHERE {where}", upto="orders")
 
     def used(self) -> str:
         """One row: how many rows count, and of how many customers."""
@@ -307,6 +314,9 @@ class Portable:
 
     @property
     def _products(self) -> str:
+        if self.all_agree:
+            products = self._cast_count(self._distinct_products())
+            return f"SELECT customer_id, {products} AS products FROM {self.name('counted')} GROUP BY customer_id"
         return (
             f"SELECT c.customer_id AS customer_id, {self._cast_count(self._distinct_products('c.'))} AS products"
             f" FROM {self.name('counted')} c JOIN {self.name('orders')} o ON c.customer_id = o.customer_id"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from customer_features import features
 from customer_features.dialects import Type
+from customer_features.options import Grain
 from customer_features.portable import Portable
 from customer_features.portable_faults import listing
 
@@ -38,7 +39,8 @@ def _head(made: Portable, faults: bool) -> list[str]:
     ]
     if not faults:
         lines.append("Faulty rows are left out here; --faults prints the query that lists them.")
-    return [*lines, *made.dialect.notes]
+    of_orders = made.dialect.notes_on_orders if options.grain is Grain.REPEATED_TOTAL else ()
+    return [*lines, *made.dialect.notes, *of_orders]
 
 
 def _kind(kind: Type) -> str:

@@ -75,6 +75,8 @@ class Dialect:
     """What stands at the end of a statement."""
     notes: ClassVar[tuple[str, ...]] = ()
     """What a reader of the query should know, a line each."""
+    notes_on_orders: ClassVar[tuple[str, ...]] = ()
+    """The same, of the grain ``repeated_total`` alone."""
 
     once: ClassVar[str] = ""
     """What stands at the end of a step whose expressions are to be computed once, however often they are used."""

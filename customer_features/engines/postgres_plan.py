@@ -13,6 +13,7 @@ from customer_features.portable_faults import faulty_rows
 
 _MADE = {"orders": "add up the lines of each order", "customers": "measure each customer"}
 _ASKED = (
+    ("AS disagreeing", "count the orders whose lines do not agree"),
     ("AS rows_in", "count all rows, and those that are left out"),
     ("SUM(used)", "count the rows that count, and their customers"),
     ("AS named", "count the scores, and those of customers without rows"),

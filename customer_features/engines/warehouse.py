@@ -74,6 +74,8 @@ def judge(
     portable = replace(portable, source=replace(listed, originals=()))
     if options.grain is Grain.REPEATED_TOTAL and "orders" not in portable.ready:
         portable = portable.made_ready(orders=warehouse.keep("orders", portable.orders()))
+        disagreeing = int(warehouse.rows(portable.disagreeing())[0][0])
+        portable = replace(portable, all_agree=disagreeing == 0)
     portable = portable.made_ready(customers=warehouse.keep("customers", portable.customers()))
     outcome.rows_in, outcome.excluded = _numbers(warehouse, portable.balance())
     outcome.used, outcome.customers = _numbers(warehouse, portable.used())

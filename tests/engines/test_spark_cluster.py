@@ -87,7 +87,7 @@ def test_executors_are_killed_in_the_middle(running: Cluster, source: Path, tmp_
             if moments and log_text(running.log_folder).count('"Task Type":"ShuffleMapTask"') >= moments[0]:
                 killed += running.kill_executors(len(moments) - 1)
                 moments.pop(0)
-            time.sleep(0.25)
+            time.sleep(0.05)
     assert job.returncode == 0, said.read_text()[-3000:]
     assert (killed, moments) == (2, [])
     log = events(running.log_folder)
