@@ -10,6 +10,7 @@ import click
 from customer_features.errors import MissingExtra
 from customer_features.options import parse_timezone
 from customer_features.service import settings as known
+from customer_features.service.peers import parse_proxies
 from customer_features.service.settings import Settings, parse_duration, parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +31,12 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
 @_setting("--request-timeout", default="60s", metavar="TIME", help="How long a body may take to arrive.")
 @_setting("--drain", default="0s", metavar="TIME", help="How long /ready answers 503 before the stop.")
 @_setting("--timezone", default="UTC", metavar="TZ", help="Where it is today when a request holds no today.")
+@_setting(
+    "--trusted-proxies",
+    default="",
+    metavar="NETS",
+    help="Proxies whose X-Forwarded-For counts: addresses or networks, between commas.",
+)
 @_setting("--log-level", default="info", type=click.Choice(known.LOG_LEVELS), help="What is logged.")
 def serve(
     host: str,
@@ -40,6 +47,7 @@ def serve(
     request_timeout: str,
     drain: str,
     timezone: str,
+    trusted_proxies: str,
     log_level: str,
 ) -> None:
     """Answer POST /api/v1/ai/customer_features over HTTP.
@@ -57,6 +65,7 @@ def serve(
         request_timeout=parse_duration("request-timeout", request_timeout),
         drain=parse_duration("drain", drain, least=0),
         timezone=parse_timezone(timezone),
+        trusted_proxies=parse_proxies(trusted_proxies),
         log_level=log_level,
     )
     settings.checked_address()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, cast
 
 from litestar import Litestar, Request, Response, asgi, route
@@ -18,6 +19,7 @@ from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
 from customer_features.service.limits import Limits
 from customer_features.service.log import LOGGER
+from customer_features.service.peers import Peers
 from customer_features.service.replies import COMMON, Reply
 from customer_features.service.route import PATHS, Route
 from customer_features.service.settings import Settings
@@ -63,7 +65,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         exception_handlers={HTTPException: _refuse, Exception: _fail},
         on_shutdown=[close],
     )
-    return guarded(litestar, frozenset((*PATHS, HEALTH, READY, OPENAPI)))
+    return guarded(litestar, frozenset((*PATHS, HEALTH, READY, OPENAPI)), Peers(settings.trusted_proxies))
 
 
 def _toucher(store: CredentialStore) -> Callable[[int], None]:
@@ -76,7 +78,8 @@ def _toucher(store: CredentialStore) -> Callable[[int], None]:
             LOGGER.exception("last use of a key not noted")
 
     def later(number: int) -> None:
-        asyncio.get_running_loop().run_in_executor(None, touch, number)
+        # With the context goes the request's id, should there be something to log.
+        asyncio.get_running_loop().run_in_executor(None, copy_context().run, touch, number)
 
     return later
 

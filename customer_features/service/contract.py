@@ -162,4 +162,4 @@ class FaultyRequest(Problem, kw_only=True):
 class InternalError(Problem, kw_only=True):
     """The problem document of a failure of the server."""
 
-    id: Annotated[str, Meta(description="A UUID that the server's log knows.")]
+    id: Annotated[str, Meta(description="The request's id, as in X-Request-Id; the server's log knows it.")]

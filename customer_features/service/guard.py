@@ -1,69 +1,94 @@
-"""The outermost layer: nothing gets past it, and every request leaves one line in the log."""
+"""The outermost layer: nothing gets past it, and every request has an id and leaves one line in the log."""
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
+from collections.abc import Sequence
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from customer_features.service import problems
-from customer_features.service.authentication import Outcome
+from customer_features.service import problems, request_id
 from customer_features.service.log import LOGGER
+from customer_features.service.observing import Observer, Seen
+from customer_features.service.peers import PEER, Peers, peer_of
 from customer_features.service.route import OUTCOME
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
-def guarded(app: ASGIApp, routes: frozenset[str]) -> ASGIApp:
+
+def guarded(
+    app: ASGIApp, routes: frozenset[str], peers: Peers | None = None, observers: Sequence[Observer] = ()
+) -> ASGIApp:
     """``app`` with a last-resort answer and a log line a request; ``routes`` are the paths worth naming."""
+    peers = peers or Peers()
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         started = time.perf_counter()
-        path = scope["path"]
-        status = 0
+        path, method = scope["path"], scope["method"]
+        scope.setdefault("state", {})[PEER] = peers.find(scope)
+        seen = Seen(
+            path if path in routes else "other",
+            method if method in _METHODS else "other",
+            request_id.chosen(scope["headers"]),
+        )
+        token = request_id.CURRENT.set(seen.request_id)
+        for observer in observers:
+            observer.begin(seen)
 
         async def outgoing(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                seen.status = message["status"]
+                message = _with_id(message, seen)
+            elif message["type"] == "http.response.body":
+                for observer in observers:
+                    observer.sent(seen, message["body"])
             await send(message)
 
         try:
             await app(scope, receive, outgoing)
         except Exception as error:
-            if status == 0:
-                status = 500
-                await problems.internal_error(log_failure(error), path).send(send)
-            else:
-                # The reply has begun: all that is left is to say so in the log.
-                log_failure(error)
+            error_id = log_failure(error)
+            # Once the reply has begun, all that is left is to say so in the log.
+            if seen.status == 0:
+                await problems.internal_error(error_id, path).send(outgoing)
         finally:
-            _log_request(scope, path if path in routes else "other", status, time.perf_counter() - started)
+            seen.seconds = time.perf_counter() - started
+            seen.outcome = scope["state"].get(OUTCOME)
+            for observer in observers:
+                observer.end(seen)
+            _log_request(scope, seen)
+            request_id.CURRENT.reset(token)
 
     return call
 
 
 def log_failure(error: BaseException) -> str:
     """Log a failure of ours without its message, which may quote data; the id that leads to the line."""
-    error_id = str(uuid.uuid4())
-    LOGGER.error("internal error", exc_info=error, extra={"fields": {"id": error_id}})
-    return error_id
+    LOGGER.error("internal error", exc_info=error)
+    return request_id.CURRENT.get()
 
 
-def _log_request(scope: Scope, path: str, status: int, seconds: float) -> None:
-    outcome: Outcome | None = scope.get("state", {}).get(OUTCOME)
+def _with_id(message: HTTPResponseStartEvent, seen: Seen) -> HTTPResponseStartEvent:
+    headers = list(message["headers"])
+    seen.media_type = next((value for name, value in headers if name == b"content-type"), b"")
+    headers.append((request_id.HEADER, seen.request_id.encode()))
+    return {"type": "http.response.start", "status": message["status"], "headers": headers}
+
+
+def _log_request(scope: HTTPScope, seen: Seen) -> None:
+    outcome = seen.outcome
     if not LOGGER.isEnabledFor(logging.INFO) and (outcome is None or outcome.granted):
         return
-    client = scope.get("client")
     fields: dict[str, object] = {
-        "path": path,
-        "status": status,
-        "ms": round(seconds * 1000, 3),
-        "peer": client[0] if client else "-",
+        "path": seen.route,
+        "status": seen.status,
+        "ms": round(seen.seconds * 1000, 3),
+        "peer": peer_of(scope),
     }
     if outcome is not None:
         fields["api_id"] = outcome.api_id

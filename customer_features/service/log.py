@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from customer_features.service.request_id import CURRENT
+
 LOGGER = logging.getLogger("customer_features.service")
 
 _encode = msgspec.json.Encoder().encode
@@ -29,6 +31,9 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
+        # A handler runs where the line is written, so this is the request that wrote it.
+        if (request := CURRENT.get()) != "-":
+            line["request_id"] = request
         line.update(getattr(record, "fields", {}))
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = described(record.exc_info[1])

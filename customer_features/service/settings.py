@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from customer_features.errors import InvalidOption, UsageError
+from customer_features.service.peers import Network
 
 MIB = 1024 * 1024
 MAX_BODY = 32 * MIB
@@ -80,7 +81,8 @@ class Settings:
     """One server's settings. Sizes are bytes, durations seconds.
 
     ``max_body``: bytes of one request body. ``request_timeout``: how long a body may take to arrive.
-    ``drain``: how long ``/ready`` answers 503 before the server stops.
+    ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
+    ``X-Forwarded-For`` counts.
     """
 
     host: str = "127.0.0.1"
@@ -93,6 +95,7 @@ class Settings:
     timezone: str = "UTC"
     log_level: str = "info"
     key_cache: float = KEY_CACHE
+    trusted_proxies: tuple[Network, ...] = ()
     data_dir: Path = field(default_factory=data_folder)
 
     def checked_address(self) -> str:

@@ -61,7 +61,7 @@ def test_a_failure_of_the_engine_answers_500_with_an_id(
     assert SENTINEL not in json.dumps(document)
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ["internal error", "request"]
-    assert lines[0]["id"] == document["id"]
+    assert {line["request_id"] for line in lines} == {document["id"]}
     assert lines[0]["exception"]["type"] == type(error).__name__
     assert any("test_guard.py" in frame and "fail" in frame for frame in lines[0]["exception"]["frames"])
     assert SENTINEL not in logged.getvalue()

@@ -1,0 +1,34 @@
+"""The id of a request: the caller's where it is fit for a log, else our own.
+
+It is in every log line of the request, in the answer's ``X-Request-Id``, and in the document of a 500.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from contextvars import ContextVar
+
+from customer_features.service.secret import PREFIX
+
+HEADER = b"x-request-id"
+
+CURRENT: ContextVar[str] = ContextVar("request_id", default="-")
+"""The id of the request that is being answered; ``-`` outside of one."""
+
+_SANE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def chosen(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The id for a request with these headers: the one it brings, or a fresh UUID.
+
+    A caller's id is up to 64 letters, digits, dots, dashes and underlines, sent once; and nothing that looks
+    like a secret, which one slip in a client's configuration would put into every log.
+    """
+    given = [value for name, value in headers if name == HEADER]
+    if len(given) == 1 and _SANE.fullmatch(given[0]):
+        text = given[0].decode("ascii")
+        if PREFIX not in text:
+            return text
+    return str(uuid.uuid4())

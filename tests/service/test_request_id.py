@@ -1,0 +1,82 @@
+"""The id of a request: in its answer, in every line that it leaves in the log, and in the document of a 500."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from customer_features.service import request_id, secret
+
+from .harness import EXAMPLE, ROUTE, Running
+
+SANE = ["a", "7f4df3a6-4c1e-4f0e-9a53-2c6f6f2b6a10", "01J9Z3.k_8-x", "x" * 64]
+UNFIT = [b"", b"x" * 65, b"a b", b"a\tb", b"a,b", b'a"b', b"a;b", b"\xc3\xa9", b"-a", b"a/b", b"%0d%0a", b"{}"]
+
+
+@pytest.mark.parametrize("given", SANE)
+def test_a_sane_id_is_kept(given: str) -> None:
+    assert request_id.chosen([(b"host", b"x"), (b"x-request-id", given.encode())]) == given
+
+
+@pytest.mark.parametrize("given", UNFIT)
+def test_another_is_replaced(given: bytes) -> None:
+    assert uuid.UUID(request_id.chosen([(b"x-request-id", given)])).version == 4
+
+
+def test_none_two_and_a_secret_are_replaced() -> None:
+    for headers in ([], [(b"x-request-id", b"a")] * 2, [(b"x-request-id", secret.make().encode())]):
+        assert uuid.UUID(request_id.chosen(headers)).version == 4
+    assert request_id.chosen([]) != request_id.chosen([])
+
+
+def test_every_answer_has_it(server: Running) -> None:
+    asked = [
+        ("POST", ROUTE, EXAMPLE, {}, 200),
+        ("POST", ROUTE, EXAMPLE[:-1], {}, 400),
+        ("POST", ROUTE, EXAMPLE, {"X-Secret": "wrong"}, 401),
+        ("GET", "/nothing", b"", {}, 404),
+        ("GET", ROUTE, b"", {}, 405),
+        ("POST", ROUTE, EXAMPLE, {"Content-Type": "text/plain"}, 415),
+        ("POST", ROUTE, EXAMPLE.replace(b"520.55", b"-1"), {}, 422),
+        ("GET", "/health", b"", {}, 200),
+        ("GET", "/ready", b"", {}, 200),
+        ("HEAD", "/openapi.json", b"", {}, 200),
+    ]
+    for place, (method, path, body, more, status) in enumerate(asked):
+        headers = {"Content-Type": "application/json", **server.headers, **more, "X-Request-Id": f"asked-{place}"}
+        reply = httpx.request(method, server.url + path, content=body, headers=headers, timeout=20)
+        assert (reply.status_code, reply.headers.get_list("x-request-id")) == (status, [f"asked-{place}"])
+    assert uuid.UUID(server.post().headers["x-request-id"]).version == 4
+    lines = [json.loads(line) for line in server.log_lines() if "asked-" in line]
+    assert [line["request_id"] for line in lines] == [f"asked-{place}" for place in range(len(asked)) if place != 7]
+    assert [line["status"] for line in lines] == [status for *_, path, _, _, status in asked if path != "/health"]
+
+
+def test_requests_at_once_do_not_take_each_others(small: Running) -> None:
+    # Large enough for the thread, so that the requests are in progress together.
+    body = EXAMPLE.replace(b"}]}]}", b"}]}]}" + b" " * 90_000)
+
+    def ask(place: int) -> str:
+        return str(small.post(body, X_Request_Id=f"at-once-{place}").headers["x-request-id"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(40))) == [f"at-once-{place}" for place in range(40)]
+    lines = [json.loads(line) for line in small.log_lines() if "at-once" in line]
+    assert sorted(line["request_id"] for line in lines) == sorted(f"at-once-{place}" for place in range(40))
+
+
+def test_lines_of_a_failing_store_have_it_too(started: Callable[..., Running]) -> None:
+    server = started(key=True)
+    with sqlite3.connect(server.folder / "credentials.sqlite") as connection:
+        connection.execute("DROP TABLE secrets")
+    connection.close()
+    reply = server.post(X_Request_Id="store-gone")
+    assert reply.status_code == 503
+    lines = [json.loads(line) for line in server.log_lines() if "store-gone" in line]
+    assert {line["event"] for line in lines} == {"credential store unreadable", "request"}
