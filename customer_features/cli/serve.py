@@ -37,6 +37,13 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     metavar="NETS",
     help="Proxies whose X-Forwarded-For counts: addresses or networks, between commas.",
 )
+@_setting(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="P",
+    help="Answer GET /metrics on this port of its own; 0 takes a free one.  [default: no metrics]",
+)
+@_setting("--metrics-host", default="127.0.0.1", metavar="H", help="Address that /metrics listens on.")
 @_setting("--log-level", default="info", type=click.Choice(known.LOG_LEVELS), help="What is logged.")
 def serve(
     host: str,
@@ -48,6 +55,8 @@ def serve(
     drain: str,
     timezone: str,
     trusted_proxies: str,
+    metrics_port: int | None,
+    metrics_host: str,
     log_level: str,
 ) -> None:
     """Answer POST /api/v1/ai/customer_features over HTTP.
@@ -66,6 +75,8 @@ def serve(
         drain=parse_duration("drain", drain, least=0),
         timezone=parse_timezone(timezone),
         trusted_proxies=parse_proxies(trusted_proxies),
+        metrics_port=metrics_port,
+        metrics_host=metrics_host,
         log_level=log_level,
     )
     settings.checked_address()
@@ -75,7 +86,7 @@ def serve(
         raise MissingExtra("customer-features serve", "service") from error
     if settings.auth:
         _look_at_keys(settings)
-    server.run(settings, lambda url: click.echo(f"Listening on {url}", err=True))
+    server.run(settings, lambda line: click.echo(line, err=True))
 
 
 def _look_at_keys(settings: Settings) -> None:

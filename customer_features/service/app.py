@@ -19,6 +19,7 @@ from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
 from customer_features.service.limits import Limits
 from customer_features.service.log import LOGGER
+from customer_features.service.observing import observers
 from customer_features.service.peers import Peers
 from customer_features.service.replies import COMMON, Reply
 from customer_features.service.route import PATHS, Route
@@ -65,7 +66,12 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         exception_handlers={HTTPException: _refuse, Exception: _fail},
         on_shutdown=[close],
     )
-    return guarded(litestar, frozenset((*PATHS, HEALTH, READY, OPENAPI)), Peers(settings.trusted_proxies))
+    return guarded(
+        litestar,
+        frozenset((*PATHS, HEALTH, READY, OPENAPI)),
+        Peers(settings.trusted_proxies),
+        observers(settings, limits),
+    )
 
 
 def _toucher(store: CredentialStore) -> Callable[[int], None]:

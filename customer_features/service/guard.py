@@ -13,7 +13,7 @@ from customer_features.service import problems, request_id
 from customer_features.service.log import LOGGER
 from customer_features.service.observing import Observer, Seen
 from customer_features.service.peers import PEER, Peers, peer_of
-from customer_features.service.route import OUTCOME
+from customer_features.service.route import OUTCOME, PATHS
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -35,6 +35,7 @@ def guarded(
             path if path in routes else "other",
             method if method in _METHODS else "other",
             request_id.chosen(scope["headers"]),
+            computes=path in PATHS,
         )
         token = request_id.CURRENT.set(seen.request_id)
         for observer in observers:
@@ -45,8 +46,7 @@ def guarded(
                 seen.status = message["status"]
                 message = _with_id(message, seen)
             elif message["type"] == "http.response.body":
-                for observer in observers:
-                    observer.sent(seen, message["body"])
+                seen.sent(message["body"])
             await send(message)
 
         try:
@@ -93,5 +93,12 @@ def _log_request(scope: HTTPScope, seen: Seen) -> None:
     if outcome is not None:
         fields["api_id"] = outcome.api_id
         fields["auth"] = outcome.reason
+    if seen.reason is not None:
+        fields["problem"] = seen.reason.problem
+        if seen.reason.fault_count:
+            fields["fault_count"] = seen.reason.fault_count
+            fields["faults"] = seen.reason.faults
+    elif seen.customers:
+        fields["customers"] = seen.customers
     level = logging.INFO if outcome is None or outcome.granted else logging.WARNING
     LOGGER.log(level, "request", extra={"fields": fields})

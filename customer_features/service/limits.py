@@ -33,6 +33,7 @@ class Limits:
         self.request_timeout = settings.request_timeout
         self._held = 0
         self._large = 0
+        self.watch: Callable[[int], None] = lambda waiting: None
         # One thread: the work is Python's, so a second one would only take turns with the first.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="large-body")
 
@@ -87,10 +88,12 @@ class Limits:
         if self._large >= QUEUE:
             raise Refused("overloaded", "Too many large bodies are waiting to be computed; try again.")
         self._large += 1
+        self.watch(self._large)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, body)
         finally:
             self._large -= 1
+            self.watch(self._large)
 
     def _too_large(self, found: str) -> Refused:
         return Refused(

@@ -20,8 +20,9 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 from litestar.types import ASGIApp
 
-from customer_features.errors import UsageError
 from customer_features.service import app
+from customer_features.service.exposition import exposed
+from customer_features.service.listening import bind, url_of
 from customer_features.service.log import configuration
 from customer_features.service.settings import Settings
 
@@ -41,12 +42,12 @@ GRACE = 10
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, finish what is in flight, and return.
 
-    ``announce`` is told the service's address once it takes connections. Raises UsageError where these
-    settings cannot serve, for example because the port is in use.
+    ``announce`` is told where the service listens, in a sentence, once it takes connections. Raises UsageError
+    where these settings cannot serve, for example because the port is in use.
     """
     address = settings.checked_address()
-    with _reserved(address, settings.port) as port:
-        url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    with _reserved(address, settings.port) as port, exposed(settings, announce):
+        url = url_of(address, port)
         threading.Thread(target=_announce_when_up, args=(address, port, url, announce), daemon=True).start()
         # Shared with the workers, however they are started: 1 once the server is stopping.
         stopping = RawValue("b", 0)
@@ -115,31 +116,17 @@ def _reserved(address: str, port: int) -> Iterator[int]:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(probe, address, port)
+        bind(probe, address, port, "--port")
     with socket.socket(family) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sys.platform == "linux":
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        _bind(held, address, port)
+        bind(held, address, port, "--port")
         chosen: int = held.getsockname()[1]
         if sys.platform != "linux":
             # Elsewhere the server opens one socket for all its workers, which this one would bar.
             held.close()
         yield chosen
-
-
-def _bind(listener: socket.socket, address: str, port: int) -> None:
-    try:
-        listener.bind((address, port))
-    except OSError as error:
-        reason = "it is in use" if error.errno in _IN_USE else f"{error.strerror}".lower()
-        raise UsageError(
-            f"cannot listen on {address} port {port}: {reason}; choose another with --port, or 0 for a free one"
-        ) from None
-
-
-_IN_USE = (48, 98, 10048)
-"""EADDRINUSE on macOS, Linux and Windows."""
 
 
 def _announce_when_up(address: str, port: int, url: str, announce: Callable[[str], None]) -> None:
@@ -150,5 +137,5 @@ def _announce_when_up(address: str, port: int, url: str, announce: Callable[[str
         except OSError:
             time.sleep(0.02)
         else:
-            announce(url)
+            announce(f"Listening on {url}")
             return

@@ -82,7 +82,7 @@ class Settings:
 
     ``max_body``: bytes of one request body. ``request_timeout``: how long a body may take to arrive.
     ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
-    ``X-Forwarded-For`` counts.
+    ``X-Forwarded-For`` counts. ``metrics_port``: where metrics are answered; None counts nothing.
     """
 
     host: str = "127.0.0.1"
@@ -95,6 +95,8 @@ class Settings:
     timezone: str = "UTC"
     log_level: str = "info"
     key_cache: float = KEY_CACHE
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
     trusted_proxies: tuple[Network, ...] = ()
     data_dir: Path = field(default_factory=data_folder)
 

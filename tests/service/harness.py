@@ -54,6 +54,13 @@ class Running:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
+    def metrics_url(self) -> str:
+        """Where the server says that its metrics are."""
+        found = re.search(r"^Metrics on (http://\S+)$", self.log.read_text(), re.MULTILINE)
+        assert found is not None
+        return found[1]
+
+    @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
