@@ -9,7 +9,9 @@ import click
 
 from customer_features.errors import MissingExtra
 from customer_features.options import parse_timezone
+from customer_features.service import environment, tls
 from customer_features.service import settings as known
+from customer_features.service.environment import variable_of
 from customer_features.service.peers import parse_proxies
 from customer_features.service.settings import Settings, parse_duration, parse_size
 
@@ -18,8 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _setting(name: str, **more: Any) -> Callable[[F], F]:
     """An option that the environment may give as well."""
-    variable = "CUSTOMER_FEATURES_" + name.removeprefix("--").replace("-", "_").upper()
-    return click.option(name, envvar=variable, show_envvar=True, show_default=True, **more)
+    return click.option(name, envvar=variable_of(name), show_envvar=True, show_default=True, **more)
 
 
 @click.command()
@@ -44,6 +45,8 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     help="Answer GET /metrics on this port of its own; 0 takes a free one.  [default: no metrics]",
 )
 @_setting("--metrics-host", default="127.0.0.1", metavar="H", help="Address that /metrics listens on.")
+@_setting("--tls-cert", metavar="FILE", help="Speak HTTPS with this certificate (PEM, its chain behind it).")
+@_setting("--tls-key", metavar="FILE", help="The certificate's private key (PEM, without a passphrase).")
 @_setting("--log-level", default="info", type=click.Choice(known.LOG_LEVELS), help="What is logged.")
 def serve(
     host: str,
@@ -57,6 +60,8 @@ def serve(
     trusted_proxies: str,
     metrics_port: int | None,
     metrics_host: str,
+    tls_cert: str | None,
+    tls_key: str | None,
     log_level: str,
 ) -> None:
     """Answer POST /api/v1/ai/customer_features over HTTP.
@@ -65,6 +70,7 @@ def serve(
     CUSTOMER_FEATURES_DATA_DIR. SIGTERM or Ctrl-C stops the service: what is in flight is finished first,
     and the exit code is 0.
     """
+    environment.check(option for parameter in serve.params for option in parameter.opts)
     settings = Settings(
         host=host,
         port=port,
@@ -77,6 +83,7 @@ def serve(
         trusted_proxies=parse_proxies(trusted_proxies),
         metrics_port=metrics_port,
         metrics_host=metrics_host,
+        tls=tls.checked(tls_cert, tls_key),
         log_level=log_level,
     )
     settings.checked_address()

@@ -36,7 +36,7 @@ def exposed(settings: Settings, announce: Callable[[str], None]) -> Iterator[Non
     if settings.metrics_port is None:
         yield
         return
-    address = resolve(settings.metrics_host, settings.metrics_port)[0]
+    address = resolve(settings.metrics_host, settings.metrics_port, "metrics-host")[0]
     before = os.environ.get(VARIABLE)
     with staging.scratch() as folder, _listener(address, settings.metrics_port, folder) as server:
         # The workers inherit it, and prometheus_client reads it once, when it is imported.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from customer_features.errors import UsageError
+from customer_features.service.environment import variable_of
 
 _IN_USE = (48, 98, 10048)
 """EADDRINUSE on macOS, Linux and Windows."""
@@ -16,9 +17,8 @@ def bind(listener: socket.socket, address: str, port: int, option: str) -> None:
         listener.bind((address, port))
     except OSError as error:
         reason = "it is in use" if error.errno in _IN_USE else f"{error.strerror}".lower()
-        variable = f"CUSTOMER_FEATURES_{option.strip('-').replace('-', '_').upper()}"
         raise UsageError(
-            f"cannot listen on {address} port {port}: {reason}; choose another with {option} ({variable}),"
+            f"cannot listen on {address} port {port}: {reason}; choose another with {option} ({variable_of(option)}),"
             " or 0 for a free one"
         ) from None
 

@@ -14,7 +14,7 @@ from functools import partial
 from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -47,7 +47,8 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """
     address = settings.checked_address()
     with _reserved(address, settings.port) as port, exposed(settings, announce):
-        url = url_of(address, port)
+        url = url_of(address, port, "https" if settings.tls else "http")
+        cert, key = settings.tls or (None, None)
         threading.Thread(target=_announce_when_up, args=(address, port, url, announce), daemon=True).start()
         # Shared with the workers, however they are started: 1 once the server is stopping.
         stopping = RawValue("b", 0)
@@ -63,6 +64,9 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
             websockets=False,
             backpressure=CONNECTIONS,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT * 1000, max_buffer_size=MAX_HEAD),
+            ssl_cert=cert,
+            ssl_key=key,
+            ssl_protocol_min=SSLProtocols.tls12,
             log_level=LogLevels.warning,
             log_dictconfig=configuration(settings.log_level),
             respawn_failed_workers=True,

@@ -62,12 +62,12 @@ def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path.home() / ".local" / "share" / "customer-features"
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """The numeric addresses that ``host`` stands for. Raises UsageError where there is none."""
+def resolve(host: str, port: int, option: str = "host") -> list[str]:
+    """The numeric addresses that ``host`` stands for. Raises InvalidOption where there is none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        raise UsageError(f"host '{host}' is not an address of this machine; try 127.0.0.1") from None
+        raise InvalidOption(option, f"'{host}' is not an address of this machine; try 127.0.0.1") from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -83,6 +83,7 @@ class Settings:
     ``max_body``: bytes of one request body. ``request_timeout``: how long a body may take to arrive.
     ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
     ``X-Forwarded-For`` counts. ``metrics_port``: where metrics are answered; None counts nothing.
+    ``tls``: the files of a certificate and its key.
     """
 
     host: str = "127.0.0.1"
@@ -98,11 +99,14 @@ class Settings:
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
     trusted_proxies: tuple[Network, ...] = ()
+    tls: tuple[Path, Path] | None = None
     data_dir: Path = field(default_factory=data_folder)
 
     def checked_address(self) -> str:
         """The numeric address to listen on. Raises UsageError where these settings must not serve."""
         addresses = resolve(self.host, self.port)
+        if self.metrics_port is not None:
+            resolve(self.metrics_host, self.metrics_port, "metrics-host")
         if not self.auth and not is_loopback(addresses):
             raise UsageError(
                 f"--no-auth is refused on {self.host}: without credentials the service may only listen on a"

@@ -135,7 +135,7 @@ def start(folder: Path, *options: str, key: bool = False) -> Running:
             start_new_session=True,
         )
     ends = time.monotonic() + 20
-    while not (match := re.search(r"^Listening on (http://\S+)$", log.read_text(), re.MULTILINE)):
+    while not (match := re.search(r"^Listening on (https?://\S+)$", log.read_text(), re.MULTILINE)):
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < ends, log.read_text()
         time.sleep(0.02)
