@@ -13,7 +13,7 @@ from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from customer_features.service import openapi, problems
+from customer_features.service import openapi, pages, problems
 from customer_features.service.authentication import Authenticator
 from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
@@ -59,7 +59,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
             store.close()
 
     litestar = Litestar(
-        [customer_features, health, ready, openapi_document],
+        [customer_features, health, ready, openapi_document, *pages.handlers()],
         # The framework's documentation pages load scripts from elsewhere; the document is ours.
         openapi_config=None,
         logging_config=None,
@@ -68,7 +68,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     )
     return guarded(
         litestar,
-        frozenset((*PATHS, HEALTH, READY, OPENAPI)),
+        frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES)),
         Peers(settings.trusted_proxies),
         observers(settings, limits),
     )

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from customer_features import __version__
-from customer_features.engines.rows import answer
-from customer_features.service import contract, problems
-from customer_features.service.problems import KINDS, Kind
+from customer_features.service import contract
+from customer_features.service import openapi_examples as examples
+from customer_features.service.pages import DOCS
+from customer_features.service.problems import KINDS
 from customer_features.service.route import PATHS
 from customer_features.service.settings import MAX_BODY, Settings
 
@@ -20,6 +21,16 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "X-Request-Id": {
+        "description": "The request's id: the one that it brought, if that was fit for a log, else a fresh UUID.",
+        "schema": {"type": "string"},
+    },
+}
+_REQUEST_ID = {
+    "name": "X-Request-Id",
+    "in": "header",
+    "description": "An id of yours for the request, for the answer and the server's log.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
 }
 _HEADERS_OF = {405: ("Allow",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _POST_FAULTS = (400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503)
@@ -45,7 +56,7 @@ def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
     )
     schemas = {"problem": problem, "faulty-request": faulty, "internal-error": internal}
     operations = [_post(place, request, reply, max_body) for place in range(len(PATHS))]
-    responses = {str(status): _fault(status, schemas) for status in _POST_FAULTS}
+    responses = {str(status): _fault(status, schemas, max_body) for status in _POST_FAULTS}
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
@@ -62,11 +73,13 @@ def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
             "/health": {"get": _get("health", "Whether the server lives", _status("ok"))},
             "/ready": {"get": _get("ready", "Whether the server takes work", _status("ready"), 503)},
             "/openapi.json": {"get": _get("openapi", "This document", {"schema": {"type": "object"}})},
+            DOCS: {"get": _get("docs", "This document as a page", {"schema": {"type": "string"}}, media="text/html")},
         },
         "components": {
             "schemas": components,
             "responses": responses,
             "headers": _HEADERS,
+            "parameters": {"requestId": _REQUEST_ID},
             "securitySchemes": {
                 "apiId": _header("X-Customer-Api-Id", "The tenant: a version-4 UUID."),
                 "secret": _header("X-Secret", "The tenant's secret: 64 characters, in this header alone."),
@@ -77,35 +90,37 @@ def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
 
 def _post(place: int, request: Any, reply: Any, max_body: int) -> dict[str, Any]:
     """One of the route's paths; the first is the contract's, the others are the same under another name."""
-    # Computed, so that it holds every feature of the definition.
-    example = msgspec.json.decode(answer(msgspec.json.encode(contract.EXAMPLE_REQUEST)))
     return {
         "operationId": "customerFeatures" + ("Alias" if place else ""),
         "summary": "One feature vector per customer",
         "description": "Rolls raw transactions up into one vector per customer. All or nothing: any fault"
         f" answers 422 and nothing is computed. A body may hold {max_body} bytes."
         + (f" The same as {PATHS[0]}." if place else ""),
+        "parameters": [{"$ref": "#/components/parameters/requestId"}],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": request, "example": contract.EXAMPLE_REQUEST}},
+            "content": {"application/json": {"schema": request, "examples": examples.requests()}},
         },
         "responses": {
             "200": {
                 "description": "A vector for each customer, in the request's order.",
-                "content": {"application/json": {"schema": reply, "example": example}},
+                "headers": _headers(200),
+                "content": {"application/json": {"schema": reply, "examples": examples.answers()}},
             },
             **_faults(_POST_FAULTS),
         },
     }
 
 
-def _get(name: str, summary: str, content: dict[str, Any], *more: int) -> dict[str, Any]:
+def _get(
+    name: str, summary: str, content: dict[str, Any], *more: int, media: str = "application/json"
+) -> dict[str, Any]:
     return {
         "operationId": name,
         "summary": summary,
         "security": [],
         "responses": {
-            "200": {"description": summary + ".", "content": {"application/json": content}},
+            "200": {"description": summary + ".", "headers": _headers(200), "content": {media: content}},
             **_faults((*_GET_FAULTS, *more)),
         },
     }
@@ -120,38 +135,21 @@ def _faults(statuses: tuple[int, ...]) -> dict[str, Any]:
     return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
-def _fault(status: int, schemas: dict[str, Any]) -> dict[str, Any]:
+def _headers(status: int) -> dict[str, Any]:
+    names = (*_HEADERS_OF.get(status, ()), "X-Request-Id")
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _fault(status: int, schemas: dict[str, Any], max_body: int) -> dict[str, Any]:
     kinds = [kind for kind in KINDS.values() if kind.status == status]
     content: dict[str, Any] = {
         "schema": schemas.get(kinds[0].name, schemas["problem"]),
-        "examples": {kind.name: {"summary": kind.meaning, "value": _example(kind)} for kind in kinds},
+        "examples": {kind.name: {"summary": kind.meaning, "value": examples.problem(kind, max_body)} for kind in kinds},
     }
-    described: dict[str, Any] = {
-        "description": " ".join(kind.meaning for kind in kinds),
-        "content": {"application/problem+json": content},
-    }
-    if status in _HEADERS_OF:
-        described["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS_OF[status]}
-    return described
-
-
-def _example(kind: Kind) -> dict[str, Any]:
-    more: dict[str, Any] = {}
-    if kind.name == "faulty-request":
-        path = "customers[3].transactions[0].amount"
-        more = {
-            "errors": {path: ["amount -1 is negative: allowed are 0 and more, or the option returns=net"]},
-            "fault_count": 1,
-        }
-    elif kind.name == "internal-error":
-        more = {"id": "7f4df3a6-4c1e-4f0e-9a53-2c6f6f2b6a10"}
     return {
-        "type": problems.type_of(kind.name),
-        "title": kind.title,
-        "status": kind.status,
-        "detail": kind.meaning,
-        "instance": PATHS[0],
-        **more,
+        "description": " ".join(kind.meaning for kind in kinds),
+        "headers": _headers(status),
+        "content": {"application/problem+json": content},
     }
 
 

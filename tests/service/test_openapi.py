@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from openapi_spec_validator import validate
 
 from customer_features import features
 from customer_features.engines import rows
 from customer_features.features import FEATURES, Feature
 from customer_features.service import app, contract, openapi
 from customer_features.service.route import PATHS
-from customer_features.service.settings import Settings
+from customer_features.service.settings import MAX_BODY, Settings
 
 from .harness import EXAMPLE, Running
 from .test_route import CONTRACTS_ANSWER
@@ -54,7 +55,7 @@ def test_every_reference_leads_somewhere(served: dict[str, Any]) -> None:
 def test_the_document_is_structurally_sound(served: dict[str, Any]) -> None:
     assert served["openapi"] == "3.1.0"
     assert {"title", "version"} <= served["info"].keys()
-    assert set(served["paths"]) == {*PATHS, "/health", "/ready", "/openapi.json"}
+    assert set(served["paths"]) == {*PATHS, "/health", "/ready", "/openapi.json", "/docs"}
     operations = [operation for path in served["paths"].values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     for operation in operations:
@@ -65,6 +66,7 @@ def test_the_document_is_structurally_sound(served: dict[str, Any]) -> None:
             assert described["description"]
             for media in described["content"].values():
                 assert media["schema"]
+            assert "X-Request-Id" in described["headers"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -80,7 +82,8 @@ def test_the_route_has_every_answer(served: dict[str, Any], path: str) -> None:
             assert example["value"]["status"] == int(status)
             assert set(schema["required"]) <= example["value"].keys()
     headers = {status: set(resolve(served, operation["responses"][status]).get("headers", {})) for status in FAULTS}
-    assert (headers["405"], headers["429"], headers["503"]) == ({"Allow"}, {"Retry-After"}, {"Retry-After"})
+    assert headers["405"] == {"Allow", "X-Request-Id"}
+    assert headers["429"] == headers["503"] == {"Retry-After", "X-Request-Id"}
 
 
 def test_the_security_schemes_are_the_contracts_headers(served: dict[str, Any]) -> None:
@@ -96,8 +99,52 @@ def test_the_security_schemes_are_the_contracts_headers(served: dict[str, Any]) 
 
 def test_the_examples_are_the_contracts(served: dict[str, Any]) -> None:
     operation = served["paths"][PATHS[0]]["post"]
-    assert operation["requestBody"]["content"]["application/json"]["example"] == msgspec.json.decode(EXAMPLE)
-    assert operation["responses"]["200"]["content"]["application/json"]["example"] == CONTRACTS_ANSWER
+    assert operation["requestBody"]["content"]["application/json"]["examples"]["contract"]["value"] == (
+        msgspec.json.decode(EXAMPLE)
+    )
+    answers = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    assert answers["contract"]["value"] == CONTRACTS_ANSWER
+
+
+def test_the_document_is_valid_openapi(served: dict[str, Any]) -> None:
+    validate(served)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_request_example_is_answered_by_its_answer(server: Running, served: dict[str, Any], path: str) -> None:
+    operation = served["paths"][path]["post"]
+    requests = operation["requestBody"]["content"]["application/json"]["examples"]
+    answers = {
+        name: (int(status), example["value"])
+        for status, reply in operation["responses"].items()
+        for media in resolve(served, reply)["content"].values()
+        for name, example in media["examples"].items()
+    }
+    assert len(requests) >= 5
+    for name, request in requests.items():
+        reply = server.post(msgspec.json.encode(request["value"]), path=path)
+        status, answer = answers[name]
+        assert reply.status_code == status, name
+        assert reply.json() == {**answer, **({"instance": path} if status == 422 else {})}, name
+    assert {status for status, _ in (answers[name] for name in requests)} == {200, 422}
+
+
+def test_the_problem_examples_are_what_the_service_says(server: Running, served: dict[str, Any]) -> None:
+    examples = {
+        name: example["value"]
+        for reply in served["components"]["responses"].values()
+        for name, example in reply["content"]["application/problem+json"]["examples"].items()
+    }
+    missing = examples["not-found"]["instance"]
+    for name, reply in {
+        "malformed-json": server.post(b'{"customers": ['),
+        "unauthorized": server.post(X_Secret="wrong"),
+        "not-found": server.post(path=missing),
+        "method-not-allowed": httpx.get(server.url + PATHS[0]),
+        "unsupported-media-type": server.post(Content_Type="text/plain"),
+        "body-too-large": server.post(b" " * (MAX_BODY + 1)),
+    }.items():
+        assert reply.json() == examples[name], name
 
 
 def test_the_request_schema_is_the_contracts(served: dict[str, Any]) -> None:
@@ -179,7 +226,9 @@ def test_a_seventh_feature_is_found_without_another_edit(monkeypatch: pytest.Mon
     schema = document["components"]["schemas"]["Features"]
     assert schema["required"][-1] == "units_total"
     assert schema["properties"]["units_total"]["x-unit"] == "ten-thousandths"
-    example = document["paths"][PATHS[0]]["post"]["responses"]["200"]["content"]["application/json"]["example"]
+    example = document["paths"][PATHS[0]]["post"]["responses"]["200"]["content"]["application/json"]["examples"][
+        "contract"
+    ]["value"]
     assert example["customers"][0]["features"]["units_total"] == 9189500.0
     reply = asyncio.run(_ask("POST", PATHS[0], content=EXAMPLE, headers={"Content-Type": "application/json"}))
     assert list(reply.json()["customers"][0]["features"])[-1] == "units_total"

@@ -234,7 +234,7 @@ def test_a_read_only_path_names_its_methods(server: Running) -> None:
     assert {"GET", "HEAD"} <= set(reply.headers["allow"].split(", "))
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v2/ai/customer_features", "/docs", "/schema", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/", "/api", "/api/v2/ai/customer_features", "/docs/x", "/schema", "/favicon.ico"])
 def test_an_unknown_path_answers_404(server: Running, path: str) -> None:
     document = problem(httpx.get(server.url + path), 404, "not-found", path)
     assert ROUTE in document["detail"]
