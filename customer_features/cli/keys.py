@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from customer_features.service.backup import write as write_backup
 from customer_features.service.credentials import CredentialStore, NewKey
+from customer_features.service.pepper import VARIABLE
 from customer_features.service.settings import KEY_CACHE, data_folder, parse_duration
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -21,7 +24,7 @@ _expires = click.option(
 
 @click.group()
 def keys() -> None:
-    """Create, list, rotate and revoke the keys of the HTTP service.
+    """Create, list, rotate, revoke and back up the keys of the HTTP service.
 
     They live under CUSTOMER_FEATURES_DATA_DIR. A secret is shown once, when it is made, and stored only as
     a keyed hash.
@@ -88,6 +91,22 @@ def list_(as_json: bool) -> None:
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for line in table:
             click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+@keys.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def backup(folder: Path) -> None:
+    """Copy the credentials to the new FOLDER, also while services run.
+
+    To restore them, copy FOLDER to where CUSTOMER_FEATURES_DATA_DIR points, or point it there. Keys revoked since
+    live again then.
+    """
+    with _store() as store:
+        inside = write_backup(store.folder, folder)
+        count = len({key.api_id for key in store.all_keys()})
+    noun = "key" if count == 1 else "keys"
+    pepper = "the pepper; keep it as you would the secrets" if inside else f"no pepper: keep {VARIABLE} too"
+    click.echo(f"Copied {count} {noun} to {folder}, with {pepper}.", err=True)
 
 
 @contextmanager

@@ -116,7 +116,7 @@ class Running:
         return self.process.wait(20)
 
 
-def start(folder: Path, *options: str, key: bool = False) -> Running:
+def start(folder: Path, *options: str, key: bool = False, command: list[str] = COMMAND) -> Running:
     """Start a server on a free port and wait until it says where it listens."""
     headers = {}
     if key:
@@ -126,7 +126,7 @@ def start(folder: Path, *options: str, key: bool = False) -> Running:
     log = folder / "server.log"
     with log.open("w") as sink:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", *options],
+            [*command, "serve", "--port", "0", *options],
             env=environment(folder),
             stdout=subprocess.PIPE,
             stderr=sink,
