@@ -47,6 +47,7 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
 @_setting("--metrics-host", default="127.0.0.1", metavar="H", help="Address that /metrics listens on.")
 @_setting("--tls-cert", metavar="FILE", help="Speak HTTPS with this certificate (PEM, its chain behind it).")
 @_setting("--tls-key", metavar="FILE", help="The certificate's private key (PEM, without a passphrase).")
+@_setting("--traces", metavar="URL", help="Send a span a request to this OTLP collector over HTTP ([tracing]).")
 @_setting("--log-level", default="info", type=click.Choice(known.LOG_LEVELS), help="What is logged.")
 def serve(
     host: str,
@@ -62,6 +63,7 @@ def serve(
     metrics_host: str,
     tls_cert: str | None,
     tls_key: str | None,
+    traces: str | None,
     log_level: str,
 ) -> None:
     """Answer POST /api/v1/ai/customer_features over HTTP.
@@ -84,6 +86,7 @@ def serve(
         metrics_port=metrics_port,
         metrics_host=metrics_host,
         tls=tls.checked(tls_cert, tls_key),
+        traces=_collector(traces) if traces else None,
         log_level=log_level,
     )
     settings.checked_address()
@@ -94,6 +97,13 @@ def serve(
     if settings.auth:
         _look_at_keys(settings)
     server.run(settings, lambda line: click.echo(line, err=True))
+
+
+def _collector(address: str) -> str:
+    """The address of a collector, checked where there is the extra that sends to it."""
+    from customer_features.service import tracing
+
+    return tracing.checked(address)
 
 
 def _look_at_keys(settings: Settings) -> None:

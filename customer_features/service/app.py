@@ -53,7 +53,11 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     def openapi_document() -> Response[bytes]:
         return _response(Reply(200, openapi.encoded(settings)))
 
+    watching = observers(settings, limits)
+
     async def close() -> None:
+        for observer in watching:
+            await asyncio.to_thread(observer.close)
         limits.close()
         if store is not None:
             store.close()
@@ -70,7 +74,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         litestar,
         frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES)),
         Peers(settings.trusted_proxies),
-        observers(settings, limits),
+        watching,
     )
 
 

@@ -59,6 +59,9 @@ class Metrics:
         """So many large bodies are in the queue now."""
         self._large.set(waiting)
 
+    def close(self) -> None:
+        """Nothing: what was counted stays."""
+
     def begin(self, seen: Seen) -> None:
         """A request has come."""
         self._in_flight.inc()

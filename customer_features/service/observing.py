@@ -54,6 +54,9 @@ class Observer(Protocol):
     def end(self, seen: Seen) -> None:
         """It is over, one way or another."""
 
+    def close(self) -> None:
+        """There will be no more requests; may take a few seconds."""
+
 
 def observers(settings: Settings, limits: Limits) -> list[Observer]:
     """Those that the settings ask for, in one worker."""
@@ -64,4 +67,8 @@ def observers(settings: Settings, limits: Limits) -> list[Observer]:
         metrics = Metrics()
         limits.watch = metrics.large_bodies
         found.append(metrics)
+    if settings.traces is not None:
+        from customer_features.service import tracing
+
+        found.append(tracing.sending_to(settings.traces))
     return found

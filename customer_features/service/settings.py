@@ -83,7 +83,7 @@ class Settings:
     ``max_body``: bytes of one request body. ``request_timeout``: how long a body may take to arrive.
     ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
     ``X-Forwarded-For`` counts. ``metrics_port``: where metrics are answered; None counts nothing.
-    ``tls``: the files of a certificate and its key.
+    ``traces``: the address of a collector; None traces nothing. ``tls``: the files of a certificate and its key.
     """
 
     host: str = "127.0.0.1"
@@ -99,6 +99,7 @@ class Settings:
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
     trusted_proxies: tuple[Network, ...] = ()
+    traces: str | None = None
     tls: tuple[Path, Path] | None = None
     data_dir: Path = field(default_factory=data_folder)
 
