@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import click
+import httpx
 import pytest
 import yaml
 
@@ -147,6 +148,7 @@ def test_the_containers_steps_make_a_service(tmp_path: Path) -> None:
     running = start(tmp_path / "data", "--metrics-port", "0", key=True, command=[command])
     try:
         assert running.post().status_code == 200
+        assert "Swagger" in httpx.get(f"{running.url}/docs/swagger-ui-bundle.js").text
         assert running.stop() == 0
     finally:
         running.kill()

@@ -96,7 +96,7 @@ def test_a_failure_after_the_reply_has_begun_is_logged(logged: io.StringIO) -> N
     assert SENTINEL not in logged.getvalue()
 
 
-def test_neither_secret_nor_customer_is_in_the_log(server: Running) -> None:
+def test_req_11_neither_secret_nor_customer_is_in_the_log(server: Running) -> None:
     secret = server.headers["X-Secret"]
     body = EXAMPLE.replace(b"C-1001", SENTINEL.encode())
     statuses = [
