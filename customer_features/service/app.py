@@ -16,7 +16,6 @@ from customer_features.service import openapi, problems
 from customer_features.service.authentication import Authenticator
 from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
-from customer_features.service.limits import Limits
 from customer_features.service.log import LOGGER
 from customer_features.service.replies import COMMON, Reply
 from customer_features.service.route import PATHS, Route
@@ -28,10 +27,9 @@ _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The ASGI application of one worker. Raises UsageError where the credential store cannot be used."""
-    limits = Limits(settings)
     store = CredentialStore(settings.data_dir) if settings.auth else None
     authenticator = Authenticator(store, cache=settings.key_cache) if store else None
-    answering = Route(settings, limits, authenticator, _toucher(store) if store else lambda number: None)
+    answering = Route(settings, authenticator, _toucher(store) if store else lambda number: None)
 
     @asgi(list(PATHS), copy_scope=False)
     async def customer_features(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +49,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         return _response(Reply(200, openapi.encoded(settings)))
 
     async def close() -> None:
-        limits.close()
+        answering.close()
         if store is not None:
             store.close()
 
