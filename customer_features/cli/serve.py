@@ -34,6 +34,9 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     "--max-transactions", default=known.MAX_TRANSACTIONS, type=_COUNT, metavar="N", help="Transactions of one request."
 )
 @_setting("--table-memory", default="512MiB", metavar="SIZE", help="Memory for one body that is a table.")
+@_setting("--max-table", metavar="SIZE", help="Largest body that is a table; as --max-body where left out.")
+@_setting("--job-timeout", default="1h", metavar="TIME", help="How long a job (Prefer: respond-async) may compute.")
+@_setting("--job-keep", default="24h", metavar="TIME", help="How long the answer of a job is kept.")
 @_setting("--rate-limit", default="none", metavar="QUOTA", help="Requests of one tenant, e.g. 600/minute.")
 @_setting("--failed-logins", default=known.FAILED_LOGINS, metavar="QUOTA", help="Failed logins of one peer's address.")
 @_setting("--redis", metavar="URL", help="Where all workers count together, e.g. redis://localhost:6379/0.")
@@ -51,6 +54,9 @@ def serve(
     max_customers: int,
     max_transactions: int,
     table_memory: str,
+    max_table: str | None,
+    job_timeout: str,
+    job_keep: str,
     rate_limit: str,
     failed_logins: str,
     redis: str | None,
@@ -75,6 +81,9 @@ def serve(
         max_customers=max_customers,
         max_transactions=max_transactions,
         table_memory=parse_size("table-memory", table_memory),
+        max_table=None if max_table is None else parse_size("max-table", max_table),
+        job_timeout=parse_duration("job-timeout", job_timeout),
+        job_keep=parse_duration("job-keep", job_keep),
         rate_limit=rate_limit,
         failed_logins=failed_logins,
         redis=redis,

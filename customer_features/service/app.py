@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable
 from typing import Any, cast
 
 from litestar import Litestar, Request, Response, asgi, route
-from litestar.enums import HttpMethod
+from litestar.enums import HttpMethod, ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -16,12 +17,14 @@ from customer_features.service import openapi, problems
 from customer_features.service.authentication import Authenticator
 from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
+from customer_features.service.jobs import JOBS
 from customer_features.service.log import LOGGER
 from customer_features.service.replies import COMMON, Reply
 from customer_features.service.route import PATHS, Route
 from customer_features.service.settings import Settings
 
 HEALTH, READY, OPENAPI = "/health", "/ready", "/openapi.json"
+_JOB = re.compile(rf"{re.escape(JOBS)}/([0-9a-f-]{{36}})(/result)?")
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
@@ -49,7 +52,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         return _response(Reply(200, openapi.encoded(settings)))
 
     async def close() -> None:
-        answering.close()
+        await answering.close()
         if store is not None:
             store.close()
 
@@ -59,9 +62,19 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         openapi_config=None,
         logging_config=None,
         exception_handlers={HTTPException: _refuse, Exception: _fail},
+        on_startup=[answering.start],
         on_shutdown=[close],
     )
-    return guarded(litestar, frozenset((*PATHS, HEALTH, READY, OPENAPI)))
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        # The framework's router loses its way between a parameter at a path's end and the same one within a path.
+        if scope["type"] == ScopeType.HTTP and (job := _JOB.fullmatch(scope["path"])):
+            scope.setdefault("state", {})
+            await answering.job(cast(HTTPScope, scope), receive, send, job[1], result=bool(job[2]))
+        else:
+            await litestar(scope, receive, send)
+
+    return guarded(routed, frozenset((*PATHS, HEALTH, READY, OPENAPI)))
 
 
 def _toucher(store: CredentialStore) -> Callable[[int], None]:

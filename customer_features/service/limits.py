@@ -25,6 +25,7 @@ class Limits:
     def __init__(self, settings: Settings) -> None:
         self.max_body = settings.max_body
         self.max_unpacked = settings.max_body if settings.max_unpacked is None else settings.max_unpacked
+        self.max_table = settings.max_body if settings.max_table is None else settings.max_table
         self.request_timeout = settings.request_timeout
         self._held = 0
 
@@ -51,23 +52,26 @@ class Limits:
                 raise Refused("overloaded", "Too many large bodies are being received; try again.", close=True)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def pieces(self, receive: Receive, declared: int | None, unpacker: Unpacker) -> AsyncIterator[bytes]:
+    async def pieces(
+        self, receive: Receive, declared: int | None, unpacker: Unpacker, *, table: bool = False
+    ) -> AsyncIterator[bytes]:
         """The body's pieces, unpacked, as they arrive. Raises Refused (400, 408, 413)."""
-        if declared is not None and declared > self.max_body:
-            raise self._too_large(f"{declared} bytes were announced")
+        allowed = self.max_table if table else self.max_body
+        if declared is not None and declared > allowed:
+            raise _too_large(allowed, f"{declared} bytes were announced")
         received = unpacked = 0
-        most = self.max_body if isinstance(unpacker, Plain) else self.max_unpacked
+        most = allowed if isinstance(unpacker, Plain) else max(self.max_unpacked, self.max_table if table else 0)
         ends = asyncio.get_running_loop().time() + self.request_timeout
         more = True
         while more:
             piece, more = await self._next(receive, ends)
             received += len(piece)
-            if received > self.max_body:
-                raise self._too_large("more was received")
+            if received > allowed:
+                raise _too_large(allowed, "more was received")
             for part in unpacker.feed(piece):
                 unpacked += len(part)
                 if unpacked > most:
-                    raise self._too_large(f"unpacked, it may hold {most} and holds more")
+                    raise _too_large(allowed, f"unpacked, it may hold {most} and holds more")
                 yield part
         unpacker.end()
 
@@ -83,12 +87,13 @@ class Limits:
             raise Refused("bad-request", "The body broke off, or its chunks are malformed.", close=True)
         return message["body"], message["more_body"]
 
-    def _too_large(self, found: str) -> Refused:
-        return Refused(
-            "body-too-large",
-            f"The body may hold {self.max_body} bytes; {found}. Send the customers in several requests.",
-            close=True,
-        )
+
+def _too_large(allowed: int, found: str) -> Refused:
+    return Refused(
+        "body-too-large",
+        f"The body may hold {allowed} bytes; {found}. Send the customers in several requests.",
+        close=True,
+    )
 
 
 async def linger(receive: Receive) -> None:

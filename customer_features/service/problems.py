@@ -50,6 +50,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("not-found", 404, "Not found", "There is nothing at this path."),
         Kind("method-not-allowed", 405, "Method not allowed", "The path does not take this method; see Allow."),
+        Kind("not-finished", 409, "Not finished", "The job has no answer yet."),
         Kind("request-timeout", 408, "Request timeout", "The body did not arrive in time."),
         Kind("body-too-large", 413, "Body too large", "The body is larger than the server takes."),
         Kind(
@@ -65,6 +66,7 @@ KINDS: dict[str, Kind] = {
             "Too many requests",
             "A tenant has used up its quota, or a peer that of failed logins.",
         ),
+        Kind("idempotency-key-reused", 422, "Idempotency-Key reused", "The key was used before, with another request."),
         Kind("internal-error", 500, "Internal error", "The server failed; its log knows this id."),
         Kind("overloaded", 503, "Overloaded", "The server has more to do than it takes on.", _RETRY),
         Kind("timed-out", 503, "Timed out", "The computation took longer than a request may take.", _RETRY),

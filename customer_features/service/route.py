@@ -6,7 +6,7 @@ Nothing here decodes the body: the rows engine decodes JSON in one typed pass, t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -14,11 +14,12 @@ from urllib.parse import parse_qsl
 from litestar.types import HTTPScope, Receive, Send
 
 from customer_features.engines.rows import Caps, answer
-from customer_features.errors import InvalidRequest
+from customer_features.errors import InvalidRequest, UsageError
 from customer_features.service import content, encodings, problems
 from customer_features.service.authentication import Authenticator, Outcome
 from customer_features.service.computing import LARGE_BODY, Computing
 from customer_features.service.content import JSON, header_values
+from customer_features.service.jobs import Jobs, wanted
 from customer_features.service.limits import Limits, linger
 from customer_features.service.log import LOGGER
 from customer_features.service.problems import Refused
@@ -28,7 +29,10 @@ from customer_features.service.settings import Settings
 from customer_features.service.spool import Spool
 
 if TYPE_CHECKING:
+    from customer_features.service.job_route import JobRoute
     from customer_features.service.table_route import TableRoute
+
+Work = Callable[[HTTPScope, Receive, Send, Standing], Awaitable[None]]
 
 PATHS = ("/api/v1/ai/customer_features", "/api/customer_features")
 OUTCOME = "customer_features.outcome"
@@ -55,25 +59,60 @@ class Route:
         caps = Caps(settings.max_customers, settings.max_transactions)
         self._answer: Callable[[bytes], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
         self._tables = _table_route(settings, self.limits)
+        self.jobs = _job_route(settings, self.limits)
 
-    def close(self) -> None:
-        """Let what computes end once its work is done."""
+    async def start(self) -> None:
+        """Begin to work on jobs."""
+        if self.jobs is not None:
+            await self.jobs.start()
+
+    async def close(self) -> None:
+        """Let what computes end once its work is done; a job goes back into its queue."""
+        if self.jobs is not None:
+            await self.jobs.close()
         self.computing.close()
         if self._tables is not None:
             self._tables.close()
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        path = scope["path"]
         if scope["method"] != "POST":
+            path = scope["path"]
             detail = f"This path takes POST, not {scope['method'][:20]}."
             refusal = problems.reply("method-not-allowed", detail, path, headers=((b"allow", b"POST"),))
             await refusal.send(send)
             return
-        standing = Standing()
+        await self._answering(scope, receive, send, self._post)
+
+    async def job(self, scope: HTTPScope, receive: Receive, send: Send, job_id: str, *, result: bool) -> None:
+        """Answer one request about a job."""
+        path, methods = scope["path"], ("GET",) if result else ("GET", "DELETE")
+        if scope["method"] not in methods:
+            detail = f"This path takes {', '.join(methods)}, not {scope['method'][:20]}."
+            allow = (b"allow", ", ".join(methods).encode())
+            await problems.reply("method-not-allowed", detail, path, headers=(allow,)).send(send)
+            return
+
+        async def tell(scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
+            if self.jobs is None:
+                raise Refused("not-found", "This server takes no jobs.")
+            tenant = _tenant(scope)
+            if result:
+                reply = self.jobs.result(job_id, tenant)
+            elif scope["method"] == "DELETE":
+                reply = self.jobs.cancel(job_id, tenant)
+            else:
+                reply = self.jobs.tell(job_id, tenant)
+            await reply.bearing(standing.headers).send(send)
+
+        await self._answering(scope, receive, send, tell)
+
+    async def _answering(self, scope: HTTPScope, receive: Receive, send: Send, work: Work) -> None:
+        """Admit a request, do the work, and answer with the problem where it is refused."""
+        path, standing = scope["path"], Standing()
         try:
             standing = await self._admit(scope)
-            await self._post(scope, receive, send, standing.headers)
+            await work(scope, receive, send, standing)
         except InvalidRequest as refusal:
             await problems.reply_with(refusal.status, refusal.problem, path).bearing(standing.headers).send(send)
         except Refused as refused:
@@ -111,12 +150,17 @@ class Route:
             self._touch(outcome.touch)
         return outcome
 
-    async def _post(self, scope: HTTPScope, receive: Receive, send: Send, headers: Headers) -> None:
+    async def _post(self, scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
+        headers = standing.headers
         kind = content.media_type(scope, self._kinds)
         unpacker = encodings.unpacker(header_values(scope, b"content-encoding"))
         declared = content.declared_length(scope)
+        parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if self.jobs is not None and wanted(header_values(scope, b"prefer")):
+            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, _tenant(scope))
+            await reply.bearing(headers).send(send)
+            return
         if kind != JSON and self._tables is not None:
-            parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             async with self._tables.answering(scope, receive, kind, unpacker, parameters) as file:
                 await file.bearing(headers).send(send)
             return
@@ -146,6 +190,26 @@ def _table_route(settings: Settings, limits: Limits) -> TableRoute | None:
     except ImportError:
         return None
     return TableRoute(settings, limits, Spool(settings.data_dir))
+
+
+def _job_route(settings: Settings, limits: Limits) -> JobRoute | None:
+    """The part of the route that takes jobs, where their queue can be kept and what computes them is installed."""
+    try:
+        from customer_features.service.job_route import JobRoute
+    except ImportError:
+        return None
+    try:
+        jobs = Jobs(settings.data_dir, keep=settings.job_keep)
+    except UsageError:
+        if settings.auth:
+            raise
+        return None  # a local trial needs no folder of its own
+    return JobRoute(settings, limits, jobs)
+
+
+def _tenant(scope: HTTPScope) -> str:
+    outcome: Outcome = scope["state"][OUTCOME]
+    return outcome.api_id
 
 
 def _peer(scope: HTTPScope) -> str:

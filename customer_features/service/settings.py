@@ -21,6 +21,8 @@ MAX_CUSTOMERS = 250_000
 MAX_TRANSACTIONS = 1_000_000
 TABLE_MEMORY = 512 * MIB
 """Bytes that the engine may take for one body that is a table; beyond, it spills to the spool."""
+JOB_TIMEOUT = 3600.0
+JOB_KEEP = 86400.0
 FAILED_LOGINS = "1000/minute"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -88,7 +90,9 @@ class Settings:
     (None: as many). ``max_customers`` and
     ``max_transactions``: of one request. ``request_timeout``: how long a body may take to arrive. ``rate_limit``:
     requests of a tenant, ``failed_logins``: of a peer's address, such as ``600/minute`` or ``none``; ``redis``: the
-    address of the store in which all workers count together. ``table_memory``: bytes for one body that is a table.
+    address of the store in which all workers count together. ``table_memory``: bytes for one body that is a table,
+    ``max_table``: bytes of one (None: as ``max_body``). ``job_timeout``: how long a job may compute, ``job_keep``: how
+    long its answer is kept.
     ``drain``: how long ``/ready`` answers 503 before the server stops.
     """
 
@@ -104,6 +108,9 @@ class Settings:
     failed_logins: str = FAILED_LOGINS
     redis: str | None = None
     table_memory: int = TABLE_MEMORY
+    max_table: int | None = None
+    job_timeout: float = JOB_TIMEOUT
+    job_keep: float = JOB_KEEP
     request_timeout: float = REQUEST_TIMEOUT
     drain: float = 0.0
     timezone: str = "UTC"

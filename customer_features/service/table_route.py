@@ -53,7 +53,7 @@ class TableRoute:
         asked = tables.parse(parameters, kind, answer, self._timezone)
         with self._spool.folder() as folder:
             try:
-                pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker)
+                pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=True)
                 await spool.write(pieces, folder / tables.BODY)
             except OSError as error:
                 full = error.errno in (errno.ENOSPC, errno.EDQUOT)

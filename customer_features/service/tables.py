@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from customer_features.formats import part_of
 from customer_features.options import Options
 from customer_features.parts import File, Part
 from customer_features.publish import publish
+from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.problems import Refused
 
 try:
@@ -40,6 +42,9 @@ try:
     import pyarrow as pa
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("tables as request bodies", "bulk") from error
+
+_LOOK = 0.02
+"""Seconds between two looks at whether a computation is still wanted."""
 
 BODY = "body"
 """The name of the spooled body in its folder, and what messages call it."""
@@ -139,10 +144,12 @@ def _faulty(detail: str, errors: Mapping[str, list[str]], **more: Any) -> Refuse
     return Refused("faulty-request", detail, errors=dict(errors), **{"fault_count": count, **more})
 
 
-def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: int) -> Answered:
+def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: int, watched: bool = False) -> Answered:
     """The answer to the body that lies in a folder, as a file beside it.
 
-    ``seconds``: the most that it may take. Raises Refused: 400 (not of its media type), 422 (faults, all or nothing),
+    ``seconds``: the most that it may take; ``watched``: say in the folder how far it is, and stop when it says so.
+
+    Raises Refused: 400 (not of its media type), 422 (faults, all or nothing),
     413 (more than the memory holds), 503 (it takes too long).
     """
     place = Path(folder)
@@ -151,15 +158,15 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
         spill.mkdir(exist_ok=True)
         with (
             connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection,
-            _interrupted_after(connection, seconds),
         ):
             lock(connection, place)
             file = replace(File.of(place / BODY, BODY), kind=KINDS[asked.media_type])
             part = part_of(file, connection, place, None)
             options = Options.parse(**{"timezone": asked.timezone, **asked.options})
             engine = Engine(connection, [part], options, columns=_quoted(asked.columns, part))
-            engine.judge()
-            return _answer(engine, asked, place)
+            with _watching(connection, seconds, *((place, engine) if watched else ())):
+                engine.judge()
+                return _answer(engine, asked, place)
     except DataFaults as error:
         raise _faults(error) from None
     except InvalidOption as error:
@@ -185,13 +192,23 @@ def _quoted(columns: Mapping[str, str], part: Part) -> dict[str, str]:
 
 
 @contextmanager
-def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt whatever query runs when the time is up, and each that follows it."""
-    done = threading.Event()
+def _watching(
+    connection: duckdb.DuckDBPyConnection, seconds: float, place: Path | None = None, engine: Engine | None = None
+) -> Iterator[None]:
+    """Interrupt whatever query runs when the time is up, or nobody wants it any more, and each that follows it."""
+    done, ends = threading.Event(), time.monotonic() + seconds
+
+    late = threading.Event()
 
     def watch() -> None:
-        if not done.wait(seconds):
-            while not done.wait(0.02):
+        while not done.wait(_LOOK):
+            if place is not None and engine is not None:
+                (place / PROGRESS).write_text(f"{engine.progress:.3f}")
+                if (place / CANCELLED).exists():
+                    late.set()
+            if time.monotonic() > ends:
+                late.set()
+            if late.is_set():
                 connection.interrupt()
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -201,6 +218,8 @@ def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) ->
     finally:
         done.set()
         watcher.join()  # the session closes next
+    if late.is_set():
+        raise duckdb.InterruptException("between two queries there was none to interrupt")
 
 
 def _answer(engine: Engine, asked: Asked, place: Path) -> Answered:
