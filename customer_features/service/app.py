@@ -70,7 +70,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         # The framework's router loses its way between a parameter at a path's end and the same one within a path.
         if scope["type"] == ScopeType.HTTP and (job := _JOB.fullmatch(scope["path"])):
             scope.setdefault("state", {})
-            await answering.job(cast(HTTPScope, scope), receive, send, job[1], result=bool(job[2]))
+            await answering.job(scope, receive, send, job[1], result=bool(job[2]))
         else:
             await litestar(scope, receive, send)
 
