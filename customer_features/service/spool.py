@@ -24,6 +24,7 @@ class Spool:
     def __init__(self, data_dir: Path) -> None:
         self._root = data_dir / FOLDER
         self._lying = 0
+        sweep(data_dir)  # this worker may be here because another was killed
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
