@@ -19,7 +19,7 @@ from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
 from customer_features.service.jobs import JOBS
 from customer_features.service.log import LOGGER
-from customer_features.service.replies import COMMON, Reply
+from customer_features.service.replies import CLOSE, COMMON, Reply
 from customer_features.service.route import PATHS, Route
 from customer_features.service.settings import Settings
 
@@ -67,6 +67,10 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     )
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and any(map(_is_ambiguous, scope["headers"])):
+            detail = "Transfer-Encoding must be chunked, once."
+            await problems.reply("bad-request", detail, scope["path"], headers=CLOSE).send(send)
+            return
         # The framework's router loses its way between a parameter at a path's end and the same one within a path.
         if scope["type"] == ScopeType.HTTP and (job := _JOB.fullmatch(scope["path"])):
             scope.setdefault("state", {})
@@ -75,6 +79,11 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
             await litestar(scope, receive, send)
 
     return guarded(routed, frozenset((*PATHS, HEALTH, READY, OPENAPI)))
+
+
+def _is_ambiguous(header: tuple[bytes, bytes]) -> bool:
+    """Whether a header may make a proxy see the body end elsewhere than we do (request smuggling)."""
+    return header[0] == b"transfer-encoding" and header[1].strip().lower() != b"chunked"
 
 
 def _toucher(store: CredentialStore) -> Callable[[int], None]:
