@@ -65,7 +65,7 @@ class Pieces:
         size = 0
         while self._next < total and len(taken) < self._max_customers:
             written = self._ahead or as_json(self._customers[self._next], self._next)
-            size += len(written) + 1
+            size += len(written) + bool(taken)  # the comma
             if taken and size > self._max_bytes:
                 self._ahead = written
                 break
@@ -85,14 +85,14 @@ class Pieces:
 
 def _plain(value: Any) -> Any:
     """A value that JSON's writer does not know, in one that it does."""
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
     if isinstance(value, datetime):  # a library's own kind
         return value.isoformat()
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "tolist"):  # NumPy's numbers and arrays
         return value.tolist()
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
     raise TypeError(f"a value of type {type(value).__name__} cannot be written as JSON")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -92,13 +93,22 @@ def lost(error: httpx.HTTPError | httpx.InvalidURL, settings: Settings) -> Lost:
         # It may well be at work on it still: another try would double that.
         return Lost(f"no answer within {settings.timeout:g} s; send less at a time, or raise timeout", again=False)
     if isinstance(error, httpx.ConnectError):
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                why = f"the service's certificate is not trusted: {cause.verify_message}"
-                return Lost(f"{why}; SSL_CERT_FILE names the authorities to trust", again=False)
-            cause = cause.__cause__ or cause.__context__
-        return Lost(f"no connection: {error}", again=True)
+        return _unconnected(error)
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
         return Lost("the connection broke before an answer was there", again=True)
     return Lost(f"the request failed: {type(error).__name__}", again=False)
+
+
+def _unconnected(error: httpx.ConnectError) -> Lost:
+    """Why there is no connection; the cause that says it best stands behind others."""
+    reason = str(error)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = f"the service's certificate is not trusted: {cause.verify_message}"
+            return Lost(f"{why}; SSL_CERT_FILE names the authorities to trust", again=False)
+        if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError):
+            # Numbers below 0 are those of names that are not found, which have words of their own.
+            reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+        cause = cause.__cause__ or cause.__context__
+    return Lost(f"no connection: {reason}", again=True)
