@@ -11,7 +11,7 @@ from typing import Any
 
 from customer_features.client.answers import Answer
 from customer_features.client.joining import refused_here
-from customer_features.errors import MissingExtra, ServiceError
+from customer_features.errors import MissingExtra, ServiceError, SourceError
 from customer_features.faults import fault
 from customer_features.features import names
 from customer_features.options import Future, Options
@@ -20,6 +20,8 @@ try:
     import numpy as np
     import pyarrow as pa
 
+    from customer_features.frames.kinds import KINDS
+    from customer_features.frames.narwhals import Wrapped
     from customer_features.frames.run import Run
 except MissingExtra:
     raise
@@ -38,6 +40,11 @@ class Frame:
     """A dataframe, and what is made of it and of the answer. Raises SourceError, ColumnError, InvalidOption."""
 
     def __init__(self, frame: object, loyalty: object, options: Options, columns: Mapping[str, str] | None) -> None:
+        if not Wrapped.owns(frame) and not any(kind.owns(frame) for kind in KINDS):
+            named = type(frame).__name__
+            raise SourceError(
+                f"customers: found {named}; allowed are a list of customers, and the dataframes of build()"
+            )
         self._run = Run(frame, loyalty, options, columns)
         self._options = options
 
