@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from customer_features import __version__
 from customer_features.client.settings import Settings
 from customer_features.client.steps import Lost, Reply, Send
 from customer_features.errors import MissingExtra, UsageError
@@ -42,7 +41,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "base_url": settings.base_url,
         "timeout": httpx.Timeout(settings.timeout, connect=min(settings.timeout, _CONNECTING)),
-        "headers": {"Accept": "application/json", "User-Agent": f"customer-features/{__version__}"},
+        "headers": {"Accept": "application/json", "User-Agent": "customer-features"},
         "follow_redirects": False,
     }
     if settings.loopback:

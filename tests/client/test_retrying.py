@@ -14,7 +14,7 @@ from customer_features import ServiceError, ServiceUnavailable
 from customer_features.client.retrying import Patience, asked, retry_after
 from customer_features.client.steps import Came, Lost, Reply, Send, Wait
 
-from .scripted import HANG_UP, Ask, Asked, Says, Scripted, customer, overloaded, problem
+from .scripted import HANG_UP, Ask, Asked, Says, Scripted, asynchronous, customer, overloaded, problem
 
 SEND = Send("POST", "/", b"{}")
 OK = Reply(200, {}, b"{}")
@@ -140,9 +140,9 @@ def test_it_goes_on_after_every_kind_of_trouble(
     assert all(0 < seconds <= 8 for seconds in no_waiting)
 
 
-def test_retry_after_is_waited_for_in_real_time(scripted: Callable[..., Scripted], ask: Ask) -> None:
+def test_retry_after_is_waited_for_in_real_time(scripted: Callable[..., Scripted]) -> None:
     server = scripted(overloaded("1"))
-    ask(server.url, CUSTOMERS, "2025-04-24")
+    asynchronous(server.url, CUSTOMERS, "2025-04-24")
     first, second = (request.at for request in server.asked)
     assert 1.0 <= second - first < 3.0
 

@@ -102,7 +102,7 @@ def test_the_environment_fills_in(scripted: Callable[..., Scripted], ask: Ask, m
     assert (second.headers["x-customer-api-id"], second.headers["x-secret"]) == ("other", "given")
     assert {request.path for request in server.asked} == {ROUTE}
     assert first.headers["content-type"] == "application/json"
-    assert first.headers["user-agent"].startswith("customer-features/")
+    assert first.headers["user-agent"] == "customer-features"
 
 
 def test_a_path_before_the_routes(scripted: Callable[..., Scripted], ask: Ask) -> None:
