@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -34,7 +35,7 @@ class Asked(TypedDict, total=False):
     progress: Progress
 
 
-class Asking:
+class Asking(ABC):
     """A service, and how it is asked."""
 
     def __init__(
@@ -87,6 +88,11 @@ class Asking:
             max_bytes=max_bytes,
             max_customers=max_customers,
         )
+        self._open()
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Make what requests are sent with."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._settings.base_url!r}, api_id={self._settings.api_id!r})"

@@ -31,12 +31,9 @@ class AsyncClient(Asking):
     ``async with`` or :meth:`aclose` closes its connections. A dataframe is read where the call is, not on a thread.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def _open(self) -> None:
         self._credentials = Credentials(self._settings)
         self._http = opened(httpx.AsyncClient, self._settings)
-
-    __init__.__doc__ = Asking.__init__.__doc__
 
     @overload
     async def customer_features(

@@ -21,12 +21,9 @@ T = TypeVar("T")
 class Client(Asking):
     """Asks the HTTP service for vectors. Threads may share one; ``with`` or :meth:`close` closes its connections."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def _open(self) -> None:
         self._credentials = Credentials(self._settings)
         self._http = opened(httpx.Client, self._settings)
-
-    __init__.__doc__ = Asking.__init__.__doc__
 
     @overload
     def customer_features(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
@@ -214,5 +216,12 @@ def test_health(scripted: Callable[..., Scripted]) -> None:
             client.health()
         with pytest.raises(ServiceUnavailable, match="the connection broke"):
             client.health()
-    assert [request.path for request in server.asked] == ["/health"] * 4
+    server.script.append(ok)
+
+    async def asked() -> Any:
+        async with customer_features.AsyncClient(server.url, "id", "a-secret") as client:
+            return await client.health()
+
+    assert asyncio.run(asked()) == {"status": "ok"}
+    assert [request.path for request in server.asked] == ["/health"] * 5
     assert all("x-secret" not in request.headers for request in server.asked)
