@@ -141,7 +141,7 @@ class FaultyRequest(InvalidRequest):
     @property
     def fault_count(self) -> int:
         """How many faults were found in all; ``errors`` lists the first hundred."""
-        return int(self.problem.get("fault_count", len(self.errors)))
+        return int(self.problem.get("fault_count", sum(map(len, self.errors.values()))))
 
     def __str__(self) -> str:
         first = [f"  {path}: {said}" for path, sentences in self.errors.items() for said in sentences]

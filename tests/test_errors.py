@@ -61,7 +61,7 @@ def test_what_they_say() -> None:
 def test_what_they_hold() -> None:
     faulty, unauthorized, failed, lost, busy = EXCEPTIONS[-5:]
     assert isinstance(faulty, FaultyRequest)
-    assert (faulty.status, faulty.type, faulty.errors["b"], faulty.fault_count) == (422, "", ["3", "4"], 2)
+    assert (faulty.status, faulty.type, faulty.errors["b"], faulty.fault_count) == (422, "", ["3", "4"], 4)
     assert isinstance(unauthorized, InvalidRequest)
     assert (unauthorized.type, unauthorized.errors) == ("urn:x", {})
     assert isinstance(failed, ServiceError)

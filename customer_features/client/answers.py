@@ -98,6 +98,8 @@ def refusal_of(reply: Reply, service: str) -> CustomerFeaturesError:
     """The exception for a reply that is neither an answer nor worth another try."""
     problem = problem_of(reply)
     if reply.status == 422 and _are_errors(problem.get("errors")):
+        if not isinstance(problem.get("fault_count"), int):
+            problem.pop("fault_count", None)
         return FaultyRequest(reply.status, problem)
     problem.pop("errors", None)  # whatever it is, it is no sentences by path
     if reply.status in (401, 403):

@@ -20,6 +20,9 @@ HEALTH = "/health"
 _ENVELOPE = 200
 """Bytes of a request that are no customer's: more than the longest options take."""
 
+_SMALL = 64 * 1024
+"""Bytes of a request that nobody refuses as too large; it is not halved because connections break."""
+
 _A_DAY = Piece(
     0,
     [b'{"customer_id":"1","transactions":[{"transaction_id":"1","date":"0001-01-01","amount":0,"product_id":"1"}]}'],
@@ -100,7 +103,9 @@ class _Asking:
 
     def send(self, piece: Piece) -> Conversation[Reply]:
         terms = self._terms
-        return (yield from asked(Send("POST", ROUTE, piece.body(self._options)), terms.patience, terms.service))
+        divisible = len(piece.customers) > 1 and piece.size > _SMALL
+        body = piece.body(self._options)
+        return (yield from asked(Send("POST", ROUTE, body), terms.patience, terms.service, divisible=divisible))
 
     def prepare_for_several(self) -> Conversation[None]:
         """See to what one request would have seen to: no customer twice, and one date for all."""

@@ -21,6 +21,11 @@ FIRST = 0.5
 LONGEST = 30.0
 """Seconds of the first pause, which doubles from try to try, and of the longest."""
 
+BREAKS = 2
+"""After so many broken connections what can be halved is."""
+
+TOO_LARGE = Reply(413, {}, b"")
+
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -70,20 +75,25 @@ def _instant(text: str) -> datetime | None:
         return None
 
 
-def asked(send: Send, patience: Patience, service: str) -> Conversation[Reply]:
+def asked(send: Send, patience: Patience, service: str, *, divisible: bool = False) -> Conversation[Reply]:
     """The answer to a request, tried again while that may help. ``service``: its address, for messages.
 
-    Raises ServiceUnavailable.
+    TOO_LARGE for a ``divisible`` one over which the connection breaks again and again: who refuses what is too large
+    often hangs up on what is still being sent, and the answer that says so is lost. Raises ServiceUnavailable.
     """
     began = patience.clock()
-    tried = 0
+    tried = breaks = 0
     while True:
         came = yield send
         tried += 1
         if isinstance(came, Reply) and came.status not in AGAIN:
             return came
-        if isinstance(came, Lost) and not came.again:
-            raise ServiceUnavailable(f"{service}: {came.reason}")
+        if isinstance(came, Lost):
+            breaks += came.broke
+            if not came.again:
+                raise ServiceUnavailable(f"{service}: {came.reason}")
+            if divisible and breaks >= BREAKS:
+                return TOO_LARGE
         wanted = retry_after(came) if isinstance(came, Reply) else None
         pause = patience.pause(tried, wanted)
         spent = patience.clock() - began

@@ -39,10 +39,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """No answer came: why, in words, and whether another try may fare better."""
+    """No answer came: why, in words; whether another try may fare better; whether it broke off once connected."""
 
     reason: str
     again: bool
+    broke: bool = False
 
 
 Step: TypeAlias = Send | Wait

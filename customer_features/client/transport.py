@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from customer_features.client.settings import Settings
 from customer_features.client.steps import Lost, Reply, Send
-from customer_features.errors import MissingExtra, UsageError
+from customer_features.errors import InvalidOption, MissingExtra, UsageError
 
 try:
     import httpx
@@ -54,9 +54,15 @@ def client_options(settings: Settings) -> dict[str, Any]:
 
 
 def opened(kind: Callable[..., C], settings: Settings) -> C:
-    """A client of httpx. Raises UsageError for certificates or a proxy that the environment names and are not there."""
+    """A client of httpx. Raises UsageError for certificates or a proxy that the environment names and are not there,
+    InvalidOption for a host that there cannot be.
+    """
     try:
         return kind(**client_options(settings))
+    except httpx.InvalidURL:
+        raise InvalidOption(
+            "base_url", "the host's name is none that there can be; give the service's address"
+        ) from None
     except (OSError, ValueError, ImportError) as error:
         raise UsageError(
             f"the client cannot be set up: {type(error).__name__} in TLS or a proxy; look at SSL_CERT_FILE,"
@@ -97,7 +103,7 @@ def lost(error: httpx.HTTPError | httpx.InvalidURL, settings: Settings) -> Lost:
     if isinstance(error, httpx.ConnectError):
         return _unconnected(error)
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
-        return Lost("the connection broke before an answer was there", again=True)
+        return Lost("the connection broke before an answer was there", again=True, broke=True)
     return Lost(f"the request failed: {type(error).__name__}", again=False)
 
 

@@ -20,7 +20,7 @@ from customer_features.client.steps import Conversation, Reply, Send
 from tests.conftest import EXAMPLE
 from tests.service.harness import Running, start
 
-from .scripted import Ask, Asked, Says, Scripted, computed, customer, overloaded, problem
+from .scripted import HANG_UP, Ask, Asked, Says, Scripted, computed, customer, overloaded, problem
 
 
 class InProcess:
@@ -238,6 +238,34 @@ def test_the_services_cap_is_found_out(trial: Running, ask: Ask) -> None:
     assert today == customer_features.options.current_day("Pacific/Kiritimati")  # type: ignore[attr-defined]
 
 
+def large(count: int) -> list[dict[str, Any]]:
+    """Customers of about two kilobytes each."""
+    return [customer(f"c{n}", *[n + 0.005] * 25) for n in range(count)]
+
+
+def test_a_cap_far_below_what_is_sent(small: Running, ask: Ask) -> None:
+    """The service hangs up on what is still being sent, and its 413 may be lost on the way."""
+    answer = ask(small.url, large(2000), "2025-04-24", client={"max_bytes": 10**9})
+    assert [one["customer_id"] for one in answer["customers"]] == [f"c{n}" for n in range(2000)]
+
+
+def test_what_breaks_connections_is_halved(
+    scripted: Callable[..., Scripted], ask: Ask, no_waiting: list[float]
+) -> None:
+    def frail(asked: Asked) -> Says:
+        return HANG_UP if len(asked.body) > 70_000 else computed(asked)
+
+    server = scripted()
+    server.always = frail
+    answer = ask(server.url, large(100), "2025-04-24")
+    assert len(answer["customers"]) == 100
+    assert [len(request.body) > 70_000 for request in server.asked] == [True] * 4 + [False] * 4
+    # One that is small is not at fault: it is tried as any other.
+    server.always = lambda _: HANG_UP
+    with pytest.raises(ServiceUnavailable, match=r"the connection broke before an answer was there \(tried 5 times"):
+        ask(server.url, large(2), "2025-04-24")
+
+
 def test_faults_of_all_pieces_by_their_place(trial: Running, ask: Ask) -> None:
     customers = [customer(f"c{n}", 1.0) for n in range(50)]
     customers[7]["transactions"][0]["amount"] = -1
@@ -270,6 +298,12 @@ def test_an_error_that_is_none_of_the_services(scripted: Callable[..., Scripted]
     def odd(asked: Asked) -> Says:
         return Says(422, {"detail": [{"loc": ["body"], "msg": "field required"}]})
 
+    def uncounted(asked: Asked) -> Says:
+        return Says(422, problem(422, "faulty-request", errors={"$": ["No.", "Never."]}, fault_count="many"))
+
+    with pytest.raises(FaultyRequest) as faulty:
+        ask(scripted(uncounted).url, [customer("a", 1.0)])
+    assert faulty.value.fault_count == 2
     with pytest.raises(InvalidRequest) as caught:
         ask(scripted(odd).url, [customer("a", 1.0)])
     assert not isinstance(caught.value, FaultyRequest)

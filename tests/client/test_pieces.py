@@ -71,8 +71,8 @@ def test_halves_take_the_place_of_their_piece() -> None:
     rest = []
     while (piece := pieces.take()) is not None:
         rest.append((piece.start, len(piece.customers)))
-    # What comes later is cut no larger than what was taken.
-    assert rest == [(0, 1), (1, 2), (3, 3), (6, 2), (8, 2)]
+    # What comes later, the other half too, is cut no larger than what was taken.
+    assert rest == [(0, 1), (1, 2), (3, 1), (4, 2), (6, 2), (8, 2)]
 
 
 @dataclass
@@ -104,6 +104,7 @@ class Bought:
         (UserDict(a=1), '{"a":1}'),
         (Bought("a", 1.5), '{"customer_id":"a","amount":1.5}'),
         ("null NaN Infinity", '"null NaN Infinity"'),
+        ([None, "info"], '[null,"info"]'),
         (10**30, "1" + "0" * 30),
     ],
 )

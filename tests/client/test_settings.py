@@ -38,6 +38,8 @@ def test_the_route_is_the_services() -> None:
         ("https://", "'https://' is no http"),
         ("https://[::1", "that is no address"),
         ("https://x:99999", "that is no address"),
+        ("https://☃☃-", "the host's name is none that there can be"),
+        ("https://a\0b", "the host's name is none that there can be"),
         ("https://ann:hidden@x", "it holds a login; credentials go into api_id and secret"),
         ("https://x/?token=hidden", "it holds a query or a fragment"),
         (5, "found int; give a text"),
