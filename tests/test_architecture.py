@@ -187,7 +187,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.serve",
         "customer_features.client",
-        "customer_features.client.answers",  # client/test_retrying and test_conversation
+        "customer_features.client.answers",  # client/test_retrying and test_over_http
         "customer_features.client.asking",  # client/test_progress and test_frames
         "customer_features.client.asynchronous",  # nearly all of client/
         "customer_features.client.joining",  # client/test_pieces

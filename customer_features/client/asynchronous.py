@@ -1,4 +1,4 @@
-"""The client for event loops, asyncio's and trio's."""
+"""The client for event loops."""
 
 from __future__ import annotations
 
