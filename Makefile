@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement mutants serve lint format bench bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants serve lint format bench bench-large lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,6 +37,10 @@ test-slow: $(VENV)/.dev
 #   make agreement    a million generated customers and the grocery data through every door (half an hour)
 agreement: $(VENV)/.dev
 	@$(BIN)/python -m tests.agreement
+
+#   make soak    200,000 mixed requests while keys rotate and workers are killed (half an hour)
+soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.soak
 
 #   make mutants    seeded slips in the definition and the engines: the suite must notice each
 mutants: $(VENV)/.dev

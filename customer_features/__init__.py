@@ -4,6 +4,7 @@
     check(frame, ...)   the faulty rows of a dataframe, with their faults
     answer(body)        the HTTP route's work without HTTP: request bytes in, answer bytes out
     sql(dialect, ...)   the definition as one SQL query, for a warehouse
+    Client(url, ...)    asks the HTTP service; AsyncClient does so in an event loop
 
 What they need is imported when they are first used: ``answer`` runs on the light core alone.
 """
@@ -17,16 +18,21 @@ from customer_features.errors import (
     ColumnError,
     CustomerFeaturesError,
     DataFaults,
+    FaultyRequest,
     FoundFault,
     InvalidOption,
     InvalidRequest,
     MissingExtra,
     OutputError,
+    ServiceError,
+    ServiceUnavailable,
     SourceError,
+    Unauthorized,
     UsageError,
 )
 
 if TYPE_CHECKING:
+    from customer_features.client import AsyncClient, Client
     from customer_features.engines.rows import answer
     from customer_features.frames import build, check
     from customer_features.generated import sql
@@ -35,17 +41,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "ColumnError",
     "CustomerFeaturesError",
     "DataFaults",
     "FaultsQuarantined",
+    "FaultyRequest",
     "FoundFault",
     "InvalidOption",
     "InvalidRequest",
     "MissingExtra",
     "OutputError",
+    "ServiceError",
+    "ServiceUnavailable",
     "SourceError",
     "Suspicious",
+    "Unauthorized",
     "UsageError",
     "__version__",
     "answer",
@@ -55,6 +67,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "AsyncClient": "customer_features.client",
+    "Client": "customer_features.client",
     "answer": "customer_features.engines.rows",
     "build": "customer_features.frames",
     "check": "customer_features.frames",

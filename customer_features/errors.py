@@ -8,7 +8,11 @@ CustomerFeaturesError
 │   ├── OutputError         the result cannot be written
 │   └── MissingExtra        an optional dependency is not installed
 ├── DataFaults              the data were refused (the command line exits with 1)
-└── InvalidRequest          a request body was refused: an HTTP status and a problem document
+├── InvalidRequest          a request was refused: an HTTP status and a problem document
+│   ├── FaultyRequest       ... by a service that a Client asked: the data have faults, each by its path (422)
+│   └── Unauthorized        ... by a service that a Client asked: the credentials do not serve (401, 403)
+└── ServiceError            a service that a Client asked gave no answer that can be used
+    └── ServiceUnavailable  not to be reached, overloaded or stopping, after all tries
 """
 
 from __future__ import annotations
@@ -102,7 +106,7 @@ class DataFaults(CustomerFeaturesError):
 
 
 class InvalidRequest(CustomerFeaturesError):
-    """A request body was refused.
+    """A request was refused: its body, by ``answer``, or all of it, by a service that a Client asked.
 
     ``status`` is the HTTP status and ``problem`` the RFC 9457 problem document, whose ``errors``
     (status 422) maps the path of each fault to a list of sentences.
@@ -113,8 +117,78 @@ class InvalidRequest(CustomerFeaturesError):
         self.status = status
         self.problem = problem
 
+    @property
+    def type(self) -> str:
+        """The kind of problem, ``urn:customer-features:problem:NAME``; empty where none was named."""
+        return str(self.problem.get("type", ""))
+
+    @property
+    def errors(self) -> dict[str, list[str]]:
+        """Sentences by the path of each fault (the first hundred); empty where the data are not at fault."""
+        return dict(self.problem.get("errors", {}))
+
     def __str__(self) -> str:
         return f"{self.status} {self.problem.get('title', '')}: {self.problem.get('detail', '')}"
+
+
+class FaultyRequest(InvalidRequest):
+    """What a Client was given to send has faults, and nothing was computed.
+
+    The paths in ``errors`` speak of the caller's whole list, in how many requests it may have been sent:
+    ``customers[3].transactions[0].amount``; of a dataframe, they name its rows: ``transactions[17].amount``.
+    """
+
+    @property
+    def fault_count(self) -> int:
+        """How many faults were found in all; ``errors`` lists the first hundred."""
+        return int(self.problem.get("fault_count", sum(map(len, self.errors.values()))))
+
+    def __str__(self) -> str:
+        first = [f"  {path}: {said}" for path, sentences in self.errors.items() for said in sentences]
+        return "\n".join([super().__str__(), *first[:3]])
+
+
+class Unauthorized(InvalidRequest):
+    """The service does not take the credentials of a Client, or wants some."""
+
+
+class ServiceError(CustomerFeaturesError):
+    """A service that a Client asked gave no answer that can be used.
+
+    ``status`` is the HTTP status (None: no answer came) and ``problem`` the problem document, where one came.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, problem: dict[str, Any] | None = None) -> None:
+        super().__init__(reason, status, problem)
+        self.reason = reason
+        self.status = status
+        self.problem = problem or {}
+
+    @property
+    def type(self) -> str:
+        """The kind of problem, ``urn:customer-features:problem:NAME``; empty where none was named."""
+        return str(self.problem.get("type", ""))
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class ServiceUnavailable(ServiceError):
+    """The service could not be reached, or was overloaded or stopping, at every try; later it may answer.
+
+    ``retry_after``: the seconds after which it asked to be tried again, where it did.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        status: int | None = None,
+        problem: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason, status, problem)
+        self.args = (reason, status, problem, retry_after)
+        self.retry_after = retry_after
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

@@ -18,17 +18,23 @@ from .conftest import child_environment
 ROOT = Path(__file__).parent.parent
 
 PUBLIC = {
+    "AsyncClient",
+    "Client",
     "ColumnError",
     "CustomerFeaturesError",
     "DataFaults",
     "FaultsQuarantined",
+    "FaultyRequest",
     "FoundFault",
     "InvalidOption",
     "InvalidRequest",
     "MissingExtra",
     "OutputError",
+    "ServiceError",
+    "ServiceUnavailable",
     "SourceError",
     "Suspicious",
+    "Unauthorized",
     "UsageError",
     "__version__",
     "answer",
@@ -92,7 +98,7 @@ def test_every_exception_is_ours_and_drawn_in_the_tree() -> None:
     assert issubclass(errors.ColumnError, errors.SourceError)
 
 
-HEAVY = ("duckdb", "pyarrow", "pandas", "polars", "numpy", "litestar", "granian", "sqlglot", "pydantic")
+HEAVY = ("duckdb", "pyarrow", "pandas", "polars", "numpy", "litestar", "granian", "sqlglot", "pydantic", "httpx")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +152,17 @@ def test_a_missing_extra_of_the_service() -> None:
     assert "pip install 'customer-features[service]'" in ran.stderr
 
 
+@pytest.mark.parametrize("name", ["Client", "AsyncClient"])
+def test_a_missing_extra_of_the_client(name: str) -> None:
+    said = python(
+        f"import customer_features\ntry: customer_features.{name}\nexcept ImportError as e: print(type(e).__name__, e)",
+        "httpx",
+    ).stdout
+    assert said == (
+        "MissingExtra asking the HTTP service needs the 'client' extra: pip install 'customer-features[client]'\n"
+    )
+
+
 def modules() -> list[str]:
     package = ROOT / "customer_features"
     names = []
@@ -169,6 +186,15 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.bulk",  # test_build and test_check
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.serve",
+        "customer_features.client",
+        "customer_features.client.answers",  # client/test_retrying and test_over_http
+        "customer_features.client.asking",  # client/test_progress and test_frames
+        "customer_features.client.asynchronous",  # nearly all of client/
+        "customer_features.client.joining",  # client/test_pieces
+        "customer_features.client.lists",  # client/test_frames
+        "customer_features.client.steps",
+        "customer_features.client.threaded",
+        "customer_features.client.transport",  # client/test_settings and test_retrying
         "customer_features.csv_files",  # test_sources and cli/test_csv
         "customer_features.dialects",  # test_portable, test_generated and, on its own engine, each test of an engine
         *(f"customer_features.dialects.{name}" for name in ("base", *DIALECTS)),
@@ -180,6 +206,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.duckdb_loyalty",  # test_postgres and test_clickhouse
         "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
         "customer_features.engines.duckdb_session",  # test_duckdb
+        "customer_features.engines.duckdb_unjudged",  # client/test_frames
         "customer_features.engines.duckdb_warnings",  # test_duckdb
         "customer_features.engines.outcome",  # test_duckdb
         "customer_features.engines.postgres_fields",  # test_postgres

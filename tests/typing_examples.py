@@ -9,7 +9,19 @@ import duckdb
 import polars as pl
 
 import customer_features
-from customer_features import DataFaults, FoundFault, InvalidOption, InvalidRequest, answer, build, check
+from customer_features import (
+    AsyncClient,
+    Client,
+    DataFaults,
+    FaultyRequest,
+    FoundFault,
+    InvalidOption,
+    InvalidRequest,
+    ServiceUnavailable,
+    answer,
+    build,
+    check,
+)
 
 
 def frames_keep_their_kind(polars: pl.DataFrame, relation: duckdb.DuckDBPyRelation) -> None:
@@ -38,6 +50,28 @@ def errors(body: bytes, frame: pl.DataFrame) -> None:
         assert_type(faults.found[0].row_number, int)
     except InvalidOption as wrong:
         assert_type(wrong.option, str)
+
+
+def a_service(frame: pl.DataFrame, rows: list[dict[str, object]]) -> None:
+    with Client("https://x", "id", "secret", timeout=5, max_customers=100) as client:
+        assert_type(client.customer_features(frame, date(2025, 4, 24), grain="line"), pl.DataFrame)
+        vectors = client.customer_features(rows, progress=lambda done, total: print(done, total))
+        assert_type(vectors["customers"][0]["features"]["purchase_total"], float)
+        assert_type(vectors["customers"][0]["customer_id"], str)
+        try:
+            client.customer_features(frame, columns={"amount": "total"}, loyalty=frame, timezone="Europe/Helsinki")
+        except FaultyRequest as faults:
+            assert_type(faults.errors, dict[str, list[str]])
+            assert_type(faults.fault_count, int)
+        except ServiceUnavailable as lost:
+            assert_type(lost.retry_after, float | None)
+
+
+async def a_service_in_an_event_loop(frame: pl.DataFrame, rows: list[dict[str, object]]) -> None:
+    async with AsyncClient() as client:
+        assert_type(await client.customer_features(frame), pl.DataFrame)
+        assert_type((await client.customer_features(rows))["customers"][0]["customer_id"], str)
+        await client.customer_features(rows, grian="line")  # type: ignore[call-overload]
 
 
 def wrong_calls(body: str, frame: pl.DataFrame) -> None:

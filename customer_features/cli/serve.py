@@ -16,6 +16,7 @@ from customer_features.service.peers import parse_proxies
 from customer_features.service.settings import Settings, parse_duration, parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
+_COUNT = click.IntRange(1, 100_000_000)
 
 
 def _setting(name: str, **more: Any) -> Callable[[F], F]:
@@ -29,6 +30,18 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
 @_setting("--workers", default=1, type=click.IntRange(1, 256), metavar="N", help="Processes that answer.")
 @_setting("--no-auth", is_flag=True, help="Ask for no credentials; refused unless H is a loopback address.")
 @_setting("--max-body", default="32MiB", metavar="SIZE", help="Largest request body.")
+@_setting("--max-unpacked", metavar="SIZE", help="Largest body once it is unpacked; as --max-body where left out.")
+@_setting("--max-customers", default=known.MAX_CUSTOMERS, type=_COUNT, metavar="N", help="Customers of one request.")
+@_setting(
+    "--max-transactions", default=known.MAX_TRANSACTIONS, type=_COUNT, metavar="N", help="Transactions of one request."
+)
+@_setting("--table-memory", default="512MiB", metavar="SIZE", help="Memory for one body that is a table.")
+@_setting("--max-table", metavar="SIZE", help="Largest body that is a table; as --max-body where left out.")
+@_setting("--job-timeout", default="1h", metavar="TIME", help="How long a job (Prefer: respond-async) may compute.")
+@_setting("--job-keep", default="24h", metavar="TIME", help="How long the answer of a job is kept.")
+@_setting("--rate-limit", default="none", metavar="QUOTA", help="Requests of one tenant, e.g. 600/minute.")
+@_setting("--failed-logins", default=known.FAILED_LOGINS, metavar="QUOTA", help="Failed logins of one peer's address.")
+@_setting("--redis", metavar="URL", help="Where all workers count together, e.g. redis://localhost:6379/0.")
 @_setting("--request-timeout", default="60s", metavar="TIME", help="How long a body may take to arrive.")
 @_setting("--drain", default="0s", metavar="TIME", help="How long /ready answers 503 before the stop.")
 @_setting("--timezone", default="UTC", metavar="TZ", help="Where it is today when a request holds no today.")
@@ -55,6 +68,16 @@ def serve(
     workers: int,
     no_auth: bool,
     max_body: str,
+    max_unpacked: str | None,
+    max_customers: int,
+    max_transactions: int,
+    table_memory: str,
+    max_table: str | None,
+    job_timeout: str,
+    job_keep: str,
+    rate_limit: str,
+    failed_logins: str,
+    redis: str | None,
     request_timeout: str,
     drain: str,
     timezone: str,
@@ -79,6 +102,16 @@ def serve(
         workers=workers,
         auth=not no_auth,
         max_body=parse_size("max-body", max_body),
+        max_unpacked=None if max_unpacked is None else parse_size("max-unpacked", max_unpacked),
+        max_customers=max_customers,
+        max_transactions=max_transactions,
+        table_memory=parse_size("table-memory", table_memory),
+        max_table=None if max_table is None else parse_size("max-table", max_table),
+        job_timeout=parse_duration("job-timeout", job_timeout),
+        job_keep=parse_duration("job-keep", job_keep),
+        rate_limit=rate_limit,
+        failed_logins=failed_logins,
+        redis=redis,
         request_timeout=parse_duration("request-timeout", request_timeout),
         drain=parse_duration("drain", drain, least=0),
         timezone=parse_timezone(timezone),
@@ -91,9 +124,11 @@ def serve(
     )
     settings.checked_address()
     try:
-        from customer_features.service import server
+        from customer_features.service import quotas, server, spool
     except ImportError as error:
         raise MissingExtra("customer-features serve", "service") from error
+    quotas.check(settings)
+    spool.sweep(settings.data_dir)
     if settings.auth:
         _look_at_keys(settings)
     server.run(settings, lambda line: click.echo(line, err=True))

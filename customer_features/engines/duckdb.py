@@ -108,12 +108,7 @@ class Engine:
         Raises SourceError, ColumnError, and DataFaults where the options say to stop.
         """
         with translated():
-            for number, part in enumerate(self.parts):
-                with translated(part):
-                    self._stage(number, part)
-            if self.loyalty is not None:
-                with translated(self.loyalty):
-                    self.stage_loyalty(self.loyalty)
+            self.stage()
             self._count_sources()
             self._roll_up()
             self._set_aside()
@@ -150,6 +145,16 @@ class Engine:
         return self._quarantine.found(count, fault)
 
     # -- staging -------------------------------------------------------------------------------------------
+
+    def stage(self) -> list[Staged]:
+        """Make the staged relation of each part, and the table of loyalty scores; no row is judged yet."""
+        for number, part in enumerate(self.parts):
+            with translated(part):
+                self._stage(number, part)
+        if self.loyalty is not None:
+            with translated(self.loyalty):
+                self.stage_loyalty(self.loyalty)
+        return self._staged
 
     def _stage(self, number: int, part: Part) -> None:
         optional = OPTIONAL if self.loyalty is None else ()

@@ -71,6 +71,13 @@ def connected(
             connection.close()
 
 
+def lock(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Shut a session in: it reads and writes in one folder and nowhere else, and no setting changes any more."""
+    connection.execute(f"SET allowed_directories = [{literal(str(folder) + os.sep)}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
 MEMORY_LIMIT = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
 
 
@@ -84,6 +91,9 @@ def memory_limit_of(connection: duckdb.DuckDBPyConnection) -> int:
 def memory_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
     """Bytes, half of the memory limit, that the engine leaves to what is counted outside it meanwhile."""
     limit = memory_limit_of(connection)
+    if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
+        yield limit // 2  # of a locked session nothing can be set: what locked it left the room
+        return
     kept = limit // 2
     # Where the engine holds more than the rest already, it lets go of it as soon as it can.
     with suppress(duckdb.OutOfMemoryException):

@@ -21,7 +21,7 @@ from customer_features.errors import InvalidOption
 from customer_features.features import Measures
 from customer_features.options import Future, Grain, Options, Returns
 
-Identifier = Annotated[str, msgspec.Meta(min_length=1)]
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=rows_faults.MAX_ID)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=money.MAX_AMOUNT)]
 SignedAmount = Annotated[float, msgspec.Meta(ge=-money.MAX_AMOUNT, le=money.MAX_AMOUNT)]
 Loyalty = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -85,15 +85,22 @@ _decode_signed = msgspec.json.Decoder(SignedRequest).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC") -> bytes:
+class Caps(NamedTuple):
+    """How much one request may ask for."""
+
+    customers: int
+    transactions: int
+
+
+def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC", caps: Caps | None = None) -> bytes:
     """The HTTP route's work without HTTP: a request body in, the answer's body out.
 
     ``body`` is the contract's request document as UTF-8 JSON; ``timezone`` (IANA) settles what day it
-    is when the document holds no ``today``. The answer is the contract's, with a ``warnings`` array
-    beside ``customers`` only when there is something to warn of.
+    is when the document holds no ``today``; ``caps`` bounds what is asked for (no bound where left out). The answer
+    is the contract's, with a ``warnings`` array beside ``customers`` only when there is something to warn of.
 
-    Raises InvalidRequest with status 400 (not JSON in UTF-8) or 422 (any fault; nothing is computed),
-    and the problem document to send.
+    Raises InvalidRequest with status 400 (not JSON in UTF-8), 413 (above the caps) or 422 (any fault; nothing is
+    computed), and the problem document to send.
     """
     request: Request | SignedRequest
     try:
@@ -102,12 +109,23 @@ def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC") -> by
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Malformed or faulty, unless a duplicate key stood in the way: then the document comes back.
         request = msgspec.convert(rows_faults.explain(bytes(body), timezone), SignedRequest)
+    if caps is not None:
+        _check_caps(request.customers, caps)
     try:
         ids, measures, warnings = measure(request.customers, parse_options(request, timezone))
     except (_Faulty, InvalidOption) as error:
         rows_faults.explain(bytes(body), timezone)
         raise RuntimeError("the second pass found no fault where the first one did") from error
     return _encode(_answer(ids, measures, warnings))
+
+
+def _check_caps(customers: list[Customer] | list[SignedCustomer], caps: Caps) -> None:
+    """Raise InvalidRequest (413) where there is more than one request may ask for."""
+    if len(customers) > caps.customers:
+        raise rows_faults.too_much("customers", len(customers), caps.customers)
+    transactions = sum([len(customer.transactions) for customer in customers])
+    if transactions > caps.transactions:
+        raise rows_faults.too_much("transactions", transactions, caps.transactions)
 
 
 def _read(text: str) -> Request | SignedRequest:

@@ -20,6 +20,9 @@ from customer_features.options import Future, Grain, Options, Returns, parse_day
 LISTED = 100
 """So many faults are listed; beyond them there is a count."""
 
+MAX_ID = 1024
+"""Characters that an id may hold in a request."""
+
 ROOT = "$"
 """The path of the document itself."""
 
@@ -83,6 +86,19 @@ def _malformed(detail: str) -> InvalidRequest:
             "title": "Malformed JSON",
             "status": 400,
             "detail": detail,
+        },
+    )
+
+
+def too_much(what: str, found: int, allowed: int) -> InvalidRequest:
+    """The refusal of a request that asks for more than one may."""
+    return InvalidRequest(
+        413,
+        {
+            "type": "urn:customer-features:problem:body-too-large",
+            "title": "Body too large",
+            "status": 413,
+            "detail": f"A request may hold {allowed} {what}; this one holds {found}. Send them in several requests.",
         },
     )
 
@@ -193,6 +209,9 @@ def _check_id(value: Any, field: str, path: str, found: _Faults) -> str | None:
         return None
     if not isinstance(value, str):
         found.add(path, f"{field} must be a string, found {_kind(value)}")
+        return None
+    if len(value) > MAX_ID:
+        found.add(path, f"{field} '{_short(value)}' holds {len(value)} characters: allowed are {MAX_ID} at most")
         return None
     return value
 

@@ -22,6 +22,7 @@ from customer_features.columns import (
 )
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, spilling_to
+from customer_features.engines.duckdb_unjudged import rows_read
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError
 from customer_features.features import FEATURES
@@ -72,6 +73,16 @@ class Run:
             front = engine.faulty_rows().to_arrow_table().select(_FRONT.names).cast(_FRONT)
             rows = [number - 1 for number in front["row_number"].to_pylist()]
             return self.frame.picked(rows, front, _renamed(self._names))
+
+    def rows_read(self) -> pa.Table:
+        """The rows as the engine reads them, none judged (see ``duckdb_unjudged``)."""
+        with self._engine() as engine:
+            return rows_read(engine).to_arrow_table()
+
+    def handed_back(self, table: pa.Table) -> Any:
+        """Vectors that were computed elsewhere, as the kind of frame that was given."""
+        frame = self.frame
+        return frame.later(lambda: frame.like(table), table.schema, None) if frame.deferred else frame.like(table)
 
     def vectors_later(self, work: Callable[[Run], Any]) -> Any:
         """A lazy frame of the vectors; ``work`` gets a run like this one each time that it is collected."""

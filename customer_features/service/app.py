@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, cast
 
 from litestar import Litestar, Request, Response, asgi, route
-from litestar.enums import HttpMethod
+from litestar.enums import HttpMethod, ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -17,24 +18,24 @@ from customer_features.service import openapi, pages, problems
 from customer_features.service.authentication import Authenticator
 from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
-from customer_features.service.limits import Limits
+from customer_features.service.jobs import JOBS
 from customer_features.service.log import LOGGER
 from customer_features.service.observing import observers
 from customer_features.service.peers import Peers
-from customer_features.service.replies import COMMON, Reply
+from customer_features.service.replies import CLOSE, COMMON, Reply
 from customer_features.service.route import PATHS, Route
 from customer_features.service.settings import Settings
 
 HEALTH, READY, OPENAPI = "/health", "/ready", "/openapi.json"
+_JOB = re.compile(rf"{re.escape(JOBS)}/([0-9a-f-]{{36}})(/result)?")
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
 def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The ASGI application of one worker. Raises UsageError where the credential store cannot be used."""
-    limits = Limits(settings)
     store = CredentialStore(settings.data_dir) if settings.auth else None
     authenticator = Authenticator(store, cache=settings.key_cache) if store else None
-    answering = Route(settings, limits, authenticator, _toucher(store) if store else lambda number: None)
+    answering = Route(settings, authenticator, _toucher(store) if store else lambda number: None)
 
     @asgi(list(PATHS), copy_scope=False)
     async def customer_features(scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,12 +54,12 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     def openapi_document() -> Response[bytes]:
         return _response(Reply(200, openapi.encoded(settings)))
 
-    watching = observers(settings, limits)
+    watching = observers(settings, answering.computing)
 
     async def close() -> None:
         for observer in watching:
             await asyncio.to_thread(observer.close)
-        limits.close()
+        await answering.close()
         if store is not None:
             store.close()
 
@@ -68,14 +69,29 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         openapi_config=None,
         logging_config=None,
         exception_handlers={HTTPException: _refuse, Exception: _fail},
+        on_startup=[answering.start],
         on_shutdown=[close],
     )
-    return guarded(
-        litestar,
-        frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES)),
-        Peers(settings.trusted_proxies),
-        watching,
-    )
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and any(map(_is_ambiguous, scope["headers"])):
+            detail = "Transfer-Encoding must be chunked, once."
+            await problems.reply("bad-request", detail, scope["path"], headers=CLOSE).send(send)
+            return
+        # The framework's router loses its way between a parameter at a path's end and the same one within a path.
+        if scope["type"] == ScopeType.HTTP and (job := _JOB.fullmatch(scope["path"])):
+            scope.setdefault("state", {})
+            await answering.job(scope, receive, send, job[1], result=bool(job[2]))
+        else:
+            await litestar(scope, receive, send)
+
+    named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES))
+    return guarded(routed, named, Peers(settings.trusted_proxies), watching)
+
+
+def _is_ambiguous(header: tuple[bytes, bytes]) -> bool:
+    """Whether a header may make a proxy see the body end elsewhere than we do (request smuggling)."""
+    return header[0] == b"transfer-encoding" and header[1].strip().lower() != b"chunked"
 
 
 def _toucher(store: CredentialStore) -> Callable[[int], None]:

@@ -13,7 +13,7 @@ from customer_features.service import problems, request_id
 from customer_features.service.log import LOGGER
 from customer_features.service.observing import Observer, Seen
 from customer_features.service.peers import PEER, Peers, peer_of
-from customer_features.service.route import OUTCOME, PATHS
+from customer_features.service.route import CUSTOMERS, OUTCOME
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -35,7 +35,6 @@ def guarded(
             path if path in routes else "other",
             method if method in _METHODS else "other",
             request_id.chosen(scope["headers"]),
-            computes=path in PATHS,
         )
         token = request_id.CURRENT.set(seen.request_id)
         for observer in observers:
@@ -59,6 +58,7 @@ def guarded(
         finally:
             seen.seconds = time.perf_counter() - started
             seen.outcome = scope["state"].get(OUTCOME)
+            seen.customers = scope["state"].get(CUSTOMERS, 0)
             for observer in observers:
                 observer.end(seen)
             _log_request(scope, seen)

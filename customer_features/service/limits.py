@@ -1,22 +1,16 @@
-"""What a request may cost: bytes, seconds, and a place in the queue for large ones."""
+"""What a request may cost while it arrives: bytes as received, bytes unpacked, and seconds."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 from litestar.types import Receive
 
+from customer_features.service.encodings import Plain, Unpacker
 from customer_features.service.problems import Refused
 from customer_features.service.settings import Settings
-
-LARGE_BODY = 256 * 1024
-"""A body above this is computed on a thread, so that the small ones go on being answered meanwhile."""
-
-QUEUE = 16
-"""So many large bodies may be computed or wait for it in one worker."""
 
 BODIES_HELD = 4
 """A worker holds at most as many bytes of bodies as this many of the largest."""
@@ -30,16 +24,10 @@ class Limits:
 
     def __init__(self, settings: Settings) -> None:
         self.max_body = settings.max_body
+        self.max_unpacked = settings.max_body if settings.max_unpacked is None else settings.max_unpacked
+        self.max_table = settings.max_body if settings.max_table is None else settings.max_table
         self.request_timeout = settings.request_timeout
         self._held = 0
-        self._large = 0
-        self.watch: Callable[[int], None] = lambda waiting: None
-        # One thread: the work is Python's, so a second one would only take turns with the first.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="large-body")
-
-    def close(self) -> None:
-        """Let the thread end once its work is done."""
-        self._thread.shutdown(wait=True)
 
     @contextmanager
     def holding(self) -> Iterator[list[int]]:
@@ -50,57 +38,62 @@ class Limits:
         finally:
             self._held -= share[0]
 
-    async def read(self, receive: Receive, declared: int | None, share: list[int]) -> bytes:
-        """The request's body as it arrived. Raises Refused (400, 408, 413, 503)."""
-        if declared is not None and declared > self.max_body:
-            raise self._too_large(f"{declared} bytes were announced")
-        try:
-            async with asyncio.timeout(self.request_timeout):
-                return await self._read(receive, share)
-        except TimeoutError:
-            raise Refused(
-                "request-timeout",
-                f"The body did not arrive within {self.request_timeout:g} seconds.",
-                close=True,
-            ) from None
-
-    async def _read(self, receive: Receive, share: list[int]) -> bytes:
+    async def read(
+        self, receive: Receive, declared: int | None, share: list[int], unpacker: Unpacker | None = None
+    ) -> bytes:
+        """The request's body, unpacked. Raises Refused (400, 408, 413, 503)."""
         pieces: list[bytes] = []
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Refused("bad-request", "The body broke off, or its chunks are malformed.", close=True)
-            piece = message["body"]
+        most = BODIES_HELD * max(self.max_body, self.max_unpacked)
+        async for piece in self.pieces(receive, declared, unpacker or Plain()):
             pieces.append(piece)
             share[0] += len(piece)
             self._held += len(piece)
-            if share[0] > self.max_body:
-                raise self._too_large("more was received")
-            if self._held > BODIES_HELD * self.max_body:
+            if self._held > most:
                 raise Refused("overloaded", "Too many large bodies are being received; try again.", close=True)
-            if not message["more_body"]:
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def compute(self, work: Callable[[bytes], bytes], body: bytes) -> bytes:
-        """``work(body)``, on a thread where the body is large. Raises Refused (503)."""
-        if len(body) <= LARGE_BODY:
-            return work(body)
-        if self._large >= QUEUE:
-            raise Refused("overloaded", "Too many large bodies are waiting to be computed; try again.")
-        self._large += 1
-        self.watch(self._large)
+    async def pieces(
+        self, receive: Receive, declared: int | None, unpacker: Unpacker, *, table: bool = False
+    ) -> AsyncIterator[bytes]:
+        """The body's pieces, unpacked, as they arrive. Raises Refused (400, 408, 413)."""
+        allowed = self.max_table if table else self.max_body
+        if declared is not None and declared > allowed:
+            raise _too_large(allowed, f"{declared} bytes were announced")
+        received = unpacked = 0
+        most = allowed if isinstance(unpacker, Plain) else max(self.max_unpacked, self.max_table if table else 0)
+        ends = asyncio.get_running_loop().time() + self.request_timeout
+        more = True
+        while more:
+            piece, more = await self._next(receive, ends)
+            received += len(piece)
+            if received > allowed:
+                raise _too_large(allowed, "more was received")
+            for part in unpacker.feed(piece):
+                unpacked += len(part)
+                if unpacked > most:
+                    raise _too_large(allowed, f"unpacked, it may hold {most} and holds more")
+                yield part
+        unpacker.end()
+
+    async def _next(self, receive: Receive, ends: float) -> tuple[bytes, bool]:
+        """The next piece as it was received, and whether more come."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, body)
-        finally:
-            self._large -= 1
-            self.watch(self._large)
+            async with asyncio.timeout_at(ends):
+                message = await receive()
+        except TimeoutError:
+            detail = f"The body did not arrive within {self.request_timeout:g} seconds."
+            raise Refused("request-timeout", detail, close=True) from None
+        if message["type"] != "http.request":
+            raise Refused("bad-request", "The body broke off, or its chunks are malformed.", close=True)
+        return message["body"], message["more_body"]
 
-    def _too_large(self, found: str) -> Refused:
-        return Refused(
-            "body-too-large",
-            f"The body may hold {self.max_body} bytes; {found}. Send the customers in several requests.",
-            close=True,
-        )
+
+def _too_large(allowed: int, found: str) -> Refused:
+    return Refused(
+        "body-too-large",
+        f"The body may hold {allowed} bytes; {found}. Send the customers in several requests.",
+        close=True,
+    )
 
 
 async def linger(receive: Receive) -> None:

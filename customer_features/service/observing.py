@@ -7,13 +7,10 @@ from typing import Protocol
 
 from customer_features.service import reasons
 from customer_features.service.authentication import Outcome
-from customer_features.service.limits import Limits
+from customer_features.service.computing import Computing
 from customer_features.service.reasons import Reason
-from customer_features.service.replies import JSON, PROBLEM
+from customer_features.service.replies import PROBLEM
 from customer_features.service.settings import Settings
-
-# A quote within a string is escaped, so this stands nowhere but where a customer's vector begins.
-_VECTOR = b'"features":{'
 
 
 @dataclass(slots=True)
@@ -27,7 +24,6 @@ class Seen:
     route: str
     method: str
     request_id: str
-    computes: bool = False
     status: int = 0
     media_type: bytes = b""
     customers: int = 0
@@ -37,12 +33,8 @@ class Seen:
 
     def sent(self, body: bytes) -> None:
         """A piece of the answer's body went out."""
-        if not body:
-            return
-        if self.media_type == PROBLEM:
+        if body and self.media_type == PROBLEM:
             self.reason = reasons.read(body) or self.reason
-        elif self.computes and self.status == 200 and self.media_type == JSON:
-            self.customers += body.count(_VECTOR)
 
 
 class Observer(Protocol):
@@ -58,14 +50,14 @@ class Observer(Protocol):
         """There will be no more requests; may take a few seconds."""
 
 
-def observers(settings: Settings, limits: Limits) -> list[Observer]:
+def observers(settings: Settings, computing: Computing) -> list[Observer]:
     """Those that the settings ask for, in one worker."""
     found: list[Observer] = []
     if settings.metrics_port is not None:
         from customer_features.service.metrics import Metrics
 
         metrics = Metrics()
-        limits.watch = metrics.large_bodies
+        computing.watch = metrics.large_bodies
         found.append(metrics)
     if settings.traces is not None:
         from customer_features.service import tracing

@@ -142,8 +142,12 @@ def _headers(status: int) -> dict[str, Any]:
 
 def _fault(status: int, schemas: dict[str, Any], max_body: int) -> dict[str, Any]:
     kinds = [kind for kind in KINDS.values() if kind.status == status]
+    fitting: list[Any] = []
+    for kind in kinds:
+        schema = schemas.get(kind.name, schemas["problem"])
+        fitting += [] if schema in fitting else [schema]
     content: dict[str, Any] = {
-        "schema": schemas.get(kinds[0].name, schemas["problem"]),
+        "schema": fitting[0] if len(fitting) == 1 else {"anyOf": fitting},
         "examples": {kind.name: {"summary": kind.meaning, "value": examples.problem(kind, max_body)} for kind in kinds},
     }
     return {

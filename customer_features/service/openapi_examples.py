@@ -103,7 +103,7 @@ _DETAILS = {
     "request-timeout": "The body did not arrive within 60 seconds.",
     "body-too-large": "The body may hold {max} bytes; {over} bytes were announced. Send the customers in several"
     " requests.",
-    "unsupported-media-type": "Content-Type must be application/json (charset utf-8, or none).",
+    "unsupported-media-type": "Content-Type is missing: send Content-Type: application/json.",
     "internal-error": "The server failed to answer this request. Nothing is wrong with it; report the id.",
     "not-ready": "The server is stopping.",
 }

@@ -18,6 +18,9 @@ from customer_features.service.replies import PROBLEM, Headers, Reply
 RETRY_AFTER = 1
 """Seconds after which an overloaded or draining server may be asked again."""
 
+UNAUTHORIZED = "The headers X-Customer-Api-Id and X-Secret must hold a valid API id and its secret."
+"""The one answer to credentials that do not serve: the same bytes whatever is wrong with them."""
+
 _encode = msgspec.json.Encoder().encode
 _RETRY: Headers = ((b"retry-after", b"%d" % RETRY_AFTER),)
 
@@ -37,6 +40,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("malformed-json", 400, "Malformed JSON", "The body is not JSON in UTF-8, or nested too deeply."),
+        Kind("malformed-table", 400, "Malformed table", "The body is no table of its Content-Type."),
         Kind("bad-request", 400, "Bad request", "The request breaks the rules of HTTP."),
         Kind(
             "unauthorized",
@@ -46,31 +50,56 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("not-found", 404, "Not found", "There is nothing at this path."),
         Kind("method-not-allowed", 405, "Method not allowed", "The path does not take this method; see Allow."),
+        Kind("not-finished", 409, "Not finished", "The job has no answer yet."),
         Kind("request-timeout", 408, "Request timeout", "The body did not arrive in time."),
         Kind("body-too-large", 413, "Body too large", "The body is larger than the server takes."),
         Kind(
             "unsupported-media-type",
             415,
             "Unsupported media type",
-            "The body is not application/json in UTF-8, or it is compressed.",
+            "The body is of a type or a content coding that the service does not read.",
         ),
         Kind("faulty-request", 422, "Faulty request", "The request has faults; nothing was computed."),
-        Kind("too-many-requests", 429, "Too many requests", "The tenant has used up its quota.", _RETRY),
+        Kind(
+            "too-many-requests",
+            429,
+            "Too many requests",
+            "A tenant has used up its quota, or a peer that of failed logins.",
+        ),
+        Kind("idempotency-key-reused", 422, "Idempotency-Key reused", "The key was used before, with another request."),
         Kind("internal-error", 500, "Internal error", "The server failed; its log knows this id."),
         Kind("overloaded", 503, "Overloaded", "The server has more to do than it takes on.", _RETRY),
+        Kind("timed-out", 503, "Timed out", "The computation took longer than a request may take.", _RETRY),
         Kind("not-ready", 503, "Not ready", "The server is stopping, or cannot read its credentials.", _RETRY),
     )
 }
 
 
 class Refused(Exception):
-    """A request is refused: the kind of problem, a sentence, and whether its connection is of no more use."""
+    """A request is refused: the kind of problem, a sentence, and whether its connection is of no more use.
 
-    def __init__(self, name: str, detail: str, *, close: bool = False) -> None:
+    ``headers`` and ``more`` are what the reply bears beside what every problem of that kind does.
+    """
+
+    def __init__(self, name: str, detail: str, *, close: bool = False, headers: Headers = (), **more: Any) -> None:
         super().__init__(name)
         self.name = name
         self.detail = detail
         self.close = close
+        self.headers = headers
+        self.more = more
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _refused, (self.name, self.detail, self.close, self.headers, self.more)
+
+    def reply(self, path: str) -> Reply:
+        """The problem document for a request at that path."""
+        return reply(self.name, self.detail, path, headers=self.headers, **self.more)
+
+
+def _refused(name: str, detail: str, close: bool, headers: Headers, more: dict[str, Any]) -> Refused:
+    """A refusal that another process raised."""
+    return Refused(name, detail, close=close, headers=headers, **more)
 
 
 def type_of(name: str) -> str:
@@ -100,15 +129,6 @@ def reply(name: str, detail: str, path: str, *, headers: Headers = (), **more: A
 def reply_with(status: int, problem: Mapping[str, Any], path: str) -> Reply:
     """A problem document that an engine drew up, with this request's path."""
     return Reply(status, _encode({**problem, "instance": instance_of(path)}), PROBLEM)
-
-
-def unauthorized(path: str) -> Reply:
-    """The one answer to credentials that do not serve: the same bytes whatever is wrong with them."""
-    return reply(
-        "unauthorized",
-        "The headers X-Customer-Api-Id and X-Secret must hold a valid API id and its secret.",
-        path,
-    )
 
 
 def internal_error(error_id: str, path: str) -> Reply:

@@ -1,31 +1,50 @@
-"""The contract's route: headers, credentials, body, answer, in this order, on raw bytes.
+"""The contract's route: credentials, quota, body, answer, in this order, on raw bytes.
 
-Nothing here decodes the body; the rows engine does, in one typed pass.
+Nothing here decodes the body: the rows engine decodes JSON in one typed pass, the DuckDB engine reads tables.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from litestar.types import HTTPScope, Receive, Send
 
-from customer_features.engines.rows import answer
-from customer_features.errors import InvalidRequest
-from customer_features.service import problems
+from customer_features.engines.rows import Caps, answer
+from customer_features.errors import InvalidRequest, UsageError
+from customer_features.service import content, encodings, problems
 from customer_features.service.authentication import Authenticator, Outcome
+from customer_features.service.computing import LARGE_BODY, Computing
+from customer_features.service.content import JSON, header_values
+from customer_features.service.jobs import Jobs, wanted
 from customer_features.service.limits import Limits, linger
 from customer_features.service.log import LOGGER
+from customer_features.service.peers import peer_of
 from customer_features.service.problems import Refused
-from customer_features.service.replies import CLOSE, Reply, body_event
+from customer_features.service.quotas import Quotas, Standing
+from customer_features.service.replies import CLOSE, Headers, Reply, body_event
 from customer_features.service.settings import Settings
+from customer_features.service.spool import Spool
+
+if TYPE_CHECKING:
+    from customer_features.service.job_route import JobRoute
+    from customer_features.service.table_route import TableRoute
+
+Work = Callable[[HTTPScope, Receive, Send, Standing], Awaitable[None]]
 
 PATHS = ("/api/v1/ai/customer_features", "/api/customer_features")
 OUTCOME = "customer_features.outcome"
 """Where the state of a request's scope holds the outcome of its authentication, for the log."""
+CUSTOMERS = "customer_features.customers"
+"""Likewise how many vectors an answer holds."""
 
+# A quote within a string is escaped, so this stands nowhere but where a customer's vector begins.
+_VECTOR = b'"features":{'
 _OPEN = Outcome(True, "no_auth")
+_VARY: Headers = ((b"vary", b"accept, accept-encoding"),)
 
 
 class Route:
@@ -34,49 +53,95 @@ class Route:
     def __init__(
         self,
         settings: Settings,
-        limits: Limits,
         authenticator: Authenticator | None,
         touch: Callable[[int], None] = lambda number: None,
     ) -> None:
-        self._limits = limits
+        self.limits = Limits(settings)
+        self.quotas = Quotas(settings)
+        self.computing = Computing()
         self._authenticator = authenticator
         self._touch = touch
-        self._answer: Callable[[bytes], bytes] = partial(answer, timezone=settings.timezone)
+        caps = Caps(settings.max_customers, settings.max_transactions)
+        self._answer: Callable[[bytes], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
+        self._tables = _table_route(settings, self.limits)
+        self.jobs = _job_route(settings, self.limits)
+
+    async def start(self) -> None:
+        """Begin to work on jobs."""
+        if self.jobs is not None:
+            await self.jobs.start()
+
+    async def close(self) -> None:
+        """Let what computes end once its work is done; a job goes back into its queue."""
+        if self.jobs is not None:
+            await self.jobs.close()
+        self.computing.close()
+        if self._tables is not None:
+            self._tables.close()
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        path = scope["path"]
         if scope["method"] != "POST":
+            path = scope["path"]
             detail = f"This path takes POST, not {scope['method'][:20]}."
             refusal = problems.reply("method-not-allowed", detail, path, headers=((b"allow", b"POST"),))
             await refusal.send(send)
             return
-        with self._limits.holding() as share:
-            try:
-                reply = await self._post(scope, receive, share)
-            except InvalidRequest as refusal:
-                reply = problems.reply_with(refusal.status, refusal.problem, path)
-            except Refused as refused:
-                headers = CLOSE if refused.close else ()
-                reply = problems.reply(refused.name, refused.detail, path, headers=headers)
-                if refused.close:
-                    await _send_early(reply, receive, send)
-                    return
-            if reply.headers == CLOSE:
-                await _send_early(reply, receive, send)
+        await self._answering(scope, receive, send, self._post)
+
+    async def job(self, scope: HTTPScope, receive: Receive, send: Send, job_id: str, *, result: bool) -> None:
+        """Answer one request about a job."""
+        path, methods = scope["path"], ("GET",) if result else ("GET", "DELETE")
+        if scope["method"] not in methods:
+            detail = f"This path takes {', '.join(methods)}, not {scope['method'][:20]}."
+            allow = (b"allow", ", ".join(methods).encode())
+            await problems.reply("method-not-allowed", detail, path, headers=(allow,)).send(send)
+            return
+
+        async def tell(scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
+            if self.jobs is None:
+                raise Refused("not-found", "This server takes no jobs.")
+            tenant = _tenant(scope)
+            if result:
+                reply = self.jobs.result(job_id, tenant)
+            elif scope["method"] == "DELETE":
+                reply = self.jobs.cancel(job_id, tenant)
+            else:
+                reply = self.jobs.tell(job_id, tenant)
+            await reply.bearing(standing.headers).send(send)
+
+        await self._answering(scope, receive, send, tell)
+
+    async def _answering(self, scope: HTTPScope, receive: Receive, send: Send, work: Work) -> None:
+        """Admit a request, do the work, and answer with the problem where it is refused."""
+        path, standing = scope["path"], Standing()
+        try:
+            standing = await self._admit(scope)
+            await work(scope, receive, send, standing)
+        except InvalidRequest as refusal:
+            await problems.reply_with(refusal.status, refusal.problem, path).bearing(standing.headers).send(send)
+        except Refused as refused:
+            reply = refused.reply(path).bearing(standing.headers)
+            if refused.close:
+                await _send_early(reply.bearing(CLOSE), receive, send)
             else:
                 await reply.send(send)
 
-    async def _post(self, scope: HTTPScope, receive: Receive, share: list[int]) -> Reply:
+    async def _admit(self, scope: HTTPScope) -> Standing:
+        """Who is calling, and how they stand. Raises Refused (401, 429, 503)."""
         outcome = self._authenticate(scope)
         scope["state"][OUTCOME] = outcome
-        declared = _declared_length(scope)
         if not outcome.granted:
-            refusal = problems.unauthorized(scope["path"])
-            return Reply(refusal.status, refusal.body, refusal.media_type, CLOSE)
-        _check_content(scope)
-        body = await self._limits.read(receive, declared, share)
-        return Reply(200, await self._limits.compute(self._answer, body))
+            standing = await self.quotas.failed_login(peer_of(scope))
+            if standing.over:
+                detail = f"Too many failed logins from this address; try again in {standing.wait} seconds."
+                raise Refused("too-many-requests", detail, close=True, headers=standing.headers)
+            raise Refused("unauthorized", problems.UNAUTHORIZED, close=True)
+        standing = await self.quotas.request(outcome.api_id)
+        if standing.over:
+            detail = f"The quota of requests is used up; try again in {standing.wait} seconds."
+            raise Refused("too-many-requests", detail, close=True, headers=standing.headers)
+        return standing
 
     def _authenticate(self, scope: HTTPScope) -> Outcome:
         if self._authenticator is None:
@@ -90,45 +155,68 @@ class Route:
             self._touch(outcome.touch)
         return outcome
 
+    async def _post(self, scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
+        headers = standing.headers
+        kind = content.media_type(scope, self._kinds)
+        unpacker = encodings.unpacker(header_values(scope, b"content-encoding"))
+        declared = content.declared_length(scope)
+        parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if self.jobs is not None and wanted(header_values(scope, b"prefer")):
+            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, _tenant(scope))
+            await reply.bearing(headers).send(send)
+            return
+        if kind != JSON and self._tables is not None:
+            async with self._tables.answering(scope, receive, kind, unpacker, parameters) as file:
+                await file.bearing(headers).send(send)
+            return
+        with self.limits.holding() as share:
+            body = await self.limits.read(receive, declared, share, unpacker)
+            coding = encodings.chosen(header_values(scope, b"accept-encoding"))
+            computed = await self.computing.answer(partial(_answered, self._answer, coding), body)
+            scope["state"][CUSTOMERS] = computed[2]
+            await Reply(200, computed[0], headers=computed[1] + headers).send(send)
 
-def _declared_length(scope: HTTPScope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else None
-    return None
-
-
-def _check_content(scope: HTTPScope) -> None:
-    """Refuse what is not plain ``application/json`` in UTF-8."""
-    content_type = None
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            if value == b"application/json":
-                content_type = value
-                continue
-            content_type = value
-            _check_type(value.decode("latin-1"))
-        elif name == b"content-encoding" and value.strip().lower() not in (b"identity", b""):
-            raise Refused(
-                "unsupported-media-type",
-                "Content-Encoding is not supported: send the body uncompressed (identity).",
-                close=True,
-            )
-    if content_type is None:
-        raise Refused(
-            "unsupported-media-type", "Content-Type is missing: send Content-Type: application/json.", close=True
-        )
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        return (JSON, *(self._tables.kinds if self._tables is not None else ()))
 
 
-def _check_type(value: str) -> None:
-    kind, *parameters = [part.strip() for part in value.lower().split(";")]
-    charsets = [p.partition("=")[2].strip().strip('"') for p in parameters if p.startswith("charset")]
-    if kind != "application/json" or any(charset not in ("utf-8", "utf8") for charset in charsets):
-        raise Refused(
-            "unsupported-media-type",
-            "Content-Type must be application/json (charset utf-8, or none).",
-            close=True,
-        )
+def _answered(work: Callable[[bytes], bytes], coding: str | None, body: bytes) -> tuple[bytes, Headers, int]:
+    """The answer to a body, packed where the client takes that and it is worth it, and how many vectors it holds."""
+    answered = work(body)
+    customers = answered.count(_VECTOR)
+    if coding is None or len(answered) < encodings.WORTH_PACKING:
+        return answered, (), customers
+    return encodings.packed(answered, coding), ((b"content-encoding", coding.encode()), *_VARY), customers
+
+
+def _table_route(settings: Settings, limits: Limits) -> TableRoute | None:
+    """The part of the route that takes tables, where what reads them is installed."""
+    try:
+        from customer_features.service.table_route import TableRoute
+    except ImportError:
+        return None
+    return TableRoute(settings, limits, Spool(settings.data_dir))
+
+
+def _job_route(settings: Settings, limits: Limits) -> JobRoute | None:
+    """The part of the route that takes jobs, where their queue can be kept and what computes them is installed."""
+    try:
+        from customer_features.service.job_route import JobRoute
+    except ImportError:
+        return None
+    try:
+        jobs = Jobs(settings.data_dir, keep=settings.job_keep)
+    except UsageError:
+        if settings.auth:
+            raise
+        return None  # a local trial needs no folder of its own
+    return JobRoute(settings, limits, jobs)
+
+
+def _tenant(scope: HTTPScope) -> str:
+    outcome: Outcome = scope["state"][OUTCOME]
+    return outcome.api_id
 
 
 async def _send_early(reply: Reply, receive: Receive, send: Send) -> None:
@@ -137,3 +225,6 @@ async def _send_early(reply: Reply, receive: Receive, send: Send) -> None:
     await send(body_event(reply.body, more=True))
     await linger(receive)
     await send(body_event(b"", more=False))
+
+
+__all__ = ["LARGE_BODY", "OUTCOME", "PATHS", "Route"]

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.sharedctypes import RawValue
 from typing import Any
@@ -32,7 +32,7 @@ HEADER_TIMEOUT = 15
 MAX_HEAD = 64 * 1024
 """Bytes that a request's head may hold."""
 
-CONNECTIONS = 512
+CONNECTIONS = 8192
 """Connections that one worker serves at a time; more wait to be accepted."""
 
 GRACE = 10
@@ -46,6 +46,7 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     where these settings cannot serve, for example because the port is in use.
     """
     address = settings.checked_address()
+    _allow_connections()
     with _reserved(address, settings.port) as port, exposed(settings, announce):
         url = url_of(address, port, "https" if settings.tls else "http")
         cert, key = settings.tls or (None, None)
@@ -72,6 +73,17 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=int(settings.request_timeout) + GRACE,
         ).serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files as far as it may be: each connection is one, and 1,024 is a common default."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = CONNECTIONS + 1024
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 class _Stoppable(MPServer):

@@ -18,6 +18,13 @@ MAX_BODY = 32 * MIB
 REQUEST_TIMEOUT = 60.0
 KEY_CACHE = 2.0
 """Seconds for which a worker goes on trusting a credential that was right, and may be revoked by now."""
+MAX_CUSTOMERS = 250_000
+MAX_TRANSACTIONS = 1_000_000
+TABLE_MEMORY = 512 * MIB
+"""Bytes that the engine may take for one body that is a table; beyond, it spills to the spool."""
+JOB_TIMEOUT = 3600.0
+JOB_KEEP = 86400.0
+FAILED_LOGINS = "1000/minute"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _SIZE = re.compile(r"([0-9]{1,12})\s*(b|kb|kib|mb|mib|gb|gib)?", re.IGNORECASE | re.ASCII)
@@ -80,7 +87,13 @@ def is_loopback(addresses: list[str]) -> bool:
 class Settings:
     """One server's settings. Sizes are bytes, durations seconds.
 
-    ``max_body``: bytes of one request body. ``request_timeout``: how long a body may take to arrive.
+    ``max_body``: bytes of one request body as it arrives, ``max_unpacked`` once it is unpacked
+    (None: as many). ``max_customers`` and
+    ``max_transactions``: of one request. ``request_timeout``: how long a body may take to arrive. ``rate_limit``:
+    requests of a tenant, ``failed_logins``: of a peer's address, such as ``600/minute`` or ``none``; ``redis``: the
+    address of the store in which all workers count together. ``table_memory``: bytes for one body that is a table,
+    ``max_table``: bytes of one (None: as ``max_body``). ``job_timeout``: how long a job may compute, ``job_keep``: how
+    long its answer is kept.
     ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
     ``X-Forwarded-For`` counts. ``metrics_port``: where metrics are answered; None counts nothing.
     ``traces``: the address of a collector; None traces nothing. ``tls``: the files of a certificate and its key.
@@ -91,6 +104,16 @@ class Settings:
     workers: int = 1
     auth: bool = True
     max_body: int = MAX_BODY
+    max_unpacked: int | None = None
+    max_customers: int = MAX_CUSTOMERS
+    max_transactions: int = MAX_TRANSACTIONS
+    rate_limit: str = "none"
+    failed_logins: str = FAILED_LOGINS
+    redis: str | None = None
+    table_memory: int = TABLE_MEMORY
+    max_table: int | None = None
+    job_timeout: float = JOB_TIMEOUT
+    job_keep: float = JOB_KEEP
     request_timeout: float = REQUEST_TIMEOUT
     drain: float = 0.0
     timezone: str = "UTC"

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pyarrow import csv
 
 from customer_features import features
 from tests.database import PASSWORD, Database
+from tests.service.harness import start
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -72,6 +74,17 @@ def shop(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
 
 
+@pytest.fixture
+def service(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The service of the client's page, and where it is, as the environment tells."""
+    running = start(tmp_path_factory.mktemp("service"), key=True)
+    monkeypatch.setenv("CUSTOMER_FEATURES_URL", running.url)
+    monkeypatch.setenv("CUSTOMER_FEATURES_API_ID", running.headers["X-Customer-Api-Id"])
+    monkeypatch.setenv("CUSTOMER_FEATURES_SECRET", running.headers["X-Secret"])
+    yield
+    running.kill()
+
+
 TYPES = {"total": pa.float64(), "order_date": pa.string()}
 
 
@@ -81,6 +94,8 @@ def test_blocks_print_what_the_page_shows(
 ) -> None:
     if page.name == "postgresql.md":
         request.getfixturevalue("shop")
+    if page.name == "client.md":
+        request.getfixturevalue("service")
     if "import pyspark" in page.read_text("utf-8"):
         request.getfixturevalue("spark_session")  # the tests' own session is the one that the page gets
     shutil.copytree(ROOT / "examples", tmp_path / "examples")

@@ -166,23 +166,6 @@ def test_bodies_held_are_bounded_and_given_back() -> None:
         assert worker._held == 0
 
     asyncio.run(crowd())
-    worker.close()
-
-
-def test_the_queue_of_large_bodies_is_bounded() -> None:
-    worker = Limits(Settings())
-    large = b"x" * (limits.LARGE_BODY + 1)
-
-    async def crowd() -> list[Any]:
-        many = [worker.compute(lambda body: time.sleep(0.002) or body[:1], large) for _ in range(limits.QUEUE + 3)]
-        results = await asyncio.gather(*many, return_exceptions=True)
-        assert await worker.compute(len, large) == len(large)  # type: ignore[arg-type]
-        return results
-
-    results = asyncio.run(crowd())
-    assert results[: limits.QUEUE] == [b"x"] * limits.QUEUE
-    assert [(type(refused), refused.name) for refused in results[limits.QUEUE :]] == [(Refused, "overloaded")] * 3
-    worker.close()
 
 
 def test_a_small_body_is_answered_while_a_large_one_is_computed(server: Running) -> None:

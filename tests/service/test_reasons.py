@@ -39,4 +39,6 @@ def test_what_is_no_problem_of_ours_has_no_reason(document: bytes) -> None:
 
 
 def test_other_problems() -> None:
-    assert reasons.read(problems.unauthorized("/x").body) == reasons.Reason("unauthorized")
+    assert reasons.read(problems.reply("unauthorized", problems.UNAUTHORIZED, "/x").body) == reasons.Reason(
+        "unauthorized"
+    )

@@ -1,0 +1,57 @@
+"""What a request says of its body and of the answer that it wants: Content-Type, Content-Length, Accept."""
+
+from __future__ import annotations
+
+from litestar.datastructures.headers import Accept
+from litestar.types import HTTPScope
+
+from customer_features.service.problems import Refused
+
+JSON = "application/json"
+
+
+def header_values(scope: HTTPScope, name: bytes) -> list[str]:
+    """The values of a header, one for each time that it was sent."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def declared_length(scope: HTTPScope) -> int | None:
+    """Bytes that Content-Length announces; None where nothing is announced."""
+    for value in header_values(scope, b"content-length"):
+        return int(value) if value.isdigit() else None
+    return None
+
+
+def media_type(scope: HTTPScope, allowed: tuple[str, ...]) -> str:
+    """The media type of the body, one of ``allowed``. Raises Refused (415)."""
+    found = header_values(scope, b"content-type")
+    if not found:
+        raise Refused("unsupported-media-type", f"Content-Type is missing: send Content-Type: {JSON}.", close=True)
+    if found == [JSON]:
+        return JSON
+    kinds = {_checked(value, allowed) for value in found}
+    if len(kinds) > 1:
+        raise Refused("unsupported-media-type", "Content-Type was sent twice, and not the same.", close=True)
+    return kinds.pop()
+
+
+def _checked(value: str, allowed: tuple[str, ...]) -> str:
+    kind, *parameters = [part.strip() for part in value.lower().split(";")]
+    charsets = [word.partition("=")[2].strip().strip('"') for word in parameters if word.startswith("charset")]
+    if kind not in allowed or any(charset not in ("utf-8", "utf8") for charset in charsets):
+        listed = ", ".join(allowed[1:])
+        others = f", or that of a table: {listed}" if listed else ""
+        raise Refused(
+            "unsupported-media-type",
+            f"Content-Type must be {JSON} (charset utf-8, or none){others}.",
+            close=True,
+        )
+    return kind
+
+
+def best_match(scope: HTTPScope, offered: tuple[str, ...]) -> str:
+    """The media type of an answer by Accept; the first that is offered where nothing is said or nothing fits."""
+    accepted = ", ".join(header_values(scope, b"accept"))
+    if not accepted:
+        return offered[0]
+    return Accept(accepted).best_match(list(offered), offered[0]) or offered[0]

@@ -1,0 +1,261 @@
+"""Long work over HTTP: a body is taken with 202 and computed when its turn comes; its tenant asks how far it is.
+
+``Prefer: respond-async`` (RFC 7240) on the contract's route makes a job; it lives at ``Location``, its answer below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar.types import HTTPScope, Receive
+
+from customer_features.engines.rows import Caps, answer
+from customer_features.errors import InvalidRequest
+from customer_features.service import content, problems, spool, tables
+from customer_features.service.computing import Computing
+from customer_features.service.content import JSON
+from customer_features.service.encodings import Unpacker
+from customer_features.service.jobs import ATTEMPTS, CANCELLED, DONE, FAILED, JOBS, PROGRESS, Job, Jobs
+from customer_features.service.limits import Limits
+from customer_features.service.log import LOGGER
+from customer_features.service.problems import Refused
+from customer_features.service.replies import FileReply, Reply
+from customer_features.service.settings import Settings
+from customer_features.service.tables import Answered, Asked
+
+LOOK = 0.5
+"""Seconds between two looks at the queue, and between two signs of life of who works."""
+SWEEP = 60.0
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class JobRoute:
+    """Taking jobs, telling of them and working on them, in one worker."""
+
+    def __init__(self, settings: Settings, limits: Limits, jobs: Jobs) -> None:
+        self.jobs = jobs
+        self._settings = settings
+        self._limits = limits
+        self._computing = Computing()
+        self._name = Jobs.new_id()
+        self._stopping = asyncio.Event()
+        self._at: Job | None = None
+        self._working: asyncio.Task[None] | None = None
+
+    # -- asking --------------------------------------------------------------------------------------------
+
+    async def accept(
+        self,
+        scope: HTTPScope,
+        receive: Receive,
+        kind: str,
+        unpacker: Unpacker,
+        parameters: Sequence[tuple[str, str]],
+        tenant: str,
+    ) -> Reply:
+        """Take a body and put it into the queue: 202. Raises Refused."""
+        if kind == JSON:
+            asked = Asked(JSON, JSON, timezone=self._settings.timezone)
+        else:
+            accept = content.best_match(scope, tables.ANSWERS)
+            asked = tables.parse(parameters, kind, accept, self._settings.timezone)
+        key = _idempotency_key(scope)
+        job_id = Jobs.new_id()
+        folder = self.jobs.folder(job_id)
+        folder.mkdir(mode=0o700)
+        taken = False
+        try:
+            digest = hashlib.sha256(msgspec.json.encode(asked))
+            pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=kind != JSON)
+            await spool.write(_hashed(pieces, digest), folder / tables.BODY)
+            encoded = msgspec.json.encode(asked)
+            job = self.jobs.add(job_id, tenant, encoded, digest.hexdigest(), key)
+            if job is None:
+                raise Refused("overloaded", "This tenant has too many jobs that wait; ask again when some are done.")
+            if job.digest != digest.hexdigest():
+                raise Refused(
+                    "idempotency-key-reused", "This Idempotency-Key was used before, with another body or options."
+                )
+            taken = job.id == job_id
+            place = f"{JOBS}/{job.id}"
+            headers = ((b"location", place.encode()), (b"preference-applied", b"respond-async"))
+            return Reply(202, self._described(job), headers=headers)
+        except OSError as error:
+            raise Refused("overloaded", "The body cannot be kept now; try again.", close=True) from error
+        finally:
+            if not taken:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def tell(self, job_id: str, tenant: str) -> Reply:
+        """How far a job is. Raises Refused (404)."""
+        job = self._job(job_id, tenant)
+        more = () if job.ended_on is not None else ((b"retry-after", b"1"),)
+        return Reply(200, self._described(job), headers=more)
+
+    def result(self, job_id: str, tenant: str) -> FileReply | Reply:
+        """A job's answer, or the problem that it ended with. Raises Refused (404, 409)."""
+        job = self._job(job_id, tenant)
+        if job.status == FAILED:
+            problem: dict[str, Any] = msgspec.json.decode(job.outcome or b"{}")
+            return problems.reply_with(problem["status"], problem, f"{JOBS}/{job_id}/result")
+        if job.status != DONE:
+            raise Refused("not-finished", f"The job is {job.status}; ask {JOBS}/{job_id} how far it is.")
+        answered = msgspec.json.decode(job.outcome or b"", type=Answered)
+        path = self.jobs.folder(job_id) / Path(answered.path).name
+        more = ((b"x-feature-warnings", answered.warnings.encode()),) if answered.warnings else ()
+        return FileReply(path, answered.media_type.encode(), more)
+
+    def cancel(self, job_id: str, tenant: str) -> Reply:
+        """Forget a job. Raises Refused (404)."""
+        if not self.jobs.cancel(job_id, tenant):
+            raise _unknown()
+        return Reply(204, b"")
+
+    def _job(self, job_id: str, tenant: str) -> Job:
+        job = self.jobs.get(job_id, tenant)
+        if job is None:
+            raise _unknown()
+        return job
+
+    def _described(self, job: Job) -> bytes:
+        described: dict[str, Any] = {
+            "id": job.id,
+            "status": job.status,
+            "progress": job.progress,
+            "created_on": _time(job.created_on),
+        }
+        if job.ended_on is not None:
+            described["ended_on"] = _time(job.ended_on)
+            described["kept_until"] = _time(job.ended_on + self.jobs.keep)
+        if job.status == DONE:
+            described["result"] = f"{JOBS}/{job.id}/result"
+        if job.status == FAILED:
+            described["problem"] = msgspec.json.decode(job.outcome or b"{}")
+        return msgspec.json.encode(described)
+
+    # -- working -------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to work on jobs."""
+        self._working = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop: the job that is being worked on goes back into the queue."""
+        self._stopping.set()
+        if self._at is not None:
+            self._mark(self._at)
+        if self._working is not None:
+            await self._working
+        self._computing.close()
+        self.jobs.close()
+
+    async def _work(self) -> None:
+        loop, swept = asyncio.get_running_loop(), -SWEEP
+        while not self._stopping.is_set():
+            try:
+                job = await loop.run_in_executor(None, self.jobs.claim, self._name)
+                if job is not None:
+                    self._at = job
+                    await self._do(job)
+                    self._at = None
+                    continue
+                if time.monotonic() - swept > SWEEP:
+                    await loop.run_in_executor(None, self.jobs.sweep)
+                    swept = time.monotonic()
+            except Exception:  # whatever became of one job, the next one is worked on
+                LOGGER.exception("working on a job failed")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), LOOK)
+
+    async def _do(self, job: Job) -> None:
+        if job.attempts > ATTEMPTS:
+            lost = Refused("internal-error", "The computation was lost several times; nothing was kept.")
+            self._end(job, FAILED, lost.reply(f"{JOBS}/{job.id}").body)
+            return
+        folder = self.jobs.folder(job.id)
+        seconds, memory = self._settings.job_timeout, f"{self._settings.table_memory}B"
+        caps = Caps(self._settings.max_customers, self._settings.max_transactions)
+        work = asyncio.ensure_future(self._computing.run(_computed, str(folder), job.asked, seconds, memory, caps))
+        wanted = True
+        while not (await asyncio.wait({work}, timeout=LOOK))[0]:
+            wanted = wanted and self.jobs.renew(job.id, self._name, _progress(folder))
+            if not wanted or self._stopping.is_set():
+                self._mark(job)
+        try:
+            self._end(job, DONE, msgspec.json.encode(work.result()))
+        except InvalidRequest as refusal:
+            document = {**refusal.problem, "instance": f"{JOBS}/{job.id}"}
+            self._end(job, FAILED, msgspec.json.encode(document))
+        except Refused as refused:
+            if self._stopping.is_set():
+                (folder / CANCELLED).unlink(missing_ok=True)
+                self.jobs.release(job.id, self._name)
+            elif not wanted:
+                shutil.rmtree(folder, ignore_errors=True)
+            elif refused.name == "overloaded":
+                self.jobs.release(job.id, self._name, again=True)
+            else:
+                self._end(job, FAILED, refused.reply(f"{JOBS}/{job.id}").body)
+        except Exception as error:
+            LOGGER.error("a job failed", exc_info=error)
+            self._end(job, FAILED, problems.internal_error(job.id, f"{JOBS}/{job.id}").body)
+
+    def _end(self, job: Job, status: str, outcome: bytes) -> None:
+        self.jobs.end(job.id, self._name, status, outcome)
+        (self.jobs.folder(job.id) / tables.BODY).unlink(missing_ok=True)  # it has served
+
+    def _mark(self, job: Job) -> None:
+        with suppress(OSError):
+            (self.jobs.folder(job.id) / CANCELLED).touch()
+
+
+def _computed(folder: str, asked: bytes, seconds: float, memory: str, caps: Caps) -> Answered:
+    """Runs in another process: the answer to a body of whatever kind, as a file beside it."""
+    what = msgspec.json.decode(asked, type=Asked)
+    if what.media_type != JSON:
+        return tables.compute(folder, what, seconds=seconds, memory=memory, threads=1, watched=True)
+    place = Path(folder) / "answer.json"
+    place.write_bytes(answer((Path(folder) / tables.BODY).read_bytes(), timezone=what.timezone, caps=caps))
+    return Answered(str(place), JSON, 0, "")
+
+
+async def _hashed(pieces: AsyncIterator[bytes], digest: Any) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        digest.update(piece)
+        yield piece
+
+
+def _progress(folder: Path) -> float:
+    try:
+        return min(max(float((folder / PROGRESS).read_text()), 0.0), 1.0)
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _idempotency_key(scope: HTTPScope) -> str | None:
+    """The Idempotency-Key, if any. Raises Refused (400)."""
+    found = content.header_values(scope, b"idempotency-key")
+    if not found:
+        return None
+    if len(found) > 1 or not _KEY.fullmatch(found[0]):
+        raise Refused("bad-request", "Idempotency-Key must be one value of 1 to 200 visible characters.", close=True)
+    return found[0]
+
+
+def _unknown() -> Refused:
+    """The same for a job that never was, was forgotten, or is another tenant's."""
+    return Refused("not-found", "There is no such job.")
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

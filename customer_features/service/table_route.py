@@ -1,0 +1,68 @@
+"""Bodies that are tables, on the contract's route: received into the spool, computed beside the worker, answered."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from litestar.types import HTTPScope, Receive
+
+from customer_features.service import content, spool, tables
+from customer_features.service.computing import Computing
+from customer_features.service.encodings import Unpacker
+from customer_features.service.limits import Limits
+from customer_features.service.problems import Refused
+from customer_features.service.replies import FileReply
+from customer_features.service.settings import Settings
+from customer_features.service.spool import Spool
+
+THREADS = 1
+"""Of one computation: other requests want the cores as well."""
+
+
+class TableRoute:
+    """The part of the route that takes tables, in one worker."""
+
+    kinds = tuple(tables.KINDS)
+
+    def __init__(self, settings: Settings, limits: Limits, kept: Spool) -> None:
+        self._timezone = settings.timezone
+        self._seconds = settings.request_timeout
+        self._memory = f"{settings.table_memory}B"
+        self._limits = limits
+        self._spool = kept
+        self.computing = Computing()
+
+    def close(self) -> None:
+        """Let the processes end once their work is done."""
+        self.computing.close()
+
+    @asynccontextmanager
+    async def answering(
+        self,
+        scope: HTTPScope,
+        receive: Receive,
+        kind: str,
+        unpacker: Unpacker,
+        parameters: Sequence[tuple[str, str]],
+    ) -> AsyncIterator[FileReply]:
+        """The answer as a file, which is gone afterwards. Raises Refused."""
+        answer = content.best_match(scope, tables.ANSWERS)
+        asked = tables.parse(parameters, kind, answer, self._timezone)
+        with self._spool.folder() as folder:
+            try:
+                pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=True)
+                await spool.write(pieces, folder / tables.BODY)
+            except OSError as error:
+                full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                detail = "The disk that bodies wait on is full; try again." if full else "The body cannot be kept now."
+                raise Refused("overloaded", detail, close=True) from error
+            answered = await self.computing.run(_computed, str(folder), asked, self._seconds, self._memory)
+            more = ((b"x-feature-warnings", answered.warnings.encode()),) if answered.warnings else ()
+            yield FileReply(Path(answered.path), answered.media_type.encode(), more)
+
+
+def _computed(folder: str, asked: tables.Asked, seconds: float, memory: str) -> tables.Answered:
+    return tables.compute(folder, asked, seconds=seconds, memory=memory, threads=THREADS)

@@ -1,0 +1,286 @@
+"""Tables as bodies: one request's rows in a file of its own, computed by the DuckDB engine, the answer in another file.
+
+This runs in a process beside the worker. The engine is shut in: it reads and writes in the request's folder alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from customer_features import features
+from customer_features.columns import FIELDS, check_fields, quoted
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected, lock
+from customer_features.engines.rows import CustomerVector, vector_type
+from customer_features.errors import (
+    ColumnError,
+    DataFaults,
+    InvalidOption,
+    MissingExtra,
+    OutputError,
+    UsageError,
+    did_you_mean,
+)
+from customer_features.formats import part_of
+from customer_features.options import Options
+from customer_features.parts import File, Part
+from customer_features.publish import publish
+from customer_features.service.jobs import CANCELLED, PROGRESS
+from customer_features.service.problems import Refused
+
+try:
+    import duckdb
+    import pyarrow as pa
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("tables as request bodies", "bulk") from error
+
+_LOOK = 0.02
+"""Seconds between two looks at whether a computation is still wanted."""
+
+BODY = "body"
+"""The name of the spooled body in its folder, and what messages call it."""
+
+PARQUET, ARROW, ARROW_FILE, CSV, NDJSON = (
+    "application/vnd.apache.parquet",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.arrow.file",
+    "text/csv",
+    "application/x-ndjson",
+)
+KINDS = {PARQUET: "parquet", ARROW: "arrow", ARROW_FILE: "arrow", CSV: "csv", NDJSON: "ndjson"}
+"""The format of each media type of a body."""
+
+ANSWERS = ("application/json", PARQUET, ARROW, ARROW_FILE, CSV, "application/octet-stream")
+"""The media types of an answer."""
+
+_ONE = ("grain", "future", "returns", "window", "timezone", "decimal", "date_format")
+PARAMETERS = ("today", *_ONE, "map")
+"""The query parameters; ``today`` and ``map`` may repeat."""
+
+_PARAMETERS = "The query parameters have faults. Nothing was computed."
+COLUMN_HINT = "name a column with the query parameter map=FIELD=COLUMN"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a table: the options as they were given, columns of fields, and the answer's media type."""
+
+    media_type: str
+    answer: str
+    options: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer in a file: its path, rows, media type and the warnings' names with their numbers."""
+
+    path: str
+    media_type: str
+    customers: int
+    warnings: str
+
+
+def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, timezone: str) -> Asked:
+    """What the query parameters ask for. Raises Refused (422) with what is wrong with each."""
+    options: dict[str, Any] = {}
+    columns: dict[str, str] = {}
+    errors: dict[str, list[str]] = {}
+    days: list[str] = []
+    for name, value in parameters:
+        try:
+            if name not in PARAMETERS:
+                allowed = ", ".join(PARAMETERS)
+                reason = f"is no parameter{did_you_mean(name, PARAMETERS)}; allowed are {allowed}"
+                raise InvalidOption(name[:60], reason)
+            if name == "today":
+                days.append(value)
+            elif name == "map":
+                _put_column(columns, value)
+            elif name in options:
+                raise InvalidOption(name, "is given twice")
+            else:
+                options[name] = value
+        except InvalidOption as error:
+            errors.setdefault(error.option, []).append(error.reason)
+    if len(days) > 1:
+        options["as_of"] = days
+    elif days:
+        options["today"] = days[0]
+    for name, value in ({} if errors else options).items():
+        try:
+            Options.parse(**{name: value})
+        except InvalidOption as error:
+            errors.setdefault(error.option, []).append(error.reason)
+    if not errors and answer == ANSWERS[0] and len(set(days)) > 1:
+        errors["today"] = ["several dates go with an answer that is a table: set Accept to one of its media types"]
+    if errors:
+        raise _faulty(_PARAMETERS, errors)
+    return Asked(media_type, answer, options, columns, timezone)
+
+
+def _put_column(columns: dict[str, str], assignment: str) -> None:
+    name, equals, column = assignment.partition("=")
+    if not equals or not column:
+        raise InvalidOption("map", f"'{assignment[:60]}' is not of the form FIELD=COLUMN")
+    if name in columns:
+        raise InvalidOption("map", f"{name[:60]} is mapped twice")
+    check_fields({name[:60]: column})
+    columns[name] = column
+
+
+def _faulty(detail: str, errors: Mapping[str, list[str]], **more: Any) -> Refused:
+    count = sum(map(len, errors.values()))
+    return Refused("faulty-request", detail, errors=dict(errors), **{"fault_count": count, **more})
+
+
+def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: int, watched: bool = False) -> Answered:
+    """The answer to the body that lies in a folder, as a file beside it.
+
+    ``seconds``: the most that it may take; ``watched``: say in the folder how far it is, and stop when it says so.
+
+    Raises Refused: 400 (not of its media type), 422 (faults, all or nothing),
+    413 (more than the memory holds), 503 (it takes too long).
+    """
+    place = Path(folder)
+    try:
+        spill = place / "spill"
+        spill.mkdir(exist_ok=True)
+        with (
+            connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection,
+        ):
+            lock(connection, place)
+            file = replace(File.of(place / BODY, BODY), kind=KINDS[asked.media_type])
+            part = part_of(file, connection, place, None)
+            options = Options.parse(**{"timezone": asked.timezone, **asked.options})
+            engine = Engine(connection, [part], options, columns=_quoted(asked.columns, part))
+            with _watching(connection, seconds, *((place, engine) if watched else ())):
+                engine.judge()
+                return _answer(engine, asked, place)
+    except DataFaults as error:
+        raise _faults(error) from None
+    except InvalidOption as error:
+        raise _faulty(_PARAMETERS, {error.option: [error.reason]}) from None
+    except ColumnError as error:
+        said = str(error).partition("; choose one with --map")[0].partition("\n  say which")[0]
+        raise _faulty("The columns do not serve.", {"columns": [f"{_clean(said, place)}; {COLUMN_HINT}"]}) from None
+    except OutputError as error:
+        raise Refused("body-too-large", f"There is no room for this table: {_clean(str(error), place)}.") from None
+    except UsageError as error:
+        raise Refused("malformed-table", f"The body {_clean(str(error), place)}.") from None
+    except duckdb.InterruptException:
+        raise Refused("timed-out", f"The computation took longer than {seconds:g} seconds; nothing was kept.") from None
+
+
+def _quoted(columns: Mapping[str, str], part: Part) -> dict[str, str]:
+    """Columns as expressions: what a caller gives is a name and never SQL."""
+    for name, column in columns.items():
+        if column not in part.columns:
+            shown = ", ".join(f"'{one}'" for one in list(part.columns)[:20])
+            raise ColumnError(f"{name}: there is no column '{column[:60]}'; there are {shown}")
+    return {name: quoted(column) for name, column in columns.items()}
+
+
+@contextmanager
+def _watching(
+    connection: duckdb.DuckDBPyConnection, seconds: float, place: Path | None = None, engine: Engine | None = None
+) -> Iterator[None]:
+    """Interrupt whatever query runs when the time is up, or nobody wants it any more, and each that follows it."""
+    done, ends = threading.Event(), time.monotonic() + seconds
+
+    late = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_LOOK):
+            if place is not None and engine is not None:
+                (place / PROGRESS).write_text(f"{engine.progress:.3f}")
+                if (place / CANCELLED).exists():
+                    late.set()
+            if time.monotonic() > ends:
+                late.set()
+            if late.is_set():
+                connection.interrupt()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()  # the session closes next
+    if late.is_set():
+        raise duckdb.InterruptException("between two queries there was none to interrupt")
+
+
+def _answer(engine: Engine, asked: Asked, place: Path) -> Answered:
+    """Write the answer as ``build`` writes its features, or as the contract's document."""
+    warnings = ",".join(f"{warning['name']};n={warning['count']}" for warning in engine.outcome.warnings)
+    customers = engine.outcome.customers
+    if asked.answer == ANSWERS[0]:
+        path = place / "answer.json"
+        path.write_bytes(_document(engine))
+        return Answered(str(path), asked.answer, customers, warnings)
+    suffix = {PARQUET: ".parquet", CSV: ".csv"}.get(asked.answer, ".arrow")
+    path = place / f"answer{suffix}"
+    publish(engine, path)
+    if asked.answer == ARROW:
+        path = _as_stream(path, place / "answer.arrows")
+    return Answered(str(path), asked.answer, customers, warnings)
+
+
+def _document(engine: Engine) -> bytes:
+    vector = vector_type(features.names())
+    customers = [
+        CustomerVector(row[0], vector(*row[1:]))
+        for batch in iter(engine.vectors().to_arrow_reader(1 << 16))
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    ]
+    answer: dict[str, Any] = {"customers": customers}
+    if engine.outcome.warnings:
+        answer["warnings"] = [
+            {"name": one["name"], "customer_id": None, "message": one["message"]} for one in engine.outcome.warnings
+        ]
+    return msgspec.json.encode(answer)
+
+
+def _as_stream(source: Path, target: Path) -> Path:
+    with (
+        pa.OSFile(str(source)) as read,
+        pa.ipc.open_file(read) as file,
+        pa.OSFile(str(target), "w") as sink,
+        pa.ipc.new_stream(sink, file.schema) as writer,
+    ):
+        for place in range(file.num_record_batches):
+            writer.write_batch(file.get_batch(place))
+    return target
+
+
+def _faults(error: DataFaults) -> Refused:
+    """The fault list as a JSON request's, with row numbers (the first row is 1) for paths."""
+    count = sum(error.counts.values())
+    listed = f"; the first {len(error.found)} are listed" if count > len(error.found) else ""
+    errors: dict[str, list[str]] = {}
+    for one in error.found:
+        errors.setdefault(f"row {one.row_number}", []).append(f"{one.message} [{one.fault}]")
+    detail = f"{count} of {error.rows} rows are faulty{listed}. Nothing was computed."
+    return _faulty(detail, errors, fault_count=count, faults=error.counts)
+
+
+def _clean(text: str, place: Path) -> str:
+    """A message without the places of our own that it may name."""
+    text = text.removeprefix(f"{BODY}: ").replace(str(place) + os.sep, "").replace(str(place), "the spool")
+    text = "; ".join(line.strip() for line in text.splitlines())
+    return text.partition("--spill")[0].rstrip(" ;.,(")
+
+
+__all__ = ["ANSWERS", "BODY", "FIELDS", "KINDS", "PARAMETERS", "Answered", "Asked", "compute", "parse"]

@@ -1,0 +1,320 @@
+"""Long work: taken, told of, computed once, kept for its tenant alone, and not lost when the server is."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from customer_features.errors import UsageError
+from customer_features.service import jobs as module
+from customer_features.service.jobs import CANCELLED, JOBS, Jobs, wanted
+from customer_features.service.tables import CSV, PARQUET
+
+from .harness import EXAMPLE, ROUTE, Running, cli, problem, start
+from .test_tables import TODAY, table, written
+
+
+def submit(server: Running, body: bytes = EXAMPLE, kind: str = "application/json", query: str = "", **more: str) -> Any:
+    headers = {**server.headers, "Content-Type": kind, "Prefer": "respond-async", **more}
+    return httpx.post(f"{server.url}{ROUTE}{query}", content=body, headers=headers, timeout=30)
+
+
+def get(server: Running, path: str, **headers: str) -> httpx.Response:
+    return httpx.get(server.url + path, headers={**server.headers, **headers}, timeout=30)
+
+
+def ended(server: Running, place: str, seconds: float = 30) -> dict[str, Any]:
+    ends = time.monotonic() + seconds
+    while True:
+        told = get(server, place)
+        assert told.status_code == 200, told.text
+        job: dict[str, Any] = told.json()
+        if job["status"] in ("done", "failed"):
+            return job
+        assert told.headers["retry-after"] == "1"
+        assert job["status"] in ("queued", "running")
+        assert 0 <= job["progress"] <= 1
+        assert time.monotonic() < ends, job
+        time.sleep(0.1)
+
+
+def many(rows: int = 400_000) -> bytes:
+    head = "customer_id,transaction_id,date,amount,product_id\n"
+    return (
+        head + "".join(f"c{n % 50_000},t{n},2025-01-{n % 28 + 1:02},{n % 997}.25,p{n % 900}\n" for n in range(rows))
+    ).encode()
+
+
+def test_a_job_answers_as_the_request_would(server: Running) -> None:
+    reply = submit(server)
+    assert reply.status_code == 202, reply.text
+    assert reply.headers["preference-applied"] == "respond-async"
+    place = reply.headers["location"]
+    assert place == f"{JOBS}/{reply.json()['id']}"
+    job = ended(server, place)
+    assert (job["status"], job["progress"]) == ("done", 1.0)
+    assert job["kept_until"] > job["ended_on"] >= job["created_on"]
+    answer = get(server, job["result"])
+    assert (answer.status_code, answer.content) == (200, server.post().content)
+
+
+def test_a_table_as_a_job(server: Running) -> None:
+    body = written(table(), PARQUET)
+    place = submit(server, body, PARQUET, f"?today={TODAY}&grain=line", Accept=CSV).headers["location"]
+    answer = get(server, ended(server, place)["result"])
+    headers = {**server.headers, "Content-Type": PARQUET, "Accept": CSV}
+    direct = httpx.post(f"{server.url}{ROUTE}?today={TODAY}&grain=line", content=body, headers=headers)
+    assert answer.headers["content-type"] == CSV
+    assert answer.content == direct.content
+    assert direct.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "name"),
+    [
+        (b"{}", "application/json", 422, "faulty-request"),
+        (b"{", "application/json", 400, "malformed-json"),
+        (b"garbage", PARQUET, 400, "malformed-table"),
+        (written(table(), CSV).replace(b"520.55", b"-1"), CSV, 422, "faulty-request"),
+    ],
+)
+def test_a_job_that_fails_keeps_its_problem(server: Running, body: bytes, kind: str, status: int, name: str) -> None:
+    place = submit(server, body, kind, "" if kind == "application/json" else f"?today={TODAY}").headers["location"]
+    job = ended(server, place)
+    assert job["status"] == "failed"
+    assert job["problem"]["status"] == status
+    document = problem(get(server, f"{place}/result"), status, name, f"{place}/result")
+    assert document["detail"] == job["problem"]["detail"]
+    assert "result" not in job
+
+
+def test_what_can_be_refused_at_once_is(server: Running) -> None:
+    problem(submit(server, b"x", CSV, "?grain=lin"), 422, "faulty-request")
+    problem(submit(server, EXAMPLE, "text/plain"), 415, "unsupported-media-type")
+    problem(submit(server, EXAMPLE, **{"Idempotency-Key": "x" * 201}), 400, "bad-request")
+    problem(submit(server, EXAMPLE, **{"X-Secret": "wrong"}), 401, "unauthorized")
+
+
+def test_a_job_is_its_tenants_alone(server: Running) -> None:
+    place = submit(server).headers["location"]
+    ended(server, place)
+    other = json.loads(cli(server.folder, "keys", "create", f"other {uuid.uuid4()}", "--json").stdout)
+    theirs = {"X-Customer-Api-Id": other["api_id"], "X-Secret": other["secret"]}
+    unknown = f"{JOBS}/{uuid.uuid4()}"
+    expected = None
+    for path in (place, unknown):
+        document = problem(get(server, path, **theirs), 404, "not-found", path)
+        document.pop("instance")
+        assert expected in (None, document)  # another's job is as good as none
+        expected = document
+        problem(get(server, f"{path}/result", **theirs), 404, "not-found", f"{path}/result")
+        refused = httpx.delete(server.url + path, headers={**server.headers, **theirs})
+        problem(refused, 404, "not-found", path)
+    assert get(server, place).status_code == 200
+    problem(get(server, place, **{"X-Secret": ""}), 401, "unauthorized", place)
+
+
+def test_a_job_is_forgotten_on_request(server: Running) -> None:
+    place = submit(server).headers["location"]
+    ended(server, place)
+    reply = httpx.delete(server.url + place, headers=server.headers)
+    assert (reply.status_code, reply.content) == (204, b"")
+    problem(get(server, place), 404, "not-found", place)
+    problem(get(server, f"{place}/result"), 404, "not-found", f"{place}/result")
+
+
+def test_the_same_key_is_the_same_job(server: Running) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    places = {submit(server, **key).headers["location"] for _ in range(3)}
+    assert len(places) == 1
+    problem(submit(server, EXAMPLE + b" ", **key), 422, "idempotency-key-reused")
+    ended(server, places.pop())
+    again = submit(server, **key)
+    assert again.status_code == 202
+    assert again.json()["status"] == "done"
+
+
+def test_methods(server: Running) -> None:
+    place = submit(server).headers["location"]
+    reply = httpx.put(server.url + place, headers=server.headers)
+    problem(reply, 405, "method-not-allowed", place)
+    assert reply.headers["allow"] == "GET, DELETE"
+
+
+@pytest.mark.slow
+def test_a_running_job_is_cancelled(started: Callable[..., Running]) -> None:
+    server = started("--no-auth")
+    place = submit(server, many(), CSV, f"?today={TODAY}").headers["location"]
+    ends = time.monotonic() + 20
+    while get(server, place).json()["status"] != "running":
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    assert httpx.delete(server.url + place).status_code == 204
+    folder = server.folder / "jobs" / place.rpartition("/")[2]
+    while folder.exists():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    # And the next one gets its turn.
+    assert ended(server, submit(server).headers["location"])["status"] == "done"
+
+
+@pytest.mark.slow
+def test_jobs_survive_a_server_that_is_killed(started: Callable[..., Running]) -> None:
+    server = started("--no-auth")
+    body = many()
+    places = [submit(server, body, CSV, f"?today={TODAY}", Accept=CSV).headers["location"] for _ in range(2)]
+    time.sleep(0.7)  # the first is being computed by now
+    server.kill()
+    again = start(server.folder, "--no-auth")
+    try:
+        results = [get(again, ended(again, place, 60)["result"]).content for place in places]
+        headers = {"Content-Type": CSV, "Accept": CSV}
+        direct = httpx.post(f"{again.url}{ROUTE}?today={TODAY}", content=body, headers=headers, timeout=60)
+        assert results == [direct.content] * 2
+    finally:
+        again.kill()
+
+
+@pytest.mark.slow
+def test_a_server_that_stops_gives_its_job_back(started: Callable[..., Running]) -> None:
+    server = started("--no-auth")
+    place = submit(server, many(), CSV, f"?today={TODAY}").headers["location"]
+    ends = time.monotonic() + 20
+    while get(server, place).json()["status"] != "running":
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 10
+    again = start(server.folder, "--no-auth")
+    try:
+        assert ended(again, place, 60)["status"] == "done"
+    finally:
+        again.kill()
+
+
+# -- the queue itself --------------------------------------------------------------------------------------
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(tmp_path: Path, clock: Clock) -> Jobs:
+    return Jobs(tmp_path, keep=100, clock=clock)
+
+
+def put(queue: Jobs, tenant: str = "t") -> str:
+    job_id = Jobs.new_id()
+    queue.folder(job_id).mkdir()
+    assert queue.add(job_id, tenant, b"{}", "d", None) is not None
+    return job_id
+
+
+def test_jobs_are_claimed_in_turn_and_once(queue: Jobs, clock: Clock) -> None:
+    first = put(queue)
+    clock.now += 1
+    second = put(queue)
+    claimed = [queue.claim(worker) for worker in "abc"]
+    assert [job and job.id for job in claimed] == [first, second, None]
+    queue.end(first, "b", "done", b"{}")  # not b's
+    assert queue.get(first, "t").status == "running"  # type: ignore[union-attr]
+    queue.end(first, "a", "done", b"{}")
+    assert queue.get(first, "t").status == "done"  # type: ignore[union-attr]
+
+
+def test_a_silent_worker_loses_its_job(queue: Jobs, clock: Clock) -> None:
+    job_id = put(queue)
+    queue.claim("a")
+    clock.now += module.SILENT - 1
+    assert queue.renew(job_id, "a", 0.5)
+    clock.now += module.SILENT - 1
+    assert queue.claim("b") is None
+    clock.now += 2
+    taken = queue.claim("b")
+    assert taken is not None
+    assert taken.attempts == 2
+    assert not queue.renew(job_id, "a", 0.9)  # a finds out
+
+
+def test_a_job_given_back_loses_no_attempt(queue: Jobs) -> None:
+    put(queue)
+    for _ in range(5):
+        job = queue.claim("a")
+        assert job is not None
+        assert job.attempts == 1
+        queue.release(job.id, "a")
+    queue.claim("a")
+    queue.release(job.id, "a", again=True)
+    assert queue.claim("a").attempts == 2  # type: ignore[union-attr]
+
+
+def test_answers_are_kept_as_long_as_is_said(queue: Jobs, clock: Clock) -> None:
+    job_id = put(queue)
+    queue.claim("a")
+    queue.end(job_id, "a", "done", b"{}")
+    clock.now = time.time() + 99  # a folder is as old as its file system says
+    queue._connection.execute("UPDATE jobs SET ended_on = ?", (clock.now - 99,))
+    queue.sweep()
+    assert queue.get(job_id, "t") is not None
+    clock.now += 2
+    queue.sweep()
+    assert queue.get(job_id, "t") is None
+    assert not queue.folder(job_id).exists()
+
+
+def test_a_cancelled_job_tells_who_works_on_it(queue: Jobs) -> None:
+    job_id = put(queue)
+    (queue.folder(job_id) / "body").write_text("rows")
+    queue.claim("a")
+    assert not queue.cancel(job_id, "other")
+    assert queue.cancel(job_id, "t")
+    assert not queue.renew(job_id, "a", 0.1)
+    assert [path.name for path in queue.folder(job_id).iterdir()] == [CANCELLED]
+    queue.sweep()
+    assert not queue.folder(job_id).exists()
+
+
+def test_a_tenant_may_have_so_many(queue: Jobs) -> None:
+    for _ in range(module.WAITING):
+        put(queue)
+    assert queue.add(Jobs.new_id(), "t", b"{}", "d", None) is None
+    put(queue, "another")
+
+
+def test_a_queue_that_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / module.FILE).write_text("not a database, but long enough to look at: " * 50)
+    with pytest.raises(UsageError, match=r"jobs.sqlite: the queue of long work cannot be used"):
+        Jobs(tmp_path, keep=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "asks"),
+    [
+        ([], False),
+        (["respond-async"], True),
+        (["Respond-Async, wait=10"], True),
+        (["wait=10; foo, respond-async"], True),
+        (["return=minimal", "respond-async"], True),
+        (["respond-asynchronously"], False),
+        (["no-respond-async"], False),
+    ],
+)
+def test_preferences(values: list[str], asks: bool) -> None:
+    assert wanted(values) is asks

@@ -1,0 +1,169 @@
+"""Quotas: what a tenant may send and a peer may fail, alone and across workers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from customer_features.errors import InvalidOption, UsageError
+from customer_features.service import quotas, secret
+from customer_features.service.quotas import Quotas, Standing, parse_quota
+from customer_features.service.settings import Settings
+from tests.installed import installed
+
+from .harness import Running, cli, problem
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis of the module's own."""
+    program = installed("redis-server", "redis-server", "which counts for all workers")
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("redis")
+    with subprocess.Popen(
+        [program, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        ends = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < ends
+                time.sleep(0.02)
+        yield f"redis://127.0.0.1:{port}/0"
+        process.terminate()
+
+
+@pytest.mark.parametrize("text", ["600/minute", "10 per 2 seconds", "1/day", " 5 / hour "])
+def test_quotas_as_people_write_them(text: str) -> None:
+    assert parse_quota("rate-limit", text) is not None
+    assert parse_quota("rate-limit", "none") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "600", "0/minute", "-1/minute", "5/fortnight", "many", "1.5/second", "5/minute;9/hour"]
+)
+def test_what_is_no_quota(text: str) -> None:
+    with pytest.raises(InvalidOption, match=r"rate-limit: .* is not a quota; give for example 600/minute"):
+        parse_quota("rate-limit", text)
+
+
+def _told(reply_headers: object) -> tuple[int, int, int, int]:
+    """Quota, window, what is left of it, and the seconds until it is whole."""
+    policy = re.fullmatch(r'"default";q=(\d+);w=(\d+)', reply_headers["ratelimit-policy"])  # type: ignore[index]
+    left = re.fullmatch(r'"default";r=(\d+);t=(\d+)', reply_headers["ratelimit"])  # type: ignore[index]
+    assert policy
+    assert left
+    return int(policy[1]), int(policy[2]), int(left[1]), int(left[2])
+
+
+def test_req_15_headers_tell_the_quota(started: Callable[..., Running]) -> None:
+    server = started("--rate-limit", "3/hour", key=True)
+    left = []
+    for body, status in ((b"{", 400), (b"{}", 422)):
+        reply = server.post(body)
+        assert reply.status_code == status  # what is refused counts as well
+        left.append(_told(reply.headers))
+    reply = server.post()
+    assert reply.status_code == 200
+    left.append(_told(reply.headers))
+    assert [(quota, window, remaining) for quota, window, remaining, _ in left] == [(3, 3600, r) for r in (2, 1, 0)]
+    reply = server.post()
+    document = problem(reply, 429, "too-many-requests")
+    wait = int(reply.headers["retry-after"])
+    assert wait >= _told(reply.headers)[3] > 0
+    assert f"in {wait} seconds" in document["detail"]
+    other = cli(server.folder, "keys", "create", "another", "--json").stdout
+    api_id, plain = re.findall(r'"(?:api_id|secret)": *"([^"]+)"', other)
+    assert server.post(X_Customer_Api_Id=api_id, X_Secret=plain).status_code == 200
+
+
+def test_without_a_quota_nothing_is_said_of_one(server: Running) -> None:
+    assert not {"ratelimit", "ratelimit-policy", "retry-after"} & set(server.post().headers)
+
+
+def test_req_16_failed_logins_have_a_bucket_of_their_own(started: Callable[..., Running]) -> None:
+    server = started("--rate-limit", "5/hour", "--failed-logins", "4/hour", key=True)
+    wrong = {"X_Secret": secret.make()}
+    unknown = {"X_Customer_Api_Id": str(uuid.uuid4())}
+    for headers in (wrong, unknown, {"X_Secret": "short"}, {"X_Secret": ""}):
+        assert server.post(**headers).status_code == 401
+    for headers in (wrong, unknown):
+        reply = server.post(**headers)
+        problem(reply, 429, "too-many-requests")
+        assert int(reply.headers["retry-after"]) >= 1
+    # The tenant whose id was tried is none the poorer, and is served from the same address.
+    assert [server.post().status_code for _ in range(6)] == [200] * 5 + [429]
+
+
+def test_req_16_the_bucket_is_a_peers() -> None:
+    async def fail() -> list[bool]:
+        worker = Quotas(Settings(failed_logins="2/hour", rate_limit="1/hour"))
+        peers = ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2"]
+        over = [(await worker.failed_login(peer)).over for peer in peers]
+        assert not (await worker.request("10.0.0.1")).over
+        return over
+
+    assert asyncio.run(fail()) == [False, False, False, True, False]
+
+
+def test_req_14_workers_count_together(started: Callable[..., Running], redis: str) -> None:
+    server = started("--workers", "2", "--rate-limit", "10/hour", "--redis", redis, key=True)
+    statuses = [server.post().status_code for _ in range(25)]  # each over a connection of its own
+    assert statuses == [200] * 10 + [429] * 15
+    pids = set(re.findall(r'"pid":(\d+)', server.log.read_text()))
+    assert len(pids) in (0, 2)
+
+
+def test_req_14_a_second_server_counts_with_the_first(redis: str) -> None:
+    async def both() -> list[bool]:
+        tenant = str(uuid.uuid4())
+        servers = [Quotas(Settings(rate_limit="5/hour", redis=redis)) for _ in range(2)]
+        return [(await servers[turn % 2].request(tenant)).over for turn in range(8)]
+
+    assert asyncio.run(both()) == [False] * 5 + [True] * 3
+
+
+def test_a_lost_store_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask() -> list[Standing]:
+        worker = Quotas(Settings(rate_limit="1/hour", redis="redis://127.0.0.1:9/0"))
+        return [await worker.request("t") for _ in range(3)]
+
+    assert asyncio.run(ask()) == [Standing()] * 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "quotas not counted: their store cannot be reached"
+    ]  # once, not a line a request
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (Settings(rate_limit="5/minute", workers=2), "--rate-limit with 2 workers needs --redis"),
+        (Settings(redis="http://x"), "redis: the address must begin with redis:// or rediss://"),
+        (Settings(redis="redis://:secret@127.0.0.1:9/0"), r"no Redis answers at redis://127.0.0.1:9/0 \(--redis\)"),
+        (Settings(failed_logins="5"), "failed-logins: '5' is not a quota"),
+    ],
+)
+def test_what_cannot_be_counted_is_said_at_the_start(settings: Settings, says: str) -> None:
+    with pytest.raises(UsageError, match=says) as refused:
+        quotas.check(settings)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_command_says_so(tmp_path: Path) -> None:
+    ran = cli(tmp_path, "serve", "--port", "0", "--workers", "2", "--rate-limit", "5/minute")
+    assert ran.returncode == 2
+    assert "--redis" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -1,0 +1,192 @@
+"""``make soak``: ends with 1 where an answer is wrong or unplanned, memory grows, or a file stays in the spool."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from customer_features.service import secret
+from tests.agreement import oracle
+from tests.service.harness import Running, cli, start
+from tests.soak.requests import Asked, made
+
+KILL_EVERY, ROTATE_EVERY, WATCH_EVERY = 20.0, 15.0, 1.0
+CONNECTIONS = 8
+PLANNED = {503}
+"""A computation that was lost with its process, or a full queue: told as such, with Retry-After."""
+
+
+@dataclass
+class Soak:
+    """What was seen so far."""
+
+    server: Running
+    left: int
+    luck: random.Random
+    revoked: dict[str, str]
+    seen: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    broken: int = 0
+    killed: int = 0
+    rotations: int = 0
+    memory: list[int] = field(default_factory=list)
+
+    def headers(self, asked: Asked) -> dict[str, str]:
+        live = self.server.headers
+        wrong = {**live, "X-Secret": secret.make()}
+        return {"live": live, "revoked": self.revoked, "wrong": wrong, "none": {}}[asked.credentials] | asked.headers
+
+    async def ask(self, client: httpx.AsyncClient) -> None:
+        """One connection's requests, until none are left."""
+        while self.left > 0:
+            self.left -= 1
+            asked = made(self.luck)
+            try:
+                reply = await client.request(
+                    asked.method, self.server.url + asked.path, content=asked.body, headers=self.headers(asked)
+                )
+            except httpx.TransportError:
+                self.broken += 1  # its worker was killed: an error, and never half an answer
+                continue
+            self.judge(asked, reply)
+
+    def judge(self, asked: Asked, reply: httpx.Response) -> None:
+        self.seen[f"{asked.kind}: {reply.status_code}"] += 1
+        if reply.status_code not in asked.statuses:
+            if reply.status_code in PLANNED and "retry-after" in reply.headers:
+                return
+            self.wrong.append(
+                f"{asked.kind}: {reply.status_code}, expected {sorted(asked.statuses)}: {reply.text[:300]}"
+            )
+        elif reply.status_code == 200 and asked.vectors is not None:
+            found = {
+                str(one["customer_id"]): tuple(one["features"][name] for name in oracle.NAMES)
+                for one in reply.json()["customers"]
+            }
+            if found != asked.vectors:
+                self.wrong.append(f"{asked.kind}: a vector differs: {asked.body[:300]!r}")
+
+    async def disturb(self) -> None:
+        """Kill a worker now and then, always one that is younger than the oldest, whose memory is watched."""
+        while True:
+            await asyncio.sleep(KILL_EVERY)
+            young = workers(self.server)[1:]
+            if young:
+                os.kill(self.luck.choice(young), signal.SIGKILL)
+                self.killed += 1
+
+    async def rotate(self) -> None:
+        """New secrets without a pause: the old one lives on until all know the new one."""
+        while True:
+            await asyncio.sleep(ROTATE_EVERY)
+            name = ("keys", "rotate", "tests", "--overlap", "10s", "--json")
+            said = await asyncio.to_thread(cli, self.server.folder, *name)
+            self.server.headers = {**self.server.headers, "X-Secret": json.loads(said.stdout)["secret"]}
+            self.rotations += 1
+
+    async def watch(self) -> None:
+        """The memory of the oldest worker."""
+        while True:
+            pids = workers(self.server)
+            if pids:
+                self.memory.append(resident(pids[0]))
+            await asyncio.sleep(WATCH_EVERY)
+
+
+def workers(server: Running) -> list[int]:
+    """The server's workers, the oldest first: children that answer, not what computes for them."""
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    found = [int(pid) for pid in children if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return sorted(found, key=lambda pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]))
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process holds in memory."""
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(match[1]) * 1024 if match else 0
+
+
+async def soak(requests: int, seed: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="customer-features-soak-") as name:
+        folder = Path(name) / "data"
+        server = start(folder, "--workers", "2", "--log-level", "warning", "--failed-logins", "100000/minute", key=True)
+        try:
+            gone = json.loads(cli(folder, "keys", "create", "gone", "--json").stdout)
+            cli(folder, "keys", "revoke", "gone")
+            revoked = {"X-Customer-Api-Id": gone["api_id"], "X-Secret": gone["secret"]}
+            run = Soak(server, requests, random.Random(seed), revoked)
+            begun = time.monotonic()
+            await _all(run)
+            seconds = time.monotonic() - begun
+            await asyncio.sleep(1)
+            lying = [path.name for path in (folder / "spool").glob("*")] if (folder / "spool").exists() else []
+            code = server.stop()
+        finally:
+            server.kill()
+        return told(run, requests, seconds, lying, code, server.log.read_text())
+
+
+async def _all(run: Soak) -> None:
+    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=CONNECTIONS)) as client:
+        beside = [asyncio.create_task(work) for work in (run.disturb(), run.rotate(), run.watch())]
+        await asyncio.gather(*(run.ask(client) for _ in range(CONNECTIONS)))
+        for task in beside:
+            task.cancel()
+
+
+def told(run: Soak, requests: int, seconds: float, lying: list[str], code: int, log: str) -> int:
+    """Print what was seen; 1 where it is not what it must be."""
+    for what, count in sorted(run.seen.items()):
+        print(f"{count:8}  {what}")
+    unplanned = [what for what in run.seen if re.search(r": 5\d\d$", what) and int(what[-3:]) not in PLANNED]
+    quarter = len(run.memory) // 4
+    second, last = (
+        statistics.median(part or [1]) for part in (run.memory[quarter : 2 * quarter], run.memory[-quarter:])
+    )
+    internal = log.count('"event":"internal error"')
+    print(
+        f"\n{requests} requests in {seconds:.0f} s; {run.broken} broken off by {run.killed} killed workers;"
+        f" {run.rotations} rotations; memory of the oldest worker {second / 2**20:.1f} MiB in the second quarter,"
+        f" {last / 2**20:.1f} MiB in the last: {last / second:.3f}"
+    )
+    for line in run.wrong[:20]:
+        print(f"WRONG: {line}")
+    failures = {
+        "wrong answers": len(run.wrong),
+        "unplanned 5xx": len(unplanned),
+        "internal errors in the log": internal,
+        "files left in the spool": len(lying),
+        "exit code of the server": code,
+        "memory grew by more than 5%": int(last > 1.05 * second),
+        # Each kill breaks what was in flight, and nothing else does.
+        "broken connections beyond the killed": int(run.broken > 2 * CONNECTIONS * (run.killed + 1)),
+    }
+    print("; ".join(f"{what}: {count}" for what, count in failures.items()))
+    return int(any(failures.values()))
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    return asyncio.run(soak(given.requests, given.seed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
