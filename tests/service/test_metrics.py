@@ -194,3 +194,13 @@ def test_the_log_alone_tells_why_a_request_was_refused(server: Running) -> None:
     assert lines["why-2"]["problem"] == "unsupported-media-type"
     assert lines["why-3"]["customers"] == 2
     assert "problem" not in lines["why-3"]
+
+
+def test_customers_of_packed_answers_are_counted(started: Start) -> None:
+    server = started("--no-auth", "--metrics-port", "0")
+    row = {"transaction_id": "T", "date": "2025-01-01", "amount": 1, "product_id": "P"}
+    customers = [{"customer_id": f"C{n}", "transactions": [row]} for n in range(4000)]
+    reply = server.post(json.dumps({"customers": customers}).encode(), Accept_Encoding="gzip")
+    assert (reply.status_code, reply.headers["content-encoding"]) == (200, "gzip")
+    server.log_lines()
+    assert value(scrape(server), "customers_total") == 4000

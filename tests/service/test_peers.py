@@ -113,3 +113,15 @@ def test_req_24_a_running_server_logs_the_peer(started: Callable[..., Running]) 
     assert peers_logged(behind, "1.1.1.1", "198.51.100.5")[-1] == "198.51.100.5"
     elsewhere = started("--no-auth", "--trusted-proxies", "10.0.0.0/8")
     assert peers_logged(elsewhere, "198.51.100.4") == ["127.0.0.1"]
+
+
+def test_req_24_failed_logins_are_counted_for_the_peer(started: Callable[..., Running]) -> None:
+    def statuses(server: Running, *peers: str) -> list[int]:
+        return [server.post(X_Secret="wrong", X_Forwarded_For=peer).status_code for peer in peers]
+
+    behind = started("--failed-logins", "2/hour", "--trusted-proxies", "127.0.0.1", key=True)
+    assert statuses(behind, "198.51.100.4", "198.51.100.4", "198.51.100.4") == [401, 401, 429]
+    # Another one is not to blame, and a longer list of one's own words does not make one another.
+    assert statuses(behind, "198.51.100.5", "198.51.100.9, 198.51.100.4") == [401, 429]
+    plain = started("--failed-logins", "2/hour", key=True)
+    assert statuses(plain, "198.51.100.4", "198.51.100.5", "198.51.100.6") == [401, 401, 429]
