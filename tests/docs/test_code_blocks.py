@@ -76,7 +76,7 @@ def shop(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def service(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The service of the client's page, and where it is, as the environment tells."""
+    """The service of the pages that ask one, and where it is, as the environment tells."""
     running = start(tmp_path_factory.mktemp("service"), key=True)
     monkeypatch.setenv("CUSTOMER_FEATURES_URL", running.url)
     monkeypatch.setenv("CUSTOMER_FEATURES_API_ID", running.headers["X-Customer-Api-Id"])
@@ -94,7 +94,7 @@ def test_blocks_print_what_the_page_shows(
 ) -> None:
     if page.name == "postgresql.md":
         request.getfixturevalue("shop")
-    if page.name == "client.md":
+    if page.name in ("client.md", "service.md"):
         request.getfixturevalue("service")
     if "import pyspark" in page.read_text("utf-8"):
         request.getfixturevalue("spark_session")  # the tests' own session is the one that the page gets
