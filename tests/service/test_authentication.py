@@ -27,7 +27,7 @@ def lines(server: Running) -> list[dict[str, object]]:
     return [json.loads(line) for line in server.log_lines() if line.startswith("{")]
 
 
-def test_everyone_else_gets_the_same_401(server: Running) -> None:
+def test_req_05_everyone_else_gets_the_same_401(server: Running) -> None:
     api_id, plain = server.headers["X-Customer-Api-Id"], server.headers["X-Secret"]
     short = json.loads(cli(server.folder, "keys", "create", "short", "--expires", "1s", "--json").stdout)
     void = json.loads(cli(server.folder, "keys", "create", "void", "--json").stdout)
@@ -85,7 +85,7 @@ def test_everyone_else_gets_the_same_401(server: Running) -> None:
     ]
 
 
-def test_credentials_come_in_the_headers_alone(server: Running) -> None:
+def test_req_10_credentials_come_in_the_headers_alone(server: Running) -> None:
     query = "?" + "&".join(f"{name}={value}" for name, value in server.headers.items())
     reply = server.post(path=ROUTE + query, X_Customer_Api_Id="", X_Secret="")
     assert reply.status_code == 401
@@ -101,7 +101,7 @@ def test_the_id_may_be_written_in_capitals(server: Running) -> None:
     assert server.post(X_Customer_Api_Id=server.headers["X-Customer-Api-Id"].upper()).status_code == 200
 
 
-def test_a_running_server_sees_rotation_and_revocation(server: Running) -> None:
+def test_req_07_a_running_server_sees_rotation_and_revocation(server: Running) -> None:
     made = json.loads(cli(server.folder, "keys", "create", "turning", "--json").stdout)
 
     def status(secret: str) -> int:
@@ -120,7 +120,7 @@ def test_a_running_server_sees_rotation_and_revocation(server: Running) -> None:
     assert (status(turned["secret"]), status(made["secret"])) == (401, 401)
 
 
-def test_every_outcome_is_logged_with_id_time_and_reason(server: Running) -> None:
+def test_req_13_every_outcome_is_logged_with_id_time_and_reason(server: Running) -> None:
     api_id = server.headers["X-Customer-Api-Id"]
     assert server.post().status_code == 200
     line = lines(server)[-1]
@@ -128,7 +128,7 @@ def test_every_outcome_is_logged_with_id_time_and_reason(server: Running) -> Non
     assert str(line["time"]).endswith("+00:00")
 
 
-def test_a_log_line_cannot_be_forged(server: Running) -> None:
+def test_req_13_a_log_line_cannot_be_forged(server: Running) -> None:
     before = len(server.log_lines())
     forged = b'x"}\xc2\x85{"event":"request","auth":"granted"'
     httpx.post(server.url + ROUTE, headers={"X-Customer-Api-Id": forged, "X-Secret": b"x"})  # type: ignore[dict-item]
@@ -152,7 +152,7 @@ def test_last_use_is_noted(server: Running) -> None:
     assert own["not_before"] <= own["last_used_on"] < own["expires_on"]
 
 
-def test_no_store_is_asked_for_a_typo_or_a_known_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_req_02_no_store_is_asked_for_a_typo_or_a_known_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = CredentialStore(tmp_path)
     key = store.create("etl")
     asked: list[str] = []

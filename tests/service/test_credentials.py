@@ -79,7 +79,7 @@ def test_a_key_is_not_valid_before_its_time(store: CredentialStore, gate: Authen
     assert reason(gate, key) == "granted"
 
 
-def test_two_secrets_live_while_they_rotate(store: CredentialStore, gate: Authenticator, clock: Clock) -> None:
+def test_req_06_two_secrets_live_while_they_rotate(store: CredentialStore, gate: Authenticator, clock: Clock) -> None:
     old = store.create("etl")
     new = store.rotate("etl", overlap=3600)
     assert new.api_id == old.api_id
@@ -92,7 +92,7 @@ def test_two_secrets_live_while_they_rotate(store: CredentialStore, gate: Authen
     assert (reason(gate, old), reason(gate, new)) == ("expired", "granted")
 
 
-def test_never_more_than_two(store: CredentialStore, gate: Authenticator, clock: Clock) -> None:
+def test_req_06_never_more_than_two(store: CredentialStore, gate: Authenticator, clock: Clock) -> None:
     first, second = store.create("etl"), store.rotate("etl")
     third = store.rotate(first.api_id)
     assert [reason(gate, key) for key in (first, second, third)] == ["expired", "granted", "granted"]
@@ -142,7 +142,9 @@ def test_names(store: CredentialStore) -> None:
             store.create(bad)
 
 
-def test_last_use_is_noted_at_most_once_a_minute(store: CredentialStore, gate: Authenticator, clock: Clock) -> None:
+def test_req_08_last_use_is_noted_at_most_once_a_minute(
+    store: CredentialStore, gate: Authenticator, clock: Clock
+) -> None:
     key = store.create("etl")
     headers = [(API_ID, key.api_id.encode()), (SECRET, key.secret.encode())]
     noted = []
@@ -160,7 +162,7 @@ def test_last_use_is_noted_at_most_once_a_minute(store: CredentialStore, gate: A
     assert store.all_keys()[0].last_used_on == noted[-1]
 
 
-def test_nothing_reversible_is_at_rest(store: CredentialStore, tmp_path: Path) -> None:
+def test_req_03_nothing_reversible_is_at_rest(store: CredentialStore, tmp_path: Path) -> None:
     keys = [store.create("etl"), store.rotate("etl"), store.create("other")]
     store.close()
     files = [path for path in (tmp_path / "data").iterdir() if path.name != pepper.FILE]

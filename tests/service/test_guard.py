@@ -46,7 +46,7 @@ def ask(application: Any, path: str = ROUTE, **more: Any) -> httpx.Response:
 
 
 @pytest.mark.parametrize("error", [ValueError(SENTINEL), MemoryError(SENTINEL), KeyError(SENTINEL)])
-def test_a_failure_of_the_engine_answers_500_with_an_id(
+def test_req_23_a_failure_of_the_engine_answers_500_with_an_id(
     monkeypatch: pytest.MonkeyPatch, logged: io.StringIO, error: Exception
 ) -> None:
     def fail(body: bytes, **more: object) -> bytes:
@@ -67,7 +67,7 @@ def test_a_failure_of_the_engine_answers_500_with_an_id(
     assert SENTINEL not in logged.getvalue()
 
 
-def test_the_last_resort(logged: io.StringIO) -> None:
+def test_req_23_the_last_resort(logged: io.StringIO) -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise RuntimeError(SENTINEL)
 

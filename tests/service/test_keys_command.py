@@ -11,7 +11,7 @@ import pytest
 from .harness import cli
 
 
-def test_a_keys_life(tmp_path: Path) -> None:
+def test_req_08_a_keys_life(tmp_path: Path) -> None:
     made = cli(tmp_path, "keys", "create", "etl", "--json")
     assert made.returncode == 0
     key = json.loads(made.stdout)
@@ -30,7 +30,7 @@ def test_a_keys_life(tmp_path: Path) -> None:
     assert [entry["status"] for entry in listed] == ["revoked", "revoked"]
 
 
-def test_a_person_is_told_that_the_secret_is_shown_once(tmp_path: Path) -> None:
+def test_req_09_a_person_is_told_that_the_secret_is_shown_once(tmp_path: Path) -> None:
     made = cli(tmp_path, "keys", "create", "etl", "--expires", "30d")
     assert re.search(r"^X-Customer-Api-Id: \S{36}$", made.stdout, re.MULTILINE)
     secret = re.search(r"^X-Secret: (cfs_\S{60})$", made.stdout, re.MULTILINE)

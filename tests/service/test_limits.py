@@ -25,7 +25,7 @@ def chunked(*chunks: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
 
 
-def test_32_mib_are_taken_and_a_byte_more_is_not(server: Running) -> None:
+def test_req_17_32_mib_are_taken_and_a_byte_more_is_not(server: Running) -> None:
     body = EXAMPLE + b" " * (MAX_BODY - len(EXAMPLE))
     assert server.post(body).status_code == 200
     document = problem(server.post(body + b" "), 413, "body-too-large")
@@ -33,7 +33,7 @@ def test_32_mib_are_taken_and_a_byte_more_is_not(server: Running) -> None:
     assert str(MAX_BODY + 1) in document["detail"]
 
 
-def test_the_cap_counts_what_is_received(server: Running) -> None:
+def test_req_17_the_cap_counts_what_is_received(server: Running) -> None:
     def pieces() -> Iterator[bytes]:
         yield EXAMPLE
         for _ in range(33):
@@ -63,7 +63,7 @@ def test_an_announced_body_is_refused_at_once(small: Running) -> None:
     assert time.monotonic() - begun < 0.5
 
 
-def test_a_slow_body_answers_408_in_time(small: Running) -> None:
+def test_req_21_a_slow_body_answers_408_in_time(small: Running) -> None:
     begun = time.monotonic()
     reply = small.raw(small.head(len(EXAMPLE)) + b"\r\n", EXAMPLE[:20])
     assert 0.9 < time.monotonic() - begun < 4
@@ -73,7 +73,7 @@ def test_a_slow_body_answers_408_in_time(small: Running) -> None:
     assert b"connection: close" in reply
 
 
-def test_drips_do_not_lengthen_the_time(small: Running) -> None:
+def test_req_21_drips_do_not_lengthen_the_time(small: Running) -> None:
     with socket.create_connection(("127.0.0.1", small.port), timeout=10) as connection:
         connection.sendall(small.head(1000) + b"\r\n")
         begun = time.monotonic()
@@ -108,7 +108,7 @@ def test_a_client_that_leaves_disturbs_nobody(small: Running) -> None:
 SECOND = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def test_two_ways_to_tell_the_length_serve_no_second_request(small: Running) -> None:
+def test_req_22_two_ways_to_tell_the_length_serve_no_second_request(small: Running) -> None:
     both = small.head(5, Transfer_Encoding="chunked") + b"\r\n0\r\n\r\n" + SECOND
     twice = small.head(5) + b"Content-Length: 6\r\n\r\n" + b"{}    " + SECOND
     odd = small.head(None) + b"Content-Length: +5\r\n\r\n{}   " + SECOND

@@ -110,7 +110,7 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize(("body", "says"), BAD_JSON.values(), ids=BAD_JSON.keys())
-def test_what_is_not_json_answers_400(server: Running, body: bytes, says: str) -> None:
+def test_req_19_what_is_not_json_answers_400(server: Running, body: bytes, says: str) -> None:
     document = problem(server.post(body), 400, "malformed-json")
     assert says in document["detail"]
     assert "errors" not in document
@@ -197,7 +197,7 @@ def test_faults_beyond_a_hundred_are_counted(server: Running) -> None:
         ("application/json; charset=latin-1", "charset utf-8"),
     ],
 )
-def test_another_content_type_answers_415(server: Running, content_type: str, says: str) -> None:
+def test_req_20_another_content_type_answers_415(server: Running, content_type: str, says: str) -> None:
     document = problem(server.post(Content_Type=content_type), 415, "unsupported-media-type")
     assert says in document["detail"]
 

@@ -14,7 +14,7 @@ from customer_features import service
 from customer_features.service import secret
 
 
-def test_a_secret_is_64_characters_of_prefix_randomness_and_checksum() -> None:
+def test_req_01_a_secret_is_64_characters_of_prefix_randomness_and_checksum() -> None:
     made = {secret.make() for _ in range(200)}
     assert len(made) == 200
     for plain in made:
@@ -24,7 +24,7 @@ def test_a_secret_is_64_characters_of_prefix_randomness_and_checksum() -> None:
     assert len(set("".join(plain[4:58] for plain in made))) == 62
 
 
-def test_every_typo_of_one_character_is_seen() -> None:
+def test_req_02_every_typo_of_one_character_is_seen() -> None:
     plain = secret.make()
     for place in range(len(plain)):
         wrong = plain[:place] + ("x" if plain[place] != "x" else "y") + plain[place + 1 :]
@@ -75,7 +75,7 @@ def names(operand: ast.expr) -> list[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
-def test_no_digest_is_compared_with_an_operator(module: Path) -> None:
+def test_req_04_no_digest_is_compared_with_an_operator(module: Path) -> None:
     source = module.read_text()
     assert comparisons(source) == []
     # Nor by the database, whose comparison takes as long as the common part.

@@ -75,7 +75,7 @@ def test_ready_says_that_the_store_is_gone(started: Start) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker under /proc")
-def test_workers_share_the_port_and_a_killed_one_comes_back(started: Start) -> None:
+def test_req_07_workers_share_the_port_and_a_killed_one_comes_back(started: Start) -> None:
     server = started("--workers", "2", key=True)
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
     workers = children.read_text().split()

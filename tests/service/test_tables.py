@@ -212,7 +212,7 @@ def test_a_server_sweeps_what_a_killed_one_left(started: Callable[..., Running])
         again.kill()
 
 
-def test_a_computation_that_takes_too_long(tmp_path: Path) -> None:
+def test_req_21_a_computation_that_takes_too_long(tmp_path: Path) -> None:
     rows = pa.table(
         {
             "customer_id": [str(n) for n in range(200_000)],

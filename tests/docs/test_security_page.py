@@ -1,0 +1,29 @@
+"""docs/security.md: a line for each of the 26 requirements, and a test for each line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
+FOLDER = ROOT / "tests" / "service"
+NUMBERED = {
+    (path.name, int(number))
+    for path in FOLDER.glob("test_*.py")
+    for number in re.findall(r"^def test_req_(\d\d)_", path.read_text("utf-8"), re.MULTILINE)
+}
+
+
+def test_every_requirement_has_its_line_and_the_line_its_tests() -> None:
+    lines = {int(line.split("|")[1]): line for line in PAGE.splitlines() if re.match(r"\| \d+ \|", line)}
+    assert list(lines) == list(range(1, 27))
+    named = {(name, number) for number, line in lines.items() for name in re.findall(r"test_\w+\.py", line)}
+    assert named == NUMBERED
+
+
+def test_the_tests_that_the_page_names_are_there() -> None:
+    for name in re.findall(r"(test_\w+\.py)(?!::)", PAGE):
+        assert (FOLDER / name).exists(), name
+    for name, function in re.findall(r"(test_\w+\.py)::(test_\w+)", PAGE):
+        assert re.search(rf"^def {function}", (FOLDER / name).read_text("utf-8"), re.MULTILINE), (name, function)
