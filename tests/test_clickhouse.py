@@ -199,6 +199,7 @@ def test_names_of_the_steps_are_the_users_own() -> None:
         assert found["purchase_total"].to_pylist() == [2.5]
 
 
+@pytest.mark.slow
 def test_loyalty_from_clickhouse_or_a_frame(http: Any) -> None:
     table = dirty(8).drop_columns(["loyalty_score"])
     put_into_clickhouse("orders", table)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any, Self, TypeVar, Unpack, overload
 
-import anyio
 import httpx
+from anyio import sleep
 
 from customer_features.client.answers import Answer
 from customer_features.client.asking import Asked, Asking
@@ -76,7 +76,7 @@ class AsyncClient(Asking):
 
     async def _take(self, step: Step) -> Came:
         if isinstance(step, Wait):
-            await anyio.sleep(step.seconds)
+            await sleep(step.seconds)
             return None
         return await self._send(step)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from time import sleep
 from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
@@ -119,7 +119,7 @@ class Client(Asking):
 
     def _take(self, step: Step) -> Came:
         if isinstance(step, Wait):
-            time.sleep(step.seconds)
+            sleep(step.seconds)
             return None
         return self._send(step)
 

@@ -47,6 +47,6 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("customer_features.client.threaded.time.sleep", waited.append)
-    monkeypatch.setattr("customer_features.client.asynchronous.anyio.sleep", sleep)
+    monkeypatch.setattr("customer_features.client.threaded.sleep", waited.append)
+    monkeypatch.setattr("customer_features.client.asynchronous.sleep", sleep)
     return waited

@@ -17,6 +17,8 @@ import pytest
 from customer_features.verifying import verify
 from tests.conftest import child_environment, csv_text
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "schedulers.md").read_text("utf-8")
 DAYS = [f"2025-04-{day}" for day in range(20, 26)]

@@ -93,6 +93,7 @@ def test_partitions_of_other_types() -> None:
 
 
 @pytest.mark.usefixtures("scheduler")
+@pytest.mark.slow
 def test_a_graph_that_fails_is_a_sentence() -> None:
     frame = dd.from_pandas(many(), npartitions=3)
     for door in (build, check):

@@ -396,6 +396,7 @@ class Halt:
         pytest.param(PART, FEATURES, ALL, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_kill_9(what: str, key: str, stands: set[str], bucket: Bucket, batch: Batch, tmp_path: Path, cli: Cli) -> None:
     """The old objects stand, or none vouches for them; a later run aborts what was open and mends it."""
     put(bucket, batch.wholes[OLD])
@@ -422,6 +423,7 @@ def test_kill_9(what: str, key: str, stands: set[str], bucket: Bucket, batch: Ba
 
 
 @pytest.mark.parametrize(("what", "number", "code"), [(BEGIN, signal.SIGTERM, 143), (PART, signal.SIGINT, 130)])
+@pytest.mark.slow
 def test_a_run_that_is_stopped_leaves_no_upload(
     what: str,
     number: signal.Signals,

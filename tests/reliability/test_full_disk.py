@@ -20,6 +20,8 @@ from customer_features.verifying import verify
 from tests.conftest import TODAY, csv_text
 from tests.reliability.conftest import OLD, Batch, Mount, Target, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
 def test_a_disk_too_small_for_the_output(suffix: str, batch: Batch, small_disk: Mount, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import child_environment
 from tests.reliability.conftest import Target, run
 
+pytestmark = pytest.mark.slow
+
 QUICK = [range(0, 10), range(10, 20)]
 ALL = [range(start, start + 25) for start in range(20, 220, 25)]
 

@@ -15,6 +15,8 @@ from customer_features.publish import publish
 from customer_features.sources import opened
 from tests.conftest import TODAY
 
+pytestmark = pytest.mark.slow
+
 SHUFFLES = [(1, "i"), (1, "hash(i)"), (7, "i DESC"), (100, "hash(i + 1)")]
 
 

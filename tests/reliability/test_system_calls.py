@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import TODAY, assert_refused, csv_text
 from tests.reliability.conftest import NEW, OLD, Call, Target, Traced
 
+pytestmark = pytest.mark.slow
+
 GROUPS = {
     "bytes": ("write", "pwrite64", "ftruncate"),
     "fsync": ("fsync", "fdatasync"),

@@ -20,6 +20,8 @@ import pytest
 from .harness import EXAMPLE, ROUTE, Running
 from .test_metrics import scrape, value
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., Running]
 JSON = {"Content-Type": "application/json"}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers under /proc")

@@ -89,6 +89,7 @@ def test_what_is_in_progress(started: Start) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers under /proc")
+@pytest.mark.slow
 def test_workers_are_added_up_and_a_dead_one_leaves_what_it_did(started: Start) -> None:
     server = started("--no-auth", "--workers", "2", "--metrics-port", "0")
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")

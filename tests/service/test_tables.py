@@ -194,6 +194,7 @@ def test_nothing_is_left_in_the_spool(server: Running) -> None:
     assert spool.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_server_sweeps_what_a_killed_one_left(started: Callable[..., Running]) -> None:
     server = started("--no-auth")
     ask(server, written(table(), CSV), CSV)

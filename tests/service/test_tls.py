@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from .harness import EXAMPLE, ROUTE, Running, cli
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., Running]
 
 

@@ -172,6 +172,7 @@ def test_req_11_neither_secret_nor_id_is_in_the_traces(started: Callable[..., Ru
         assert word.encode() not in server.log.read_bytes() or word == server.headers["X-Customer-Api-Id"]
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_away_costs_no_request(started: Callable[..., Running]) -> None:
     server = started("--no-auth", "--traces", "http://127.0.0.1:9/v1/traces")
     assert [server.post().status_code for _ in range(5)] == [200] * 5
