@@ -32,14 +32,15 @@ QUICK = (
     *("visits with faults", "returned orders at local times", "many dates of returned lines", "lines of text"),
     "instants where midnight is skipped",
 )
-"""What is asked of Spark on every change: it takes seconds for what others do in a blink."""
+"""What is asked of Spark about every mutant: it takes seconds for what others do in a blink, so not on every change."""
 
 
 def _pairs() -> Iterator[Any]:
     for door in DOORS:
         for scenario in SCENARIOS:
-            slow = door.name == "Spark" and scenario.name not in QUICK
-            marks = [pytest.mark.slow] if slow else []
+            marks = []
+            if door.name == "Spark":
+                marks = [pytest.mark.slow, *([pytest.mark.spark] if scenario.name in QUICK else [])]
             yield pytest.param(door.name, scenario, marks=marks, id=f"{door.name}-{scenario.name}")
 
 

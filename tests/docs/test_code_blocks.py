@@ -88,7 +88,14 @@ def service(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 TYPES = {"total": pa.float64(), "order_date": pa.string()}
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_BLOCKS, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [
+        # A session of Spark takes as long as all other pages.
+        pytest.param(page, marks=[pytest.mark.slow] if page.name == "spark.md" else [], id=str(page.relative_to(ROOT)))
+        for page in PAGES_WITH_BLOCKS
+    ],
+)
 def test_blocks_print_what_the_page_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
