@@ -136,6 +136,19 @@ def answer_type() -> type[msgspec.Struct]:
     )
 
 
+class Job(msgspec.Struct, kw_only=True):
+    """Long work (Prefer: respond-async): how far it is, and where its answer is once it is done."""
+
+    id: Annotated[str, Meta(description="A UUID.")]
+    status: Annotated[str, Meta(description="queued, running, done or failed.")]
+    progress: Annotated[float, Meta(ge=0, le=1)]
+    created_on: str
+    ended_on: str | None = None
+    kept_until: str | None = None
+    result: Annotated[str, Meta(description="The path of the answer, once it is done.")] | None = None
+    problem: Annotated[dict[str, Any], Meta(description="What a failed job ended with.")] | None = None
+
+
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An RFC 9457 problem document."""
 

@@ -9,6 +9,7 @@ import msgspec
 from customer_features import __version__
 from customer_features.service import contract
 from customer_features.service import openapi_examples as examples
+from customer_features.service import openapi_tables as tables
 from customer_features.service.pages import DOCS
 from customer_features.service.problems import KINDS
 from customer_features.service.route import PATHS
@@ -21,6 +22,14 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "RateLimit-Policy": {
+        "description": 'Where the tenant has a quota: q requests in w seconds, "default";q=600;w=60.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'What is left of it, and the seconds until it is whole: "default";r=599;t=60.',
+        "schema": {"type": "string"},
+    },
     "X-Request-Id": {
         "description": "The request's id: the one that it brought, if that was fit for a log, else a fresh UUID.",
         "schema": {"type": "string"},
@@ -32,7 +41,14 @@ _REQUEST_ID = {
     "description": "An id of yours for the request, for the answer and the server's log.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
 }
-_HEADERS_OF = {405: ("Allow",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_QUOTA = ("RateLimit-Policy", "RateLimit")
+_HEADERS_OF = {
+    200: _QUOTA,
+    202: _QUOTA,
+    405: ("Allow",),
+    429: ("Retry-After", *_QUOTA),
+    503: ("Retry-After",),
+}
 _POST_FAULTS = (400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503)
 _GET_FAULTS = (404, 405, 500)
 
@@ -44,10 +60,11 @@ def encoded(settings: Settings) -> bytes:
 
 def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
     """The document as plain values; ``auth`` says whether the server asks for credentials."""
-    (request, reply, problem, faulty, internal), components = msgspec.json.schema_components(
+    (request, reply, job, problem, faulty, internal), components = msgspec.json.schema_components(
         [
             contract.CustomerFeaturesRequest,
             contract.answer_type(),
+            contract.Job,
             contract.Problem,
             contract.FaultyRequest,
             contract.InternalError,
@@ -55,8 +72,8 @@ def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
         ref_template=_REF,
     )
     schemas = {"problem": problem, "faulty-request": faulty, "internal-error": internal}
-    operations = [_post(place, request, reply, max_body) for place in range(len(PATHS))]
-    responses = {str(status): _fault(status, schemas, max_body) for status in _POST_FAULTS}
+    operations = [_post(place, request, reply, job, max_body) for place in range(len(PATHS))]
+    responses = {str(status): _fault(status, schemas, max_body) for status in (*_POST_FAULTS, 409)}
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
@@ -70,6 +87,7 @@ def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
         "security": [{"apiId": [], "secret": []}] if auth else [],
         "paths": {
             **{path: {"post": operation} for path, operation in zip(PATHS, operations, strict=True)},
+            **tables.paths(job, _answers(reply), _headers(200), _faults),
             "/health": {"get": _get("health", "Whether the server lives", _status("ok"))},
             "/ready": {"get": _get("ready", "Whether the server takes work", _status("ready"), 503)},
             "/openapi.json": {"get": _get("openapi", "This document", {"schema": {"type": "object"}})},
@@ -88,7 +106,7 @@ def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
     }
 
 
-def _post(place: int, request: Any, reply: Any, max_body: int) -> dict[str, Any]:
+def _post(place: int, request: Any, reply: Any, job: Any, max_body: int) -> dict[str, Any]:
     """One of the route's paths; the first is the contract's, the others are the same under another name."""
     return {
         "operationId": "customerFeatures" + ("Alias" if place else ""),
@@ -96,20 +114,25 @@ def _post(place: int, request: Any, reply: Any, max_body: int) -> dict[str, Any]
         "description": "Rolls raw transactions up into one vector per customer. All or nothing: any fault"
         f" answers 422 and nothing is computed. A body may hold {max_body} bytes."
         + (f" The same as {PATHS[0]}." if place else ""),
-        "parameters": [{"$ref": "#/components/parameters/requestId"}],
+        "parameters": [{"$ref": "#/components/parameters/requestId"}, *tables.parameters()],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": request, "examples": examples.requests()}},
+            "content": {"application/json": {"schema": request, "examples": examples.requests()}, **tables.bodies()},
         },
         "responses": {
             "200": {
                 "description": "A vector for each customer, in the request's order.",
                 "headers": _headers(200),
-                "content": {"application/json": {"schema": reply, "examples": examples.answers()}},
+                "content": _answers(reply),
             },
+            "202": tables.accepted(job, _headers(202)),
             **_faults(_POST_FAULTS),
         },
     }
+
+
+def _answers(reply: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": reply, "examples": examples.answers()}, **tables.answers()}
 
 
 def _get(

@@ -59,7 +59,7 @@ PARQUET, ARROW, ARROW_FILE, CSV, NDJSON = (
 KINDS = {PARQUET: "parquet", ARROW: "arrow", ARROW_FILE: "arrow", CSV: "csv", NDJSON: "ndjson"}
 """The format of each media type of a body."""
 
-ANSWERS = ("application/json", PARQUET, ARROW, ARROW_FILE, CSV, "application/octet-stream")
+ANSWERS = ("application/json", PARQUET, ARROW, ARROW_FILE, CSV)
 """The media types of an answer."""
 
 _ONE = ("grain", "future", "returns", "window", "timezone", "decimal", "date_format")

@@ -13,9 +13,11 @@ from openapi_spec_validator import validate
 from customer_features import features
 from customer_features.engines import rows
 from customer_features.features import FEATURES, Feature
-from customer_features.service import app, contract, openapi
+from customer_features.service import app, contract, openapi, openapi_tables, tables
+from customer_features.service.jobs import JOBS
 from customer_features.service.route import PATHS
 from customer_features.service.settings import MAX_BODY, Settings
+from customer_features.service.tables import CSV, NDJSON
 
 from .harness import EXAMPLE, Running
 from .test_route import CONTRACTS_ANSWER
@@ -55,8 +57,11 @@ def test_every_reference_leads_somewhere(served: dict[str, Any]) -> None:
 def test_the_document_is_structurally_sound(served: dict[str, Any]) -> None:
     assert served["openapi"] == "3.1.0"
     assert {"title", "version"} <= served["info"].keys()
-    assert set(served["paths"]) == {*PATHS, "/health", "/ready", "/openapi.json", "/docs"}
-    operations = [operation for path in served["paths"].values() for operation in path.values()]
+    jobs = {f"{JOBS}/{{job_id}}", f"{JOBS}/{{job_id}}/result"}
+    assert set(served["paths"]) == {*PATHS, *jobs, "/health", "/ready", "/openapi.json", "/docs"}
+    operations = [
+        operation for path in served["paths"].values() for verb, operation in path.items() if verb != "parameters"
+    ]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     for operation in operations:
         assert operation["summary"]
@@ -64,7 +69,7 @@ def test_the_document_is_structurally_sound(served: dict[str, Any]) -> None:
             assert status.isdigit()
             described = resolve(served, reply)
             assert described["description"]
-            for media in described["content"].values():
+            for media in described.get("content", {}).values():
                 assert media["schema"]
             assert "X-Request-Id" in described["headers"]
 
@@ -72,7 +77,7 @@ def test_the_document_is_structurally_sound(served: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_the_route_has_every_answer(served: dict[str, Any], path: str) -> None:
     operation = served["paths"][path]["post"]
-    assert set(operation["responses"]) == {"200", *FAULTS}
+    assert set(operation["responses"]) == {"200", "202", *FAULTS}
     for status in FAULTS:
         reply = resolve(served, operation["responses"][status])
         media = reply["content"]["application/problem+json"]
@@ -85,7 +90,8 @@ def test_the_route_has_every_answer(served: dict[str, Any], path: str) -> None:
             assert any(set(schema["required"]) <= example["value"].keys() for schema in schemas)
     headers = {status: set(resolve(served, operation["responses"][status]).get("headers", {})) for status in FAULTS}
     assert headers["405"] == {"Allow", "X-Request-Id"}
-    assert headers["429"] == headers["503"] == {"Retry-After", "X-Request-Id"}
+    assert headers["503"] == {"Retry-After", "X-Request-Id"}
+    assert headers["429"] == {"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"}
 
 
 def test_the_security_schemes_are_the_contracts_headers(served: dict[str, Any]) -> None:
@@ -120,7 +126,7 @@ def test_every_request_example_is_answered_by_its_answer(server: Running, served
         name: (int(status), example["value"])
         for status, reply in operation["responses"].items()
         for media in resolve(served, reply)["content"].values()
-        for name, example in media["examples"].items()
+        for name, example in media.get("examples", {}).items()
     }
     assert len(requests) >= 5
     for name, request in requests.items():
@@ -240,3 +246,34 @@ def test_a_seventh_feature_is_found_without_another_edit(monkeypatch: pytest.Mon
 def test_without_credentials_the_document_asks_for_none() -> None:
     assert openapi.document(auth=False)["security"] == []
     assert "1234 bytes" in openapi.document(max_body=1234)["paths"][PATHS[0]]["post"]["description"]
+
+
+@pytest.mark.parametrize("kind", [CSV, NDJSON])
+def test_the_examples_of_tables_are_answered_by_theirs(server: Running, served: dict[str, Any], kind: str) -> None:
+    operation = served["paths"][PATHS[0]]["post"]
+    body = operation["requestBody"]["content"][kind]["examples"]["table"]["value"]
+    expected = operation["responses"]["200"]["content"][CSV]["examples"]["table"]["value"]
+    headers = {**server.headers, "Content-Type": kind, "Accept": CSV}
+    reply = httpx.post(f"{server.url}{PATHS[0]}?{openapi_tables.QUERY}", content=body, headers=headers)
+    assert (reply.status_code, reply.text) == (200, expected)
+
+
+def test_every_media_type_and_parameter_is_in_the_document(served: dict[str, Any]) -> None:
+    operation = served["paths"][PATHS[0]]["post"]
+    assert set(operation["requestBody"]["content"]) == {"application/json", *tables.KINDS}
+    answers = set(operation["responses"]["200"]["content"])
+    assert answers == set(tables.ANSWERS)
+    named = {parameter["name"] for parameter in operation["parameters"] if parameter.get("in") == "query"}
+    assert named == set(tables.PARAMETERS)
+
+
+def test_a_job_is_what_the_document_says(server: Running, served: dict[str, Any]) -> None:
+    reply = httpx.post(
+        server.url + PATHS[0],
+        content=EXAMPLE,
+        headers={**server.headers, "Content-Type": "application/json", "Prefer": "respond-async"},
+    )
+    assert reply.status_code == 202
+    schema = served["components"]["schemas"]["Job"]
+    assert set(schema["required"]) <= set(reply.json()) <= set(schema["properties"])
+    msgspec.convert(reply.json(), contract.Job)
