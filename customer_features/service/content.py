@@ -8,6 +8,8 @@ from litestar.types import HTTPScope
 from customer_features.service.problems import Refused
 
 JSON = "application/json"
+TABLE_OPTIONS = ("today", "grain", "future", "returns", "window", "timezone", "decimal", "date_format", "map")
+"""What may stand in the query beside a table, and beside nothing else; ``today`` and ``map`` may repeat."""
 
 
 def header_values(scope: HTTPScope, name: bytes) -> list[str]:

@@ -161,6 +161,8 @@ class Route:
         unpacker = encodings.unpacker(header_values(scope, b"content-encoding"))
         declared = content.declared_length(scope)
         parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if kind == JSON:
+            _refuse_options(parameters)
         if self.jobs is not None and wanted(header_values(scope, b"prefer")):
             reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, _tenant(scope))
             await reply.bearing(headers).send(send)
@@ -179,6 +181,18 @@ class Route:
     @property
     def _kinds(self) -> tuple[str, ...]:
         return (JSON, *(self._tables.kinds if self._tables is not None else ()))
+
+
+def _refuse_options(parameters: list[tuple[str, str]]) -> None:
+    """Refuse options in the query of a JSON request: it would be answered as if they were not there."""
+    errors = {
+        name: ["stands in the query, but the options of a JSON request stand in its document"]
+        for name, _ in parameters
+        if name in content.TABLE_OPTIONS
+    }
+    if errors:
+        detail = "The query parameters have faults. Nothing was computed."
+        raise Refused("faulty-request", detail, close=True, errors=errors, fault_count=len(errors))
 
 
 def _answered(work: Callable[[bytes], bytes], coding: str | None, body: bytes) -> tuple[bytes, Headers, int]:

@@ -34,6 +34,7 @@ from customer_features.formats import part_of
 from customer_features.options import Options
 from customer_features.parts import File, Part
 from customer_features.publish import publish
+from customer_features.service.content import TABLE_OPTIONS
 from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.problems import Refused
 
@@ -62,9 +63,6 @@ KINDS = {PARQUET: "parquet", ARROW: "arrow", ARROW_FILE: "arrow", CSV: "csv", ND
 ANSWERS = ("application/json", PARQUET, ARROW, ARROW_FILE, CSV)
 """The media types of an answer."""
 
-_ONE = ("grain", "future", "returns", "window", "timezone", "decimal", "date_format")
-PARAMETERS = ("today", *_ONE, "map")
-"""The query parameters; ``today`` and ``map`` may repeat."""
 
 _PARAMETERS = "The query parameters have faults. Nothing was computed."
 COLUMN_HINT = "name a column with the query parameter map=FIELD=COLUMN"
@@ -99,9 +97,9 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
     days: list[str] = []
     for name, value in parameters:
         try:
-            if name not in PARAMETERS:
-                allowed = ", ".join(PARAMETERS)
-                reason = f"is no parameter{did_you_mean(name, PARAMETERS)}; allowed are {allowed}"
+            if name not in TABLE_OPTIONS:
+                allowed = ", ".join(TABLE_OPTIONS)
+                reason = f"is no parameter{did_you_mean(name, TABLE_OPTIONS)}; allowed are {allowed}"
                 raise InvalidOption(name[:60], reason)
             if name == "today":
                 days.append(value)
@@ -283,4 +281,4 @@ def _clean(text: str, place: Path) -> str:
     return text.partition("--spill")[0].rstrip(" ;.,(")
 
 
-__all__ = ["ANSWERS", "BODY", "FIELDS", "KINDS", "PARAMETERS", "Answered", "Asked", "compute", "parse"]
+__all__ = ["ANSWERS", "BODY", "FIELDS", "KINDS", "Answered", "Asked", "compute", "parse"]

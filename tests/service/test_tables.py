@@ -22,7 +22,7 @@ from customer_features.service import tables
 from customer_features.service.contract import EXAMPLE_REQUEST
 from customer_features.service.tables import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 
-from .harness import ROUTE, Running, cli, problem
+from .harness import EXAMPLE, ROUTE, Running, cli, problem
 
 TODAY = "2025-04-24"
 ROWS = [
@@ -261,3 +261,11 @@ def test_req_26_the_engine_is_shut_in(tmp_path: Path, statement: str) -> None:
             connection.execute(statement)
         with memory_kept(connection) as kept:
             assert kept > 0
+
+
+def test_options_beside_json_are_no_options(server: Running) -> None:
+    """They stand in the document there, and to answer as if nothing had been said would mislead."""
+    reply = ask(server, EXAMPLE, "application/json", query="grain=line&other=1")
+    document = problem(reply, 422, "faulty-request")
+    assert list(document["errors"]) == ["grain"]
+    assert ask(server, EXAMPLE, "application/json", query="other=1").status_code == 200
