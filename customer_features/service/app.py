@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sqlite3
 from collections.abc import Callable
 from contextvars import copy_context
@@ -18,7 +17,7 @@ from customer_features.service import openapi, pages, problems
 from customer_features.service.authentication import Authenticator
 from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
-from customer_features.service.jobs import JOBS
+from customer_features.service.jobs import JOB
 from customer_features.service.log import LOGGER
 from customer_features.service.observing import observers
 from customer_features.service.peers import Peers
@@ -27,7 +26,6 @@ from customer_features.service.route import PATHS, Route
 from customer_features.service.settings import Settings
 
 HEALTH, READY, OPENAPI = "/health", "/ready", "/openapi.json"
-_JOB = re.compile(rf"{re.escape(JOBS)}/([0-9a-f-]{{36}})(/result)?")
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
@@ -79,7 +77,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
             await problems.reply("bad-request", detail, scope["path"], headers=CLOSE).send(send)
             return
         # The framework's router loses its way between a parameter at a path's end and the same one within a path.
-        if scope["type"] == ScopeType.HTTP and (job := _JOB.fullmatch(scope["path"])):
+        if scope["type"] == ScopeType.HTTP and (job := JOB.fullmatch(scope["path"])):
             scope.setdefault("state", {})
             await answering.job(scope, receive, send, job[1], result=bool(job[2]))
         else:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from customer_features.service import problems, request_id
+from customer_features.service import jobs, problems, request_id
 from customer_features.service.log import LOGGER
 from customer_features.service.observing import Observer, Seen
 from customer_features.service.peers import PEER, Peers, peer_of
@@ -32,7 +32,7 @@ def guarded(
         path, method = scope["path"], scope["method"]
         scope.setdefault("state", {})[PEER] = peers.find(scope)
         seen = Seen(
-            path if path in routes else "other",
+            path if path in routes else jobs.route_of(path) or "other",
             method if method in _METHODS else "other",
             request_id.chosen(scope["headers"]),
         )

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from customer_features.errors import UsageError
 
 JOBS = "/api/v1/ai/customer_features/jobs"
 """The path below which each job lives."""
+JOB = re.compile(rf"{re.escape(JOBS)}/([0-9a-f-]{{36}})(/result)?")
 FILE, FOLDER = "jobs.sqlite", "jobs"
 SILENT = 10.0
 """Seconds after which a claim that nobody renewed is free again."""
@@ -51,6 +53,12 @@ def wanted(preferences: list[str]) -> bool:
     return any(map(_PREFER.search, preferences))
 
 
+def route_of(path: str) -> str | None:
+    """What a job's path is called where paths are counted; None for another path."""
+    job = JOB.fullmatch(path)
+    return f"{JOBS}/{{job_id}}{job[2] or ''}" if job else None
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job. ``asked`` and ``outcome`` are JSON: what is to be done, and a problem document or the answer's kind."""
@@ -75,6 +83,8 @@ class Jobs:
         self._file = data_dir / FILE
         self.keep = keep
         self._clock = clock
+        # The event loop asks and a thread claims: over one connection they take turns.
+        self._lock = threading.Lock()
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
@@ -100,13 +110,14 @@ class Jobs:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
 
     # -- for those who ask ---------------------------------------------------------------------------------
 
@@ -143,7 +154,8 @@ class Jobs:
 
     def get(self, job_id: str, tenant: str) -> Job | None:
         """A tenant's job; None where there is none, or it is another's."""
-        return self._select(self._connection, "id = ? AND tenant = ?", job_id, tenant)
+        with self._lock:
+            return self._select(self._connection, "id = ? AND tenant = ?", job_id, tenant)
 
     def cancel(self, job_id: str, tenant: str) -> bool:
         """Forget a tenant's job, whatever it is at; whether there was one. Who works on it will notice."""
@@ -155,21 +167,26 @@ class Jobs:
 
     def waiting(self) -> int:
         """How many jobs wait."""
-        return int(self._connection.execute("SELECT COUNT(*) FROM jobs WHERE status = ?", (QUEUED,)).fetchone()[0])
+        with self._lock:
+            found = self._connection.execute("SELECT COUNT(*) FROM jobs WHERE status = ?", (QUEUED,)).fetchone()
+        return int(found[0])
 
     # -- for those who work --------------------------------------------------------------------------------
 
     def claim(self, worker: str) -> Job | None:
         """The job that has waited longest, or whose worker went silent; None where there is none."""
         now = self._clock()
+        free = (
+            "status = ? OR (status = ? AND renewed_on < ?) ORDER BY created_on LIMIT 1",
+            QUEUED,
+            RUNNING,
+            now - SILENT,
+        )
+        with self._lock:
+            if self._select(self._connection, *free) is None:
+                return None  # found without asking for the right to write, as every worker looks twice a second
         with self._writing() as connection:
-            found = self._select(
-                connection,
-                "status = ? OR (status = ? AND renewed_on < ?) ORDER BY created_on LIMIT 1",
-                QUEUED,
-                RUNNING,
-                now - SILENT,
-            )
+            found = self._select(connection, *free)
             if found is None:
                 return None
             connection.execute(

@@ -15,6 +15,7 @@ from customer_features.service.encodings import Unpacker
 from customer_features.service.limits import Limits
 from customer_features.service.problems import Refused
 from customer_features.service.replies import FileReply
+from customer_features.service.route import CUSTOMERS
 from customer_features.service.settings import Settings
 from customer_features.service.spool import Spool
 
@@ -60,6 +61,7 @@ class TableRoute:
                 detail = "The disk that bodies wait on is full; try again." if full else "The body cannot be kept now."
                 raise Refused("overloaded", detail, close=True) from error
             answered = await self.computing.run(_computed, str(folder), asked, self._seconds, self._memory)
+            scope["state"][CUSTOMERS] = answered.customers
             more = ((b"x-feature-warnings", answered.warnings.encode()),) if answered.warnings else ()
             yield FileReply(Path(answered.path), answered.media_type.encode(), more)
 

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ def test_a_job_answers_as_the_request_would(server: Running) -> None:
     assert job["kept_until"] > job["ended_on"] >= job["created_on"]
     answer = get(server, job["result"])
     assert (answer.status_code, answer.content) == (200, server.post().content)
+    # The log names the route, and no id.
+    told = "\n".join(server.log_lines())
+    assert f'"path":"{JOBS}/{{job_id}}"' in told
+    assert f'"path":"{JOBS}/{{job_id}}/result"' in told
+    assert place not in told
 
 
 def test_a_table_as_a_job(server: Running) -> None:
@@ -237,6 +243,29 @@ def test_jobs_are_claimed_in_turn_and_once(queue: Jobs, clock: Clock) -> None:
     assert queue.get(first, "t").status == "running"  # type: ignore[union-attr]
     queue.end(first, "a", "done", b"{}")
     assert queue.get(first, "t").status == "done"  # type: ignore[union-attr]
+
+
+def test_threads_take_turns(queue: Jobs) -> None:
+    """The event loop adds and asks while a thread claims; each job is claimed once."""
+
+    def work(worker: str) -> list[str]:
+        claimed = []
+        while len(claimed) < 200 and (len(done) < 2 * 150):
+            job = queue.claim(worker)
+            if job is not None:
+                claimed.append(job.id)
+                queue.end(job.id, worker, "done", b"{}")
+                done.append(job.id)
+        return claimed
+
+    done: list[str] = []
+    with ThreadPoolExecutor(2) as pool:
+        working = [pool.submit(work, worker) for worker in "ab"]
+        added = []
+        for place in range(300):
+            added.append(put(queue, f"t{place}"))
+            assert queue.get(added[-1], f"t{place}") is not None
+    assert sorted(one for future in working for one in future.result()) == sorted(added)
 
 
 def test_a_silent_worker_loses_its_job(queue: Jobs, clock: Clock) -> None:

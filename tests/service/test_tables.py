@@ -78,6 +78,8 @@ def test_every_type_of_body_is_answered_as_json_is(server: Running, kind: str) -
     for customer in expected["customers"]:
         customer["features"]["loyalty_score"] = 0.0
     assert found == expected
+    assert '"status":200' in (line := server.log_lines()[-2])  # the last one is that of the plain request
+    assert '"customers":2' in line
 
 
 @pytest.mark.parametrize(("accept", "suffix"), [(PARQUET, ".parquet"), (CSV, ".csv"), (ARROW_FILE, ".arrow")])
