@@ -6,12 +6,12 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any, cast
+from typing import Any
 
-from litestar import Litestar, Request, Response, asgi, route
+from litestar import Litestar, Request, Response, route
 from litestar.enums import HttpMethod, ScopeType
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from customer_features.service import openapi, pages, problems
 from customer_features.service.authentication import Authenticator
@@ -35,11 +35,6 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     authenticator = Authenticator(store, cache=settings.key_cache) if store else None
     answering = Route(settings, authenticator, _toucher(store) if store else lambda number: None)
 
-    @asgi(list(PATHS), copy_scope=False)
-    async def customer_features(scope: Scope, receive: Receive, send: Send) -> None:
-        # The server below speaks nothing but HTTP.
-        await answering(cast(HTTPScope, scope), receive, send)
-
     @route(HEALTH, http_method=_READ, sync_to_thread=False)
     def health() -> Response[bytes]:
         return _response(Reply(200, b'{"status":"ok"}'))
@@ -62,7 +57,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
             store.close()
 
     litestar = Litestar(
-        [customer_features, health, ready, openapi_document, *pages.handlers()],
+        [health, ready, openapi_document, *pages.handlers()],
         # The framework's documentation pages load scripts from elsewhere; the document is ours.
         openapi_config=None,
         logging_config=None,
@@ -72,13 +67,15 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     )
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and any(map(_is_ambiguous, scope["headers"])):
+        if scope["type"] != ScopeType.HTTP:
+            await litestar(scope, receive, send)
+        elif any(map(_is_ambiguous, scope["headers"])):
             detail = "Transfer-Encoding must be chunked, once."
             await problems.reply("bad-request", detail, scope["path"], headers=CLOSE).send(send)
-            return
-        # The framework's router loses its way between a parameter at a path's end and the same one within a path.
-        if scope["type"] == ScopeType.HTTP and (job := JOB.fullmatch(scope["path"])):
-            scope.setdefault("state", {})
+        elif scope["path"] in PATHS:
+            # Not by way of the framework, whose router alone takes as long as a small answer does.
+            await answering(scope, receive, send)
+        elif job := JOB.fullmatch(scope["path"]):
             await answering.job(scope, receive, send, job[1], result=bool(job[2]))
         else:
             await litestar(scope, receive, send)

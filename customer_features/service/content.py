@@ -12,9 +12,18 @@ TABLE_OPTIONS = ("today", "grain", "future", "returns", "window", "timezone", "d
 """What may stand in the query beside a table, and beside nothing else; ``today`` and ``map`` may repeat."""
 
 
+_TOLD = "customer_features.headers"
+"""Where the state of a request's scope holds its headers by name."""
+
+
 def header_values(scope: HTTPScope, name: bytes) -> list[str]:
     """The values of a header, one for each time that it was sent."""
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    told: dict[bytes, list[bytes]] | None = scope["state"].get(_TOLD)
+    if told is None:  # gone through once, however many of them are asked for
+        told = scope["state"][_TOLD] = {}
+        for key, value in scope["headers"]:
+            told.setdefault(key, []).append(value)
+    return [value.decode("latin-1") for value in told.get(name, ())]
 
 
 def declared_length(scope: HTTPScope) -> int | None:

@@ -64,6 +64,7 @@ class Route:
         caps = Caps(settings.max_customers, settings.max_transactions)
         self._answer: Callable[[bytes], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
         self._tables = _table_route(settings, self.limits)
+        self._kinds = (JSON, *(self._tables.kinds if self._tables is not None else ()))
         self.jobs = _job_route(settings, self.limits)
 
     async def start(self) -> None:
@@ -158,9 +159,10 @@ class Route:
     async def _post(self, scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
         headers = standing.headers
         kind = content.media_type(scope, self._kinds)
+        query = scope["query_string"]
         unpacker = encodings.unpacker(header_values(scope, b"content-encoding"))
         declared = content.declared_length(scope)
-        parameters = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        parameters = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
         if kind == JSON:
             _refuse_options(parameters)
         if self.jobs is not None and wanted(header_values(scope, b"prefer")):
@@ -177,10 +179,6 @@ class Route:
             computed = await self.computing.answer(partial(_answered, self._answer, coding), body)
             scope["state"][CUSTOMERS] = computed[2]
             await Reply(200, computed[0], headers=computed[1] + headers).send(send)
-
-    @property
-    def _kinds(self) -> tuple[str, ...]:
-        return (JSON, *(self._tables.kinds if self._tables is not None else ()))
 
 
 def _refuse_options(parameters: list[tuple[str, str]]) -> None:

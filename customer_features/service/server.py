@@ -23,7 +23,7 @@ from litestar.types import ASGIApp
 from customer_features.service import app
 from customer_features.service.exposition import exposed
 from customer_features.service.listening import bind, url_of
-from customer_features.service.log import configuration
+from customer_features.service.log import configuration, leave_out_what_no_line_holds
 from customer_features.service.settings import Settings
 
 HEADER_TIMEOUT = 15
@@ -111,6 +111,7 @@ def _load(settings: Settings, stopping: Any) -> ASGIApp:
         signal.signal(number, signal.SIG_DFL)
     if stopping.value:
         sys.exit(0)
+    leave_out_what_no_line_holds()
     threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
     return app.build(settings, draining=lambda: bool(stopping.value))
 
