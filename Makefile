@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants serve lint format bench bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants serve lint format bench bench-http bench-large lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -64,6 +64,10 @@ format: $(VENV)/.dev
 #   make bench   ratios against peers, side by side in one run
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
+
+#   make bench-http   the service beside FastAPI and bare ASGI under wrk, and small requests beside large ones
+bench-http: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.http_requests
 
 #   make bench-large   time and memory at 1, 10 and 100 million rows (half an hour, 3 GB of disk)
 bench-large: $(VENV)/.dev
