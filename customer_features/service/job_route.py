@@ -75,10 +75,10 @@ class JobRoute:
         folder.mkdir(mode=0o700)
         taken = False
         try:
-            digest = hashlib.sha256(msgspec.json.encode(asked))
+            encoded = msgspec.json.encode(asked)
+            digest = hashlib.sha256(encoded)
             pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=kind != JSON)
             await spool.write(_hashed(pieces, digest), folder / tables.BODY)
-            encoded = msgspec.json.encode(asked)
             job = self.jobs.add(job_id, tenant, encoded, digest.hexdigest(), key)
             if job is None:
                 raise Refused("overloaded", "This tenant has too many jobs that wait; ask again when some are done.")
@@ -111,9 +111,7 @@ class JobRoute:
         if job.status != DONE:
             raise Refused("not-finished", f"The job is {job.status}; ask {JOBS}/{job_id} how far it is.")
         answered = msgspec.json.decode(job.outcome or b"", type=Answered)
-        path = self.jobs.folder(job_id) / Path(answered.path).name
-        more = ((b"x-feature-warnings", answered.warnings.encode()),) if answered.warnings else ()
-        return FileReply(path, answered.media_type.encode(), more)
+        return answered.reply(self.jobs.folder(job_id) / Path(answered.path).name)
 
     def cancel(self, job_id: str, tenant: str) -> Reply:
         """Forget a job. Raises Refused (404)."""

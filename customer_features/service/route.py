@@ -17,7 +17,7 @@ from customer_features.engines.rows import Caps, answer
 from customer_features.errors import InvalidRequest, UsageError
 from customer_features.service import content, encodings, problems
 from customer_features.service.authentication import Authenticator, Outcome
-from customer_features.service.computing import LARGE_BODY, Computing
+from customer_features.service.computing import Computing
 from customer_features.service.content import JSON, header_values
 from customer_features.service.jobs import Jobs, wanted
 from customer_features.service.limits import Limits, linger
@@ -237,6 +237,3 @@ async def _send_early(reply: Reply, receive: Receive, send: Send) -> None:
     await send(body_event(reply.body, more=True))
     await linger(receive)
     await send(body_event(b"", more=False))
-
-
-__all__ = ["LARGE_BODY", "OUTCOME", "PATHS", "Route"]

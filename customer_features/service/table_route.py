@@ -62,8 +62,7 @@ class TableRoute:
                 raise Refused("overloaded", detail, close=True) from error
             answered = await self.computing.run(_computed, str(folder), asked, self._seconds, self._memory)
             scope["state"][CUSTOMERS] = answered.customers
-            more = ((b"x-feature-warnings", answered.warnings.encode()),) if answered.warnings else ()
-            yield FileReply(Path(answered.path), answered.media_type.encode(), more)
+            yield answered.reply(Path(answered.path))
 
 
 def _computed(folder: str, asked: tables.Asked, seconds: float, memory: str) -> tables.Answered:

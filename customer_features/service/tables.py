@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from customer_features import features
-from customer_features.columns import FIELDS, check_fields, quoted
+from customer_features.columns import check_fields, quoted
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, lock
 from customer_features.engines.rows import CustomerVector, vector_type
@@ -37,6 +37,7 @@ from customer_features.publish import publish
 from customer_features.service.content import TABLE_OPTIONS
 from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.problems import Refused
+from customer_features.service.replies import FileReply
 
 try:
     import duckdb
@@ -87,6 +88,11 @@ class Answered:
     media_type: str
     customers: int
     warnings: str
+
+    def reply(self, path: Path) -> FileReply:
+        """The answer over HTTP, from where its file lies."""
+        headers = ((b"x-feature-warnings", self.warnings.encode()),) if self.warnings else ()
+        return FileReply(path, self.media_type.encode(), headers)
 
 
 def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, timezone: str) -> Asked:
@@ -154,9 +160,7 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
     try:
         spill = place / "spill"
         spill.mkdir(exist_ok=True)
-        with (
-            connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection,
-        ):
+        with connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection:
             lock(connection, place)
             file = replace(File.of(place / BODY, BODY), kind=KINDS[asked.media_type])
             part = part_of(file, connection, place, None)
@@ -281,4 +285,4 @@ def _clean(text: str, place: Path) -> str:
     return text.partition("--spill")[0].rstrip(" ;.,(")
 
 
-__all__ = ["ANSWERS", "BODY", "FIELDS", "KINDS", "Answered", "Asked", "compute", "parse"]
+__all__ = ["ANSWERS", "BODY", "KINDS", "Answered", "Asked", "compute", "parse"]
