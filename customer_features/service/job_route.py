@@ -72,9 +72,9 @@ class JobRoute:
         key = _idempotency_key(scope)
         job_id = Jobs.new_id()
         folder = self.jobs.folder(job_id)
-        folder.mkdir(mode=0o700)
         taken = False
         try:
+            folder.mkdir(mode=0o700)
             encoded = msgspec.json.encode(asked)
             digest = hashlib.sha256(encoded)
             pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=kind != JSON)

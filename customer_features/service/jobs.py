@@ -165,12 +165,6 @@ class Jobs:
             self._remove(job_id)
         return bool(gone)
 
-    def waiting(self) -> int:
-        """How many jobs wait."""
-        with self._lock:
-            found = self._connection.execute("SELECT COUNT(*) FROM jobs WHERE status = ?", (QUEUED,)).fetchone()
-        return int(found[0])
-
     # -- for those who work --------------------------------------------------------------------------------
 
     def claim(self, worker: str) -> Job | None:

@@ -33,8 +33,11 @@ class Spool:
             raise Refused("overloaded", "Too many tables are being received or computed; try again.", close=True)
         self._lying += 1
         try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self._root))
+            try:
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                place = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self._root))
+            except OSError as error:
+                raise Refused("overloaded", "The body cannot be kept now; try again.", close=True) from error
             try:
                 yield place
             finally:

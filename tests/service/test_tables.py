@@ -271,3 +271,10 @@ def test_options_beside_json_are_no_options(server: Running) -> None:
     document = problem(reply, 422, "faulty-request")
     assert list(document["errors"]) == ["grain"]
     assert ask(server, EXAMPLE, "application/json", query="other=1").status_code == 200
+
+
+def test_a_spool_that_cannot_be_made_is_a_sentence(started: Callable[..., Running]) -> None:
+    server = started("--no-auth")
+    (server.folder / "spool").write_text("a file where the folder should be")
+    problem(ask(server, written(table(), CSV), CSV), 503, "overloaded")
+    assert server.post().status_code == 200
