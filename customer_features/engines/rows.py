@@ -19,7 +19,7 @@ from customer_features.engines import rows_faults
 from customer_features.engines.rows_warnings import Warning_, find_warnings
 from customer_features.errors import InvalidOption
 from customer_features.features import Measures
-from customer_features.options import Future, Grain, Options, Returns
+from customer_features.options import Future, Grain, Options, Returns, current_day, parse_timezone
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=rows_faults.MAX_ID)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=money.MAX_AMOUNT)]
@@ -140,8 +140,23 @@ def _read(text: str) -> Request | SignedRequest:
 
 def parse_options(request: RequestOptions, timezone: str) -> Options:
     """The request's optional keys as options. Raises InvalidOption."""
-    given = {name: getattr(request, name) for name in RequestOptions.__struct_fields__}
-    return Options.parse(**{name: value for name, value in given.items() if value is not None}, timezone=timezone)
+    today = current_day(parse_timezone(timezone)) if request.today is None else request.today
+    return _options(today, request.grain, request.future, request.returns, request.window, timezone)
+
+
+@lru_cache(maxsize=256)
+def _options(
+    today: dt.date,
+    grain: Grain | None,
+    future: Future | None,
+    returns: Returns | None,
+    window: str | None,
+    timezone: str,
+) -> Options:
+    """Remembered, since most requests of a day choose the same, and a small one takes as long to be computed."""
+    given = {"grain": grain, "future": future, "returns": returns, "window": window}
+    named = {name: value for name, value in given.items() if value is not None}
+    return Options.parse(today=today, timezone=timezone, **named)
 
 
 class _Faulty(Exception):

@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from customer_features.service import openapi, pages, problems
 from customer_features.service.authentication import Authenticator
+from customer_features.service.content import headers_by_name
 from customer_features.service.credentials import CredentialStore
 from customer_features.service.guard import guarded, log_failure
 from customer_features.service.jobs import JOB
@@ -69,7 +70,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await litestar(scope, receive, send)
-        elif any(map(_is_ambiguous, scope["headers"])):
+        elif any(map(_is_ambiguous, headers_by_name(scope).get(b"transfer-encoding", ()))):
             detail = "Transfer-Encoding must be chunked, once."
             await problems.reply("bad-request", detail, scope["path"], headers=CLOSE).send(send)
         elif scope["path"] in PATHS:
@@ -84,9 +85,9 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
     return guarded(routed, named, Peers(settings.trusted_proxies), watching)
 
 
-def _is_ambiguous(header: tuple[bytes, bytes]) -> bool:
-    """Whether a header may make a proxy see the body end elsewhere than we do (request smuggling)."""
-    return header[0] == b"transfer-encoding" and header[1].strip().lower() != b"chunked"
+def _is_ambiguous(transfer_encoding: bytes) -> bool:
+    """Whether this may make a proxy see the body end elsewhere than we do (request smuggling)."""
+    return transfer_encoding.strip().lower() != b"chunked"
 
 
 def _toucher(store: CredentialStore) -> Callable[[int], None]:

@@ -18,12 +18,21 @@ _TOLD = "customer_features.headers"
 
 def header_values(scope: HTTPScope, name: bytes) -> list[str]:
     """The values of a header, one for each time that it was sent."""
+    told = headers_by_name(scope)
+    return [value.decode("latin-1") for value in told[name]] if name in told else []
+
+
+def headers_by_name(scope: HTTPScope) -> dict[bytes, list[bytes]]:
+    """All headers, gone through once, however many of them are asked for."""
     told: dict[bytes, list[bytes]] | None = scope["state"].get(_TOLD)
-    if told is None:  # gone through once, however many of them are asked for
+    if told is None:
         told = scope["state"][_TOLD] = {}
-        for key, value in scope["headers"]:
-            told.setdefault(key, []).append(value)
-    return [value.decode("latin-1") for value in told.get(name, ())]
+        for name, value in scope["headers"]:
+            if name in told:
+                told[name].append(value)
+            else:
+                told[name] = [value]
+    return told
 
 
 def declared_length(scope: HTTPScope) -> int | None:

@@ -10,7 +10,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 from customer_features.service import jobs, problems, request_id
-from customer_features.service.log import LOGGER
+from customer_features.service.content import headers_by_name
+from customer_features.service.log import LOGGER, write
 from customer_features.service.observing import Observer, Seen
 from customer_features.service.peers import PEER, Peers, peer_of
 from customer_features.service.route import CUSTOMERS, OUTCOME
@@ -34,7 +35,7 @@ def guarded(
         seen = Seen(
             path if path in routes else jobs.route_of(path) or "other",
             method if method in _METHODS else "other",
-            request_id.chosen(scope["headers"]),
+            request_id.chosen(headers_by_name(scope).get(request_id.HEADER, ())),
         )
         token = request_id.CURRENT.set(seen.request_id)
         for observer in observers:
@@ -82,7 +83,8 @@ def _with_id(message: HTTPResponseStartEvent, seen: Seen) -> HTTPResponseStartEv
 
 def _log_request(scope: HTTPScope, seen: Seen) -> None:
     outcome = seen.outcome
-    if not LOGGER.isEnabledFor(logging.INFO) and (outcome is None or outcome.granted):
+    level = logging.INFO if outcome is None or outcome.granted else logging.WARNING
+    if not LOGGER.isEnabledFor(level):
         return
     fields: dict[str, object] = {
         "path": seen.route,
@@ -100,5 +102,4 @@ def _log_request(scope: HTTPScope, seen: Seen) -> None:
             fields["faults"] = seen.reason.faults
     elif seen.customers:
         fields["customers"] = seen.customers
-    level = logging.INFO if outcome is None or outcome.granted else logging.WARNING
-    LOGGER.log(level, "request", extra={"fields": fields})
+    write(level, "request", fields)

@@ -31,7 +31,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "X-Request-Id": {
-        "description": "The request's id: the one that it brought, if that was fit for a log, else a fresh UUID.",
+        "description": "The request's id: its own, if that was fit for a log, else 32 fresh hexadecimal digits.",
         "schema": {"type": "string"},
     },
 }

@@ -6,8 +6,8 @@ It is in every log line of the request, in the answer's ``X-Request-Id``, and in
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Iterable
+import secrets
+from collections.abc import Sequence
 from contextvars import ContextVar
 
 from customer_features.service.secret import PREFIX
@@ -20,15 +20,14 @@ CURRENT: ContextVar[str] = ContextVar("request_id", default="-")
 _SANE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def chosen(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The id for a request with these headers: the one it brings, or a fresh UUID.
+def chosen(given: Sequence[bytes]) -> str:
+    """The id for a request with these values of ``HEADER``: the one it brings, or 32 fresh hexadecimal digits.
 
     A caller's id is up to 64 letters, digits, dots, dashes and underlines, sent once; and nothing that looks
     like a secret, which one slip in a client's configuration would put into every log.
     """
-    given = [value for name, value in headers if name == HEADER]
     if len(given) == 1 and _SANE.fullmatch(given[0]):
         text = given[0].decode("ascii")
         if PREFIX not in text:
             return text
-    return str(uuid.uuid4())
+    return secrets.token_hex(16)

@@ -18,7 +18,7 @@ from customer_features.errors import InvalidRequest, UsageError
 from customer_features.service import content, encodings, problems
 from customer_features.service.authentication import Authenticator, Outcome
 from customer_features.service.computing import Computing
-from customer_features.service.content import JSON, header_values
+from customer_features.service.content import JSON, header_values, headers_by_name
 from customer_features.service.jobs import Jobs, wanted
 from customer_features.service.limits import Limits, linger
 from customer_features.service.log import LOGGER
@@ -148,7 +148,7 @@ class Route:
         if self._authenticator is None:
             return _OPEN
         try:
-            outcome = self._authenticator.check(scope["headers"])
+            outcome = self._authenticator.check(headers_by_name(scope))
         except sqlite3.Error:
             LOGGER.exception("credential store unreadable")
             raise Refused("not-ready", "The credentials cannot be checked now; try again.", close=True) from None

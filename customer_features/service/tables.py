@@ -220,8 +220,9 @@ def _watching(
     finally:
         done.set()
         watcher.join()  # the session closes next
-    if late.is_set():
-        raise duckdb.InterruptException("between two queries there was none to interrupt")
+        # Whatever came of it meanwhile: what is interrupted fails in more ways than one, or ends just before it is.
+        if late.is_set() or time.monotonic() > ends:
+            raise duckdb.InterruptException("the time was up")
 
 
 def _answer(engine: Engine, asked: Asked, place: Path) -> Answered:

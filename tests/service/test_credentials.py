@@ -47,7 +47,7 @@ def gate(store: CredentialStore, clock: Clock) -> Authenticator:
 
 
 def reason(gate: Authenticator, key: NewKey, secret: str | None = None) -> str:
-    headers = [(API_ID, key.api_id.encode()), (SECRET, (secret or key.secret).encode())]
+    headers = {API_ID: [key.api_id.encode()], SECRET: [(secret or key.secret).encode()]}
     outcome = gate.check(headers)
     assert outcome.granted == (outcome.reason == "granted")
     return outcome.reason
@@ -146,7 +146,7 @@ def test_req_08_last_use_is_noted_at_most_once_a_minute(
     store: CredentialStore, gate: Authenticator, clock: Clock
 ) -> None:
     key = store.create("etl")
-    headers = [(API_ID, key.api_id.encode()), (SECRET, key.secret.encode())]
+    headers = {API_ID: [key.api_id.encode()], SECRET: [key.secret.encode()]}
     noted = []
     for _ in range(121):
         outcome = gate.check(headers)

@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import logging
-import uuid
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,7 +57,7 @@ def test_req_23_a_failure_of_the_engine_answers_500_with_an_id(
     headers = {"Content-Type": "application/json", "X-Secret": SENTINEL}
     document = problem(ask(app.build(Settings(auth=False)), content=body, headers=headers), 500, "internal-error")
     assert set(document) == {"type", "title", "status", "detail", "instance", "id"}
-    assert uuid.UUID(document["id"]).version == 4
+    assert re.fullmatch("[0-9a-f]{32}", document["id"])
     assert SENTINEL not in json.dumps(document)
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ["internal error", "request"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,23 +15,24 @@ from customer_features.service import request_id, secret
 
 from .harness import EXAMPLE, ROUTE, Running
 
+FRESH = re.compile(r"[0-9a-f]{32}")
 SANE = ["a", "7f4df3a6-4c1e-4f0e-9a53-2c6f6f2b6a10", "01J9Z3.k_8-x", "x" * 64]
 UNFIT = [b"", b"x" * 65, b"a b", b"a\tb", b"a,b", b'a"b', b"a;b", b"\xc3\xa9", b"-a", b"a/b", b"%0d%0a", b"{}"]
 
 
 @pytest.mark.parametrize("given", SANE)
 def test_a_sane_id_is_kept(given: str) -> None:
-    assert request_id.chosen([(b"host", b"x"), (b"x-request-id", given.encode())]) == given
+    assert request_id.chosen([given.encode()]) == given
 
 
 @pytest.mark.parametrize("given", UNFIT)
 def test_another_is_replaced(given: bytes) -> None:
-    assert uuid.UUID(request_id.chosen([(b"x-request-id", given)])).version == 4
+    assert FRESH.fullmatch(request_id.chosen([given]))
 
 
 def test_none_two_and_a_secret_are_replaced() -> None:
-    for headers in ([], [(b"x-request-id", b"a")] * 2, [(b"x-request-id", secret.make().encode())]):
-        assert uuid.UUID(request_id.chosen(headers)).version == 4
+    for given in ([], [b"a", b"a"], [secret.make().encode()]):
+        assert FRESH.fullmatch(request_id.chosen(given))
     assert request_id.chosen([]) != request_id.chosen([])
 
 
@@ -52,7 +53,7 @@ def test_every_answer_has_it(server: Running) -> None:
         headers = {"Content-Type": "application/json", **server.headers, **more, "X-Request-Id": f"asked-{place}"}
         reply = httpx.request(method, server.url + path, content=body, headers=headers, timeout=20)
         assert (reply.status_code, reply.headers.get_list("x-request-id")) == (status, [f"asked-{place}"])
-    assert uuid.UUID(server.post().headers["x-request-id"]).version == 4
+    assert FRESH.fullmatch(server.post().headers["x-request-id"])
     lines = [json.loads(line) for line in server.log_lines() if "asked-" in line]
     assert [line["request_id"] for line in lines] == [f"asked-{place}" for place in range(len(asked)) if place != 7]
     assert [line["status"] for line in lines] == [status for *_, path, _, _, status in asked if path != "/health"]
