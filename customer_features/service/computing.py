@@ -46,10 +46,6 @@ class Computing:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
 
-    async def answer(self, work: Callable[[bytes], T], body: bytes) -> T:
-        """``work(body)``, elsewhere where the body is large. Raises Refused (503) and what ``work`` raises."""
-        return work(body) if len(body) <= LARGE_BODY else await self.run(work, body)
-
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """``work(*arguments)`` in another process. Raises Refused (503) where too many wait, and what that raises."""
         if self.waiting >= QUEUE:
