@@ -75,7 +75,7 @@ def _begin(parent: int) -> None:
     """Runs first in the other process: signals to stop are the worker's business, and it ends with the worker."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    os.nice(5)  # so that small requests come first where cores are few
+    os.nice(10)  # so that small requests come first where cores are few
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
