@@ -46,10 +46,6 @@ class Computing:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
 
-    async def answer(self, work: Callable[[bytes], T], body: bytes) -> T:
-        """``work(body)``, elsewhere where the body is large. Raises Refused (503) and what ``work`` raises."""
-        return work(body) if len(body) <= LARGE_BODY else await self.run(work, body)
-
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """``work(*arguments)`` in another process. Raises Refused (503) where too many wait, and what that raises."""
         if self.waiting >= QUEUE:
@@ -79,7 +75,7 @@ def _begin(parent: int) -> None:
     """Runs first in the other process: signals to stop are the worker's business, and it ends with the worker."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    os.nice(5)  # so that small requests come first where cores are few
+    os.nice(10)  # so that small requests come first where cores are few
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable
+from typing import Self
 
 from litestar.types import Receive
 
+from customer_features.service import handed
+from customer_features.service.computing import LARGE_BODY
 from customer_features.service.encodings import Plain, Unpacker
+from customer_features.service.handed import Handed
 from customer_features.service.problems import Refused
+from customer_features.service.replies import PIECE
 from customer_features.service.settings import Settings
+from customer_features.service.spool import Spool
 
 BODIES_HELD = 4
 """A worker holds at most as many bytes of bodies as this many of the largest."""
 
 LINGER_BYTES = 64 * 1024 * 1024
 LINGER_SECONDS = 2.0
+
+
+class Share:
+    """What one request holds of a worker's bytes, and the file that its body lies in once it is large."""
+
+    __slots__ = ("_limits", "file", "held")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.file: Handed | None = None
+        self.held = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._limits.hold(-self.held)
+        if self.file is not None:
+            self.file.close()
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes more. Raises Refused (503) where the worker holds too many."""
+        self.held += size
+        self._limits.hold(size)
 
 
 class Limits:
@@ -28,69 +57,79 @@ class Limits:
         self.max_table = settings.max_body if settings.max_table is None else settings.max_table
         self.request_timeout = settings.request_timeout
         self._held = 0
+        self._spool = None if handed.in_memory() else Spool(settings.data_dir)
 
-    @contextmanager
-    def holding(self) -> Iterator[list[int]]:
-        """Account for a body's bytes; what is added to the list's one number is given back at the end."""
-        share = [0]
-        try:
-            yield share
-        finally:
-            self._held -= share[0]
+    def holding(self) -> Share:
+        """Account for a body; what it holds is given back at the end of the ``with`` block."""
+        return Share(self)
 
     async def read(
-        self, receive: Receive, declared: int | None, share: list[int], unpacker: Unpacker | None = None
-    ) -> bytes:
-        """The request's body, unpacked. Raises Refused (400, 408, 413, 503)."""
-        if unpacker is None or isinstance(unpacker, Plain):
-            return await self._read(receive, declared, share)
-        pieces: list[bytes] = []
-        most = BODIES_HELD * max(self.max_body, self.max_unpacked)
-        async for piece in self.pieces(receive, declared, unpacker):
-            self._hold(piece, share, most)
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self, receive: Receive, declared: int | None, share: Share, unpacker: Unpacker | None = None
+    ) -> bytes | Handed:
+        """The request's body, unpacked: where it is large, in a file of the share's.
 
-    async def _read(self, receive: Receive, declared: int | None, share: list[int]) -> bytes:
-        """A body that comes as it is: the most frequent, and without the detour that unpacking takes."""
+        Raises Refused (400, 408, 413, 503).
+        """
         if declared is not None and declared > self.max_body:
             raise _too_large(self.max_body, f"{declared} bytes were announced")
+        ends = asyncio.get_running_loop().time() + self.request_timeout
+        begun = None
+        if unpacker is None or isinstance(unpacker, Plain):
+            begun = piece, more = await self._next(receive, ends)
+            if not more and len(piece) <= min(LARGE_BODY, self.max_body):
+                share.hold(len(piece))
+                return piece  # the most frequent body, without the detour that the others take
         pieces: list[bytes] = []
-        most = BODIES_HELD * max(self.max_body, self.max_unpacked)
-        try:
-            async with asyncio.timeout(self.request_timeout):
-                while True:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        raise Refused("bad-request", "The body broke off, or its chunks are malformed.", close=True)
-                    pieces.append(message["body"])
-                    self._hold(message["body"], share, most)
-                    if share[0] > self.max_body:
-                        raise _too_large(self.max_body, "more was received")
-                    if not message["more_body"]:
-                        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        except TimeoutError:
-            raise self._late() from None
+        async for piece in self._pieces(receive, self.max_body, self.max_unpacked, unpacker or Plain(), ends, begun):
+            share.hold(len(piece))
+            pieces.append(piece)
+            if share.file is not None or share.held > LARGE_BODY:
+                await self._keep(pieces, share)
+                pieces.clear()
+        return share.file or b"".join(pieces)
 
-    def _hold(self, piece: bytes, share: list[int], most: int) -> None:
-        share[0] += len(piece)
-        self._held += len(piece)
-        if self._held > most:
+    async def _keep(self, pieces: Iterable[bytes], share: Share) -> None:
+        """Write pieces into the share's file; others get their turn after every little."""
+        # Made for what has come and never for what was announced, so that files are as scarce as bytes.
+        share.file = file = share.file or Handed(self._spool)
+        for piece in pieces:
+            for start in range(0, len(piece), PIECE):
+                file.write(memoryview(piece)[start : start + PIECE])
+                await asyncio.sleep(0)
+
+    def hold(self, size: int) -> None:
+        """Count bytes as held, or no more so below 0. Raises Refused (503) where they become too many."""
+        self._held += size
+        if size > 0 and self._held > BODIES_HELD * max(self.max_body, self.max_unpacked):
             raise Refused("overloaded", "Too many large bodies are being received; try again.", close=True)
 
-    async def pieces(
+    def pieces(
         self, receive: Receive, declared: int | None, unpacker: Unpacker, *, table: bool = False
     ) -> AsyncIterator[bytes]:
         """The body's pieces, unpacked, as they arrive. Raises Refused (400, 408, 413)."""
         allowed = self.max_table if table else self.max_body
         if declared is not None and declared > allowed:
             raise _too_large(allowed, f"{declared} bytes were announced")
-        received = unpacked = 0
-        most = allowed if isinstance(unpacker, Plain) else max(self.max_unpacked, self.max_table if table else 0)
         ends = asyncio.get_running_loop().time() + self.request_timeout
+        most = max(self.max_unpacked, self.max_table if table else 0)
+        return self._pieces(receive, allowed, most, unpacker, ends)
+
+    async def _pieces(
+        self,
+        receive: Receive,
+        allowed: int,
+        most: int,
+        unpacker: Unpacker,
+        ends: float,
+        begun: tuple[bytes, bool] | None = None,
+    ) -> AsyncIterator[bytes]:
+        """The same of at most ``allowed`` bytes, ``most`` unpacked, where ``begun`` may have come already."""
+        received = unpacked = 0
+        most = allowed if isinstance(unpacker, Plain) else most
         more = True
         while more:
-            piece, more = await self._next(receive, ends)
+            piece, more = begun or await self._next(receive, ends)
+            begun = None
             received += len(piece)
             if received > allowed:
                 raise _too_large(allowed, "more was received")

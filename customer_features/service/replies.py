@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ COMMON: Headers = (
     (b"server", b"customer-features"),
 )
 PIECE = 256 * 1024
-"""Bytes of a file that are sent at a time."""
+"""Bytes of a file that are sent or received at a time."""
 
 CLOSE: Headers = ((b"connection", b"close"),)
 
@@ -79,6 +80,34 @@ class FileReply:
                 await send(body_event(piece, more=left > 0))
             if self.path.stat().st_size == 0:
                 await send(body_event(b"", more=False))
+
+
+@dataclass(frozen=True, slots=True)
+class PiecesReply:
+    """A reply of known length whose body ``read`` gives, a start and a size at a time, without waiting for a disk."""
+
+    read: Callable[[int, int], bytes]
+    length: int
+    media_type: bytes = JSON
+    headers: Headers = ()
+    status: int = 200
+
+    def bearing(self, headers: Headers) -> PiecesReply:
+        """The same with further headers."""
+        return replace(self, headers=self.headers + headers) if headers else self
+
+    async def send(self, send: Send) -> None:
+        """Send the whole of it; others get their turn between two pieces."""
+        await send(_start(self.status, self.media_type, self.length, self.headers))
+        sent = 0
+        while sent < self.length:
+            piece = self.read(sent, min(self.length - sent, PIECE))
+            if not piece:
+                # Another process cut it: the connection breaks off, and the client sees that something is missing.
+                raise OSError("an answer ended early")
+            sent += len(piece)
+            await send(body_event(piece, more=sent < self.length))
+            await asyncio.sleep(0)
 
 
 def _start(status: int, media_type: bytes, length: int, headers: Headers) -> HTTPResponseStartEvent:

@@ -15,7 +15,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from customer_features.engines.rows import Caps, answer
 from customer_features.errors import InvalidRequest, UsageError
-from customer_features.service import content, encodings, problems
+from customer_features.service import content, encodings, large, problems
 from customer_features.service.authentication import Authenticator, Outcome
 from customer_features.service.computing import Computing
 from customer_features.service.content import JSON, header_values, headers_by_name
@@ -25,7 +25,7 @@ from customer_features.service.log import LOGGER
 from customer_features.service.peers import peer_of
 from customer_features.service.problems import Refused
 from customer_features.service.quotas import Quotas, Standing
-from customer_features.service.replies import CLOSE, Headers, Reply, body_event
+from customer_features.service.replies import CLOSE, Headers, PiecesReply, Reply, body_event
 from customer_features.service.settings import Settings
 from customer_features.service.spool import Spool
 
@@ -62,7 +62,7 @@ class Route:
         self._authenticator = authenticator
         self._touch = touch
         caps = Caps(settings.max_customers, settings.max_transactions)
-        self._answer: Callable[[bytes], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
+        self._answer: Callable[[bytes | memoryview], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
         self._tables = _table_route(settings, self.limits)
         self._kinds = (JSON, *(self._tables.kinds if self._tables is not None else ()))
         self.jobs = _job_route(settings, self.limits)
@@ -176,9 +176,13 @@ class Route:
         with self.limits.holding() as share:
             body = await self.limits.read(receive, declared, share, unpacker)
             coding = encodings.chosen(header_values(scope, b"accept-encoding"))
-            computed = await self.computing.answer(partial(_answered, self._answer, coding), body)
-            scope["state"][CUSTOMERS] = computed[2]
-            await Reply(200, computed[0], headers=computed[1] + headers).send(send)
+            if isinstance(body, bytes):
+                answered, more, customers = _answered(self._answer, coding, body)
+                whole: Reply | PiecesReply = Reply(200, answered, headers=more)
+            else:
+                whole, customers = await large.answered(self.computing, partial(_answered, self._answer, coding), body)
+            scope["state"][CUSTOMERS] = customers
+            await whole.bearing(headers).send(send)
 
 
 def _refuse_options(parameters: list[tuple[str, str]]) -> None:
@@ -193,7 +197,9 @@ def _refuse_options(parameters: list[tuple[str, str]]) -> None:
         raise Refused("faulty-request", detail, close=True, errors=errors, fault_count=len(errors))
 
 
-def _answered(work: Callable[[bytes], bytes], coding: str | None, body: bytes) -> tuple[bytes, Headers, int]:
+def _answered(
+    work: Callable[[bytes | memoryview], bytes], coding: str | None, body: bytes | memoryview
+) -> tuple[bytes, Headers, int]:
     """The answer to a body, packed where the client takes that and it is worth it, and how many vectors it holds."""
     answered = work(body)
     customers = answered.count(_VECTOR)

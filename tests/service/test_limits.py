@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import httpx
 import pytest
 
 from customer_features.service import limits
+from customer_features.service.computing import LARGE_BODY
+from customer_features.service.handed import Handed
 from customer_features.service.limits import Limits
 from customer_features.service.problems import Refused
 from customer_features.service.settings import MAX_BODY, Settings
@@ -146,16 +149,15 @@ class Feed:
 def test_bodies_held_are_bounded_and_given_back() -> None:
     worker = Limits(Settings(max_body=10))
 
-    async def read(*pieces: bytes) -> bytes:
+    async def read(*pieces: bytes) -> bytes | Handed:
         with worker.holding() as share:
             return await worker.read(Feed(*pieces), None, share)
 
     async def crowd() -> None:
         with worker.holding() as share:
             for _ in range(limits.BODIES_HELD):
-                share[0] = 0
-                await worker.read(Feed(b"x" * 10), None, share)
-            share[0] = 10 * limits.BODIES_HELD
+                assert await worker.read(Feed(b"x" * 10), None, share) == b"x" * 10
+            assert share.held == 10 * limits.BODIES_HELD
             with pytest.raises(Refused) as refused:
                 await read(b"x")
             assert refused.value.name == "overloaded"
@@ -166,6 +168,28 @@ def test_bodies_held_are_bounded_and_given_back() -> None:
         assert worker._held == 0
 
     asyncio.run(crowd())
+
+
+@pytest.mark.parametrize("size", [LARGE_BODY, LARGE_BODY + 1])
+@pytest.mark.parametrize("cut", [1000, 10**9])
+def test_a_body_above_the_size_lies_in_a_file(size: int, cut: int) -> None:
+    worker, body = Limits(Settings()), random.Random(size).randbytes(size)
+
+    async def read() -> None:
+        with worker.holding() as share:
+            feed = Feed(*(body[start : start + cut] for start in range(0, size, cut)))
+            read = await worker.read(feed, None, share)
+            assert share.held == worker._held == size
+            if size <= LARGE_BODY:
+                assert read == body
+                assert share.file is None
+            else:
+                assert read is share.file
+                assert isinstance(read, Handed)
+                assert read.read(0, 2 * size) == body
+        assert worker._held == 0
+
+    asyncio.run(read())
 
 
 def test_a_small_body_is_answered_while_a_large_one_is_computed(server: Running) -> None:
