@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,3 +154,38 @@ def assert_no_leftovers(folder: Path) -> None:
         if path.name.endswith((".part", ".manifest.json", ".quarantine.parquet")) or path.name.startswith("out.")
     ]
     assert left == []
+
+
+Mount = Callable[..., tuple[Path, list[str]]]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Mount]:
+    """Make a folder in which few bytes have room, and the start of a command that runs under that limit.
+
+    Root mounts a disk of that size; anyone else is told so, and has files that may grow no further (as everybody
+    has with ``limited``).
+    """
+    mounted: list[Path] = []
+
+    def mount(name: str, size: int, limited: bool = False) -> tuple[Path, list[str]]:
+        folder = tmp_path / name
+        folder.mkdir()
+        limit = ["sh", "-c", f'ulimit -f {size // 512}; exec "$@"', "sh"]
+        if limited:
+            return folder, limit
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode == 0:
+            mounted.append(folder)
+            return folder, []
+        warnings.warn(f"no small disk could be mounted, files are limited instead: {made.stderr.strip()}", stacklevel=2)
+        return folder, limit
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -18,8 +18,8 @@ def installed(program: str, package: str, why: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker may be installing it
         found = shutil.which(program)
         if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-            for arguments in (["update", "-qq"], ["install", "-y", "-qq", package]):
-                subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=300)
+            for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
+                subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=600)
             found = shutil.which(program)
     if found is None:
         missing(f"{program}, {why}, is missing and could not be installed: apt-get install {package}")

@@ -5,38 +5,22 @@ Frames are made of Arrow tables: PySpark warns of pandas 3, which is not needed 
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pytest
+
+from tests.installed import installed
 
 Door = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, dict[str, int], dict[str, int]]]
 
 
 def java() -> str:
     """The path of Java, which is installed where it is missing and can be; CI never goes without."""
-    packages = {"java": "openjdk-17-jre-headless", "ps": "procps"}  # Spark's scripts ask ps
-    with (Path(tempfile.gettempdir()) / "customer-features-tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker may be installing it
-        missing = [package for program, package in packages.items() if shutil.which(program) is None]
-        if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-            for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
-                subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=600)
-    found = shutil.which("java")
-    if found is not None:
-        return found
-    reason = "Java 17, which Spark runs on, is missing and could not be installed: apt-get install " + packages["java"]
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    installed("ps", "procps", "which Spark's scripts ask")
+    return installed("java", "openjdk-17-jre-headless", "which Spark runs on")
 
 
 LOCAL = {

@@ -42,7 +42,12 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
 @_setting("--rate-limit", default="none", metavar="QUOTA", help="Requests of one tenant, e.g. 600/minute.")
 @_setting("--failed-logins", default=known.FAILED_LOGINS, metavar="QUOTA", help="Failed logins of one peer's address.")
 @_setting("--redis", metavar="URL", help="Where all workers count together, e.g. redis://localhost:6379/0.")
-@_setting("--request-timeout", default="60s", metavar="TIME", help="How long a body may take to arrive.")
+@_setting(
+    "--request-timeout",
+    default="60s",
+    metavar="TIME",
+    help="How long a body may take to arrive, and 64 KiB of an answer to be taken.",
+)
 @_setting("--drain", default="0s", metavar="TIME", help="How long /ready answers 503 before the stop.")
 @_setting("--timezone", default="UTC", metavar="TZ", help="Where it is today when a request holds no today.")
 @_setting(

@@ -91,7 +91,7 @@ class JobRoute:
             headers = ((b"location", place.encode()), (b"preference-applied", b"respond-async"))
             return Reply(202, self._described(job), headers=headers)
         except OSError as error:
-            raise Refused("overloaded", "The body cannot be kept now; try again.", close=True) from error
+            raise spool.unkept(error) from error
         finally:
             if not taken:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -200,7 +200,7 @@ class JobRoute:
                 self.jobs.release(job.id, self._name)
             elif not wanted:
                 shutil.rmtree(folder, ignore_errors=True)
-            elif refused.name == "overloaded":
+            elif refused.name == "overloaded" and refused.detail != spool.FULL:  # which trying at once does not mend
                 self.jobs.release(job.id, self._name, again=True)
             else:
                 self._end(job, FAILED, refused.reply(f"{JOBS}/{job.id}").body)
@@ -223,7 +223,8 @@ def _computed(folder: str, asked: bytes, seconds: float, memory: str, caps: Caps
     if what.media_type != JSON:
         return tables.compute(folder, what, seconds=seconds, memory=memory, threads=1, watched=True)
     place = Path(folder) / "answer.json"
-    place.write_bytes(answer((Path(folder) / tables.BODY).read_bytes(), timezone=what.timezone, caps=caps))
+    with spool.answering():
+        spool.keep(answer((Path(folder) / tables.BODY).read_bytes(), timezone=what.timezone, caps=caps), place)
     return Answered(str(place), JSON, 0, "")
 
 

@@ -26,6 +26,7 @@ from customer_features.service.exposition import exposed
 from customer_features.service.listening import bind, url_of
 from customer_features.service.log import configuration, leave_out_what_no_line_holds
 from customer_features.service.settings import Settings
+from customer_features.service.taking import limit_silence, patient
 
 HEADER_TIMEOUT = 15
 """Seconds that a request's head may take to arrive."""
@@ -73,7 +74,7 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
             log_dictconfig=configuration(settings.log_level),
             respawn_failed_workers=True,
             workers_kill_timeout=int(settings.request_timeout) + GRACE,
-        ).serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)
+        ).serve(target_loader=partial(_load, settings, stopping, port), wrap_loader=False)
 
 
 def _allow_connections() -> None:
@@ -105,7 +106,7 @@ class _Stoppable(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 
-def _load(settings: Settings, stopping: Any) -> ASGIApp:
+def _load(settings: Settings, stopping: Any, port: int) -> ASGIApp:
     """A worker's application; called in the worker."""
     # A forked worker still has its parent's handlers, which would swallow a signal to stop.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -114,7 +115,8 @@ def _load(settings: Settings, stopping: Any) -> ASGIApp:
         sys.exit(0)
     leave_out_what_no_line_holds()
     threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
-    built = app.build(settings, draining=lambda: bool(stopping.value))
+    threading.Thread(target=limit_silence, args=(port, settings.request_timeout), daemon=True).start()
+    built = patient(app.build(settings, draining=lambda: bool(stopping.value)), settings.request_timeout)
     # What is there by now stays: to look through it for garbage would make every request wait for tens of milliseconds.
     gc.collect()
     gc.freeze()

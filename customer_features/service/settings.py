@@ -89,7 +89,8 @@ class Settings:
 
     ``max_body``: bytes of one request body as it arrives, ``max_unpacked`` once it is unpacked
     (None: as many). ``max_customers`` and
-    ``max_transactions``: of one request. ``request_timeout``: how long a body may take to arrive. ``rate_limit``:
+    ``max_transactions``: of one request. ``request_timeout``: how long a body may take to arrive, and each
+    piece of an answer to be taken. ``rate_limit``:
     requests of a tenant, ``failed_logins``: of a peer's address, such as ``600/minute`` or ``none``; ``redis``: the
     address of the store in which all workers count together. ``table_memory``: bytes for one body that is a table,
     ``max_table``: bytes of one (None: as ``max_body``). ``job_timeout``: how long a job may compute, ``job_keep``: how

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import tempfile
@@ -10,12 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from customer_features.errors import UsageError
+from customer_features.errors import OutputError, UsageError
 from customer_features.service.problems import Refused
 
 FOLDER = "spool"
 HELD = 16
 """So many bodies may lie in one worker's spool."""
+FULL = "The disk that bodies and answers wait on is full; try again."
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Spool:
@@ -37,7 +40,7 @@ class Spool:
                 self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 place = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self._root))
             except OSError as error:
-                raise Refused("overloaded", "The body cannot be kept now; try again.", close=True) from error
+                raise unkept(error) from error
             try:
                 yield place
             finally:
@@ -59,6 +62,37 @@ async def write(pieces: AsyncIterator[bytes], path: Path) -> None:
                 await loop.run_in_executor(None, file.writelines, waiting)
                 waiting, size = [], 0
         await loop.run_in_executor(None, file.writelines, waiting)
+
+
+def unkept(error: OSError) -> Refused:
+    """The refusal of a body that cannot be written down; its connection is of no more use."""
+    detail = FULL if _is_full(error) else "The body cannot be kept now; try again."
+    return Refused("overloaded", detail, close=True)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """While an answer is written: a full disk is as much a reason to ask again as where a body finds no room."""
+    try:
+        yield
+    except (OSError, OutputError) as error:
+        if _is_full(error):
+            raise Refused("overloaded", FULL) from None
+        raise
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a disk is full, or a file may not grow; of what an engine or a publisher met, their words alone tell."""
+    return getattr(error, "errno", None) in _NO_ROOM or any(os.strerror(one) in str(error) for one in _NO_ROOM)
+
+
+def keep(answer: bytes, path: Path) -> None:
+    """Write an answer. Raises OSError, and leaves nothing then: a job's folder stays."""
+    try:
+        path.write_bytes(answer)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 _ENOUGH = 1 << 20

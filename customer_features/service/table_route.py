@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +12,6 @@ from customer_features.service import content, spool, tables
 from customer_features.service.computing import Computing
 from customer_features.service.encodings import Unpacker
 from customer_features.service.limits import Limits
-from customer_features.service.problems import Refused
 from customer_features.service.replies import FileReply
 from customer_features.service.route import CUSTOMERS
 from customer_features.service.settings import Settings
@@ -57,9 +55,7 @@ class TableRoute:
                 pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=True)
                 await spool.write(pieces, folder / tables.BODY)
             except OSError as error:
-                full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-                detail = "The disk that bodies wait on is full; try again." if full else "The body cannot be kept now."
-                raise Refused("overloaded", detail, close=True) from error
+                raise spool.unkept(error) from error
             answered = await self.computing.run(_computed, str(folder), asked, self._seconds, self._memory)
             scope["state"][CUSTOMERS] = answered.customers
             yield answered.reply(Path(answered.path))

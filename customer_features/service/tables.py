@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from customer_features.formats import part_of
 from customer_features.options import Options
 from customer_features.parts import File, Part
 from customer_features.publish import publish
+from customer_features.service import spool
 from customer_features.service.content import TABLE_OPTIONS
 from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.problems import Refused
@@ -154,13 +155,13 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
     ``seconds``: the most that it may take; ``watched``: say in the folder how far it is, and stop when it says so.
 
     Raises Refused: 400 (not of its media type), 422 (faults, all or nothing),
-    413 (more than the memory holds), 503 (it takes too long).
+    413 (more than the memory holds), 503 (it takes too long, or the disk is full).
     """
     place = Path(folder)
     try:
         spill = place / "spill"
         spill.mkdir(exist_ok=True)
-        with connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection:
+        with spool.answering(), connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection:
             lock(connection, place)
             file = replace(File.of(place / BODY, BODY), kind=KINDS[asked.media_type])
             part = part_of(file, connection, place, None)
@@ -205,7 +206,8 @@ def _watching(
     def watch() -> None:
         while not done.wait(_LOOK):
             if place is not None and engine is not None:
-                (place / PROGRESS).write_text(f"{engine.progress:.3f}")
+                with suppress(OSError):  # a full disk must not end the watch
+                    (place / PROGRESS).write_text(f"{engine.progress:.3f}")
                 if (place / CANCELLED).exists():
                     late.set()
             if time.monotonic() > ends:
@@ -231,7 +233,7 @@ def _answer(engine: Engine, asked: Asked, place: Path) -> Answered:
     customers = engine.outcome.customers
     if asked.answer == ANSWERS[0]:
         path = place / "answer.json"
-        path.write_bytes(_document(engine))
+        spool.keep(_document(engine), path)
         return Answered(str(path), asked.answer, customers, warnings)
     suffix = {PARQUET: ".parquet", CSV: ".csv"}.get(asked.answer, ".arrow")
     path = place / f"answer{suffix}"

@@ -19,6 +19,7 @@ from customer_features.cli.keys import keys
 from customer_features.cli.serve import serve
 from customer_features.service import app, environment
 from customer_features.service.settings import MAX_BODY
+from tests.installed import installed
 from tests.service.harness import start
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +81,6 @@ def test_links_lead_somewhere() -> None:
     assert {path.name for path in DEPLOY.iterdir()} == set(re.findall(r"deploy/([\w.-]+)\)", PAGE))
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not on this machine")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     text = (DEPLOY / "customer-features.service").read_text()
     unit = tmp_path / "customer-features.service"
@@ -88,7 +88,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert f"ExecStart={command} serve\n" in text
     unit.write_text(text.replace(command, str(Path(sys.executable).parent / "customer-features")))
     run = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        [installed("systemd-analyze", "systemd", "which reads the unit"), "verify", "--man=no", str(unit)],
         capture_output=True,
         text=True,
         env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"},

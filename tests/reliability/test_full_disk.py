@@ -17,8 +17,8 @@ from customer_features.options import Options
 from customer_features.publish import publish
 from customer_features.sources import opened
 from customer_features.verifying import verify
-from tests.conftest import TODAY, csv_text
-from tests.reliability.conftest import OLD, Batch, Mount, Target, run
+from tests.conftest import TODAY, Mount, csv_text
+from tests.reliability.conftest import OLD, Batch, Target, run
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -14,6 +13,7 @@ from customer_features.cli import run as cli_run
 from customer_features.cli.serve import serve
 from customer_features.errors import UsageError
 from customer_features.service import environment
+from tests.installed import installed
 
 from .harness import COMMAND, cli
 from .harness import environment as child
@@ -135,9 +135,8 @@ def test_a_data_folder_that_is_read_only(tmp_path: Path) -> None:
     if os.getuid() == 0:
         # Root may write everywhere; what it may do without that right is what another user may.
         rights = "-dac_override,-dac_read_search"
-        if not shutil.which("setpriv"):
-            pytest.skip("needs setpriv to give up root's rights")
-        prefix = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
+        setpriv = installed("setpriv", "util-linux", "by which root gives up rights")
+        prefix = [setpriv, f"--bounding-set={rights}", f"--inh-caps={rights}"]
     done = subprocess.run(
         [*prefix, *COMMAND, "serve", "--port", "0"],
         env=child(folder),
