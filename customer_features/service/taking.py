@@ -7,7 +7,6 @@ time, and what the socket holds has the same time from the kernel, which alone s
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
 import sys
@@ -106,11 +105,14 @@ def limit_silence(port: int, seconds: float) -> None:
 
 
 def _sockets() -> Iterator[socket.socket]:
-    """This process's sockets, each by a second descriptor of it, which is closed when the next is asked for."""
+    """This process's sockets, each good until the next is asked for.
+
+    Under the numbers that they have, and never by a second descriptor: to close one, be it of a file that took a
+    socket's number just now, would take the locks away by which SQLite keeps the credentials whole (see "How To
+    Corrupt An SQLite Database File", 2.2).
+    """
     for entry in list(Path("/dev/fd").iterdir()):
         with suppress(OSError), ExitStack() as closing:  # closed meanwhile, or no socket
-            number = os.dup(int(entry.name))
-            closing.callback(os.close, number)
-            one = socket.socket(fileno=number)
+            one = socket.socket(fileno=int(entry.name))
             closing.callback(one.detach)
             yield one

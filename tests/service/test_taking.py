@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from customer_features.service.taking import LATER, PIECE, limit_silence, patient
+from customer_features.service.taking import LATER, PIECE, _drop, limit_silence, patient
 
 from .harness import EXAMPLE, ROUTE, Running
 
@@ -188,3 +191,19 @@ def test_nothing_is_sent_after_the_time() -> None:
     body = {"type": "http.response.body", "body": b"x" * (3 * PIECE), "more_body": True}
     found = sent([START, body, {**body, "more_body": False}], waits=True)
     assert [one["type"] for one in found] == ["http.response.start", "http.response.body"]
+
+
+HOLDER = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+
+
+def test_to_look_for_a_connection_takes_no_lock_away(tmp_path: Path) -> None:
+    """POSIX takes a process's locks on a file when it closes any descriptor of it: the store was damaged so once."""
+    file = tmp_path / "store.sqlite"
+    with closing(sqlite3.connect(file, isolation_level=None)) as store, socket.create_server(("127.0.0.1", 0)) as ours:
+        store.execute("CREATE TABLE kept (number)")
+        store.execute("BEGIN EXCLUSIVE")
+        store.execute("INSERT INTO kept VALUES (1)")
+        limit_silence(ours.getsockname()[1], 1)
+        _drop(("127.0.0.1", 1))
+        other = subprocess.run([sys.executable, "-c", HOLDER, str(file)], capture_output=True, text=True, check=False)
+        assert "database is locked" in other.stderr
