@@ -14,7 +14,7 @@ from customer_features.service.replies import Headers
 ACCEPTED: Headers = ((b"accept-encoding", b"gzip, zstd"),)
 """What a refused coding is told, as RFC 9110 (12.5.3) has it."""
 
-PIECE = 1024 * 1024
+PIECE = 256 * 1024
 """Bytes that are unpacked at a time: between two of them others get their turn, and the cap is looked at."""
 
 WORTH_PACKING = 1024

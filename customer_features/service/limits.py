@@ -47,6 +47,12 @@ class Share:
         self.held += size
         self._limits.hold(size)
 
+    def shrink(self, size: int) -> None:
+        """Hold no more than so many bytes: the answer took the body's place, and a slow reader takes long over it."""
+        less = max(self.held - size, 0)
+        self.held -= less
+        self._limits.hold(-less)
+
 
 class Limits:
     """The limits of one worker, and what is in use of them."""

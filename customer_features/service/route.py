@@ -181,6 +181,7 @@ class Route:
                 whole: Reply | PiecesReply = Reply(200, answered, headers=more)
             else:
                 whole, customers = await large.answered(self.computing, partial(_answered, self._answer, coding), body)
+                share.shrink(whole.length)
             scope["state"][CUSTOMERS] = customers
             await whole.bearing(headers).send(send)
 

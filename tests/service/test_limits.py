@@ -187,6 +187,10 @@ def test_a_body_above_the_size_lies_in_a_file(size: int, cut: int) -> None:
                 assert read is share.file
                 assert isinstance(read, Handed)
                 assert read.read(0, 2 * size) == body
+            share.shrink(2 * size)
+            assert share.held == worker._held == size
+            share.shrink(10)
+            assert share.held == worker._held == 10
         assert worker._held == 0
 
     asyncio.run(read())
