@@ -16,9 +16,10 @@ import pyarrow as pa
 import pytest
 from dask import dataframe as dd
 
-from customer_features import ColumnError, DataFaults, SourceError, build, check
+from customer_features import Client, ColumnError, DataFaults, SourceError, build, check
 from tests.agreement import oracle
 from tests.agreement.doors import FRAMES, vectors_of
+from tests.client.scripted import Scripted
 from tests.conftest import EXAMPLE_VECTORS, TODAY, example_columns
 
 EXPECTED = {name: oracle.bits(vector) for name, vector in EXAMPLE_VECTORS.items()}
@@ -45,6 +46,15 @@ def test_modin_as_pandas() -> None:
     twice = frame.rename(columns={"other": "amount"})
     with pytest.raises(ColumnError, match=r"2 columns are named 'amount' \(columns 4 and 7 of 7\)"):
         build(twice, today=TODAY)
+
+
+def test_modin_through_our_client() -> None:
+    frame = mpd.DataFrame(example_columns())
+    with Scripted() as server, Client(server.url, max_customers=1) as client:
+        found = client.customer_features(frame, TODAY)
+    assert isinstance(found, mpd.DataFrame)
+    assert vectors_of(pa.Table.from_pandas(found.modin.to_pandas(), preserve_index=False)) == EXPECTED
+    assert len(server.asked) == len(EXPECTED)  # a request for each
 
 
 def test_a_lazy_frame_of_polars_1_is_computed_at_once() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tests.agreement.every_door.dataframes import DuckDBRelation, Kind, Pandas, Polars, PyArrow
 from tests.agreement.every_door.files import Arrow, Csv, Document, Ndjson, Parquet
 from tests.agreement.every_door.interface import Door
-from tests.agreement.every_door.requests import Http, Rows
+from tests.agreement.every_door.requests import Client, Http, Rows
 from tests.agreement.every_door.warehouses import ClickHouse, PostgreSQL, PrintedSQL, Spark
 
 DOORS: list[Door] = [
@@ -26,6 +26,7 @@ DOORS: list[Door] = [
     DuckDBRelation(),
     *(Kind(name) for name in ("pyarrow reader", "arrow stream", "polars lazy", "dask", "narwhals")),
     Http(),
+    Client(),
     PostgreSQL(),
     ClickHouse(),
     Spark(),

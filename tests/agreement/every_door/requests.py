@@ -1,14 +1,19 @@
-"""The doors of JSON requests: ``answer`` in this process, and HTTP over a socket. All or nothing, so a customer
-that an answer's paths name is taken out and the rest is sent again, until nothing is refused."""
+"""The doors of JSON requests: ``answer`` in this process, HTTP over a socket, and our client over that.
+
+All or nothing, so a customer that an answer's paths name is taken out and the rest is sent again, until nothing is
+refused.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import tempfile
+import warnings
 from collections import Counter
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 import msgspec
@@ -27,6 +32,8 @@ from tests.service import harness
 
 ROWS = 20_000
 """About so many rows are sent at a time."""
+PIECE = 50
+"""Customers of one request of our client: few enough that each list goes in several."""
 LISTED = 100
 """So many faults are listed in an answer; of more there is a count."""
 
@@ -44,11 +51,17 @@ def _fault(message: str) -> str:
 
 
 Entry = dict[str, Any]
+Connection = TypeVar("Connection")
 
 
 class _Requests(Door):
     form = Form.REQUEST
     limits: ClassVar[frozenset[Limit]] = frozenset({Limit.SEVERAL_DATES})
+
+    def ask(self, options: dict[str, Any], customers: list[Entry]) -> tuple[int, Any]:
+        """The status and document of the answer."""
+        status, body = self.send(msgspec.json.encode({**options, "customers": customers}))
+        return status, json.loads(body)
 
     def send(self, body: bytes) -> tuple[int, bytes]:
         """The status and body of the answer."""
@@ -91,12 +104,11 @@ class _Found:
 
     def ask(self, batch: list[Entry], alone: bool = True) -> None:
         """Send a batch until nothing is refused; ``alone``: what is refused is sent alone too, and refused again."""
-        status, body = self._door.send(msgspec.json.encode({**self._asked, "customers": batch}))
-        said = json.loads(body)
+        status, said = self._door.ask(self._asked, batch)
         if status == 200:
             self._take(said["customers"], batch)
             return
-        assert status == 422, body[:1000]
+        assert status == 422, str(said)[:1000]
         listed = [_fault(message) for messages in said["errors"].values() for message in messages]
         if said["fault_count"] > LISTED and len(batch) > 1:
             assert len(listed) == LISTED
@@ -109,10 +121,9 @@ class _Found:
         if alone and len(batch) > 1:
             again = Counter[str]()
             for place in places:
-                status, body = self._door.send(msgspec.json.encode({**self._asked, "customers": [batch[place]]}))
+                status, alone_said = self._door.ask(self._asked, [batch[place]])
                 assert status == 422, f"customers[{place}] is faulty among others and not alone"
-                errors = json.loads(body)["errors"]
-                again.update(_fault(message) for messages in errors.values() for message in messages)
+                again.update(_fault(message) for messages in alone_said["errors"].values() for message in messages)
             assert again == Counter(listed), (again, listed)
         if rest := [entry for place, entry in enumerate(batch) if place not in places]:
             self.ask(rest)
@@ -165,28 +176,54 @@ class Rows(_Requests):
             return error.status, msgspec.json.encode(error.problem)
 
 
-class Http(_Requests):
-    name = "HTTP"
+class _Served(_Requests, Generic[Connection]):
+    """Requests to a service of its own on this machine, which begins with the first."""
 
     def __init__(self) -> None:
-        self._server: harness.Running | None = None
-        self._client: httpx.Client | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._opened = ExitStack()
+        self._connection: Connection | None = None
 
-    def send(self, body: bytes) -> tuple[int, bytes]:
-        if self._server is None or self._client is None:
-            self._folder = tempfile.TemporaryDirectory()
-            self._client = httpx.Client(timeout=120)
-            self._server = harness.start(Path(self._folder.name) / "data", "--no-auth")
-        headers = {"Content-Type": "application/json"}
-        reply = self._client.post(self._server.url + harness.ROUTE, content=body, headers=headers)
-        return reply.status_code, reply.content
+    def connect(self, url: str) -> AbstractContextManager[Connection]:
+        """What requests are sent through."""
+        raise NotImplementedError
+
+    @property
+    def connection(self) -> Connection:
+        if self._connection is None:
+            folder = self._opened.enter_context(tempfile.TemporaryDirectory())
+            server = harness.start(Path(folder) / "data", "--no-auth")
+            self._opened.callback(server.kill)
+            self._connection = self._opened.enter_context(self.connect(server.url))
+        return self._connection
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-        if self._server is not None:
-            self._server.kill()
-        if self._folder is not None:
-            self._folder.cleanup()
-        self._server = None
+        self._opened.close()
+        self._connection = None
+
+
+class Http(_Served[httpx.Client]):
+    name = "HTTP"
+
+    def connect(self, url: str) -> httpx.Client:
+        return httpx.Client(base_url=url, timeout=120)
+
+    def send(self, body: bytes) -> tuple[int, bytes]:
+        reply = self.connection.post(harness.ROUTE, content=body, headers={"Content-Type": "application/json"})
+        return reply.status_code, reply.content
+
+
+class Client(_Served[customer_features.Client]):
+    """Our own client, which sends a list in pieces and makes one answer of theirs."""
+
+    name = "HTTP, by our client"
+
+    def connect(self, url: str) -> customer_features.Client:
+        return customer_features.Client(url, timeout=120, max_customers=PIECE)
+
+    def ask(self, options: dict[str, Any], customers: list[Entry]) -> tuple[int, Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", customer_features.Suspicious)
+            try:
+                return 200, self.connection.customer_features(customers, **options)
+            except customer_features.InvalidRequest as error:
+                return error.status, error.problem
