@@ -1,4 +1,4 @@
-"""A web server for tests, with TLS or without, whose pages misbehave on demand."""
+"""Web servers for tests: what all of them are, and one, with TLS or without, whose pages misbehave on demand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass
@@ -36,21 +36,16 @@ class Page:
     asked: list[dict[str, str]] = field(default_factory=list)
 
 
-class Web(ThreadingHTTPServer):
-    """Pages by path (with query); ``context`` makes it speak TLS."""
+class Server(ThreadingHTTPServer):
+    """A server on a port of its own, for the time of a ``with`` block."""
 
     daemon_threads = True
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.pages: dict[str, Page] = {}
-        self.scheme = "http"
-        if context is not None:
-            self.socket = context.wrap_socket(self.socket, server_side=True)
-            self.scheme = "https"
+    def __init__(self, handler: type[Handler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
-    def __enter__(self) -> Web:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -62,18 +57,41 @@ class Web(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that went away."""
 
+
+class Handler(BaseHTTPRequestHandler):
+    """What answers there, without a word on standard error."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def hang_up(self) -> None:
+        """End the connection, whatever was promised."""
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+
+class Web(Server):
+    """Pages by path (with query); ``context`` makes it speak TLS."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(_Pages)
+        self.pages: dict[str, Page] = {}
+        self.scheme = "http"
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self.scheme = "https"
+
     def put(self, path: str, page: Page, login: str = "") -> str:
         """Put a page at a path; its address."""
         self.pages[path] = page
         return f"{self.scheme}://{login}127.0.0.1:{self.server_address[1]}{path}"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Pages(Handler):
     server: Web
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
     def do_GET(self) -> None:
         page = self.server.pages.get(self.path)
@@ -127,5 +145,4 @@ class _Handler(BaseHTTPRequestHandler):
         if drop is not None:
             self.wfile.flush()
             time.sleep(0.01)
-            self.connection.shutdown(socket.SHUT_RDWR)
-            self.close_connection = True
+            self.hang_up()

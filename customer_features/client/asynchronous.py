@@ -11,7 +11,7 @@ from anyio import sleep
 
 from customer_features.client.answers import Answer
 from customer_features.client.asking import Asked, Asking
-from customer_features.client.steps import Came, Conversation, Lost, Reply, Send, Step, Wait
+from customer_features.client.steps import Came, Conversation, Lost, Reply, Send, Step, Talk, Wait
 from customer_features.client.transport import (
     Credentials,
     check_open,
@@ -65,14 +65,10 @@ class AsyncClient(Asking):
     async def _run(self, steps: Conversation[T]) -> T:
         check_open(self._http.is_closed)
         with closing(steps):
-            came: Came = None
-            while True:
-                try:
-                    step = steps.send(came)
-                except StopIteration as end:
-                    result: T = end.value
-                    return result
-                came = await self._take(step)
+            talk = Talk(steps)
+            for step in talk:
+                talk.came = await self._take(step)
+            return talk.result
 
     async def _take(self, step: Step) -> Came:
         if isinstance(step, Wait):

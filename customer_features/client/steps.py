@@ -6,9 +6,9 @@ the input and output, in a thread or in an event loop; everything that is decide
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,27 @@ Came: TypeAlias = Reply | Lost | None
 
 T = TypeVar("T")
 Conversation: TypeAlias = Generator[Step, Came, T]
+
+
+class Talk(Generic[T]):
+    """The steps of a conversation, one by one; what ``came`` of each is set before the next, ``result`` is there last.
+
+    Errors of a step come back as Lost, so that none of ours has one of httpx behind it: the request that those carry
+    holds the secret.
+    """
+
+    result: T
+
+    def __init__(self, steps: Conversation[T]) -> None:
+        self._steps = steps
+        self.came: Came = None
+
+    def __iter__(self) -> Iterator[Step]:
+        return self
+
+    def __next__(self) -> Step:
+        try:
+            return self._steps.send(self.came)
+        except StopIteration as end:
+            self.result = end.value
+            raise

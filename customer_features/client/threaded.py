@@ -11,7 +11,7 @@ import httpx
 
 from customer_features.client.answers import Answer
 from customer_features.client.asking import Asked, Asking
-from customer_features.client.steps import Came, Conversation, Lost, Reply, Send, Step, Wait
+from customer_features.client.steps import Came, Conversation, Lost, Reply, Send, Step, Talk, Wait
 from customer_features.client.transport import Credentials, check_open, lost, opened, replied, request_options
 
 Frame = TypeVar("Frame")
@@ -106,16 +106,10 @@ class Client(Asking):
     def _run(self, steps: Conversation[T]) -> T:
         check_open(self._http.is_closed)
         with closing(steps):
-            came: Came = None
-            while True:
-                # Errors of a step come back as Lost, so that none of ours has one of httpx behind it: the request that
-                # those carry holds the secret.
-                try:
-                    step = steps.send(came)
-                except StopIteration as end:
-                    result: T = end.value
-                    return result
-                came = self._take(step)
+            talk = Talk(steps)
+            for step in talk:
+                talk.came = self._take(step)
+            return talk.result
 
     def _take(self, step: Step) -> Came:
         if isinstance(step, Wait):

@@ -8,9 +8,20 @@ from litestar.types import HTTPScope
 from customer_features.service.problems import Refused
 
 JSON = "application/json"
+PARQUET, ARROW, ARROW_FILE, CSV, NDJSON = (
+    "application/vnd.apache.parquet",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.arrow.file",
+    "text/csv",
+    "application/x-ndjson",
+)
+ANSWERS = (JSON, PARQUET, ARROW, ARROW_FILE, CSV)
+"""The media types of an answer to a table."""
+
 TABLE_OPTIONS = ("today", "grain", "future", "returns", "window", "timezone", "decimal", "date_format", "map")
 """What may stand in the query beside a table, and beside nothing else; ``today`` and ``map`` may repeat."""
 
+FAULTY_OPTIONS = "The query parameters have faults. Nothing was computed."
 
 _TOLD = "customer_features.headers"
 """Where the state of a request's scope holds its headers by name."""

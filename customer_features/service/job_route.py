@@ -67,7 +67,7 @@ class JobRoute:
         if kind == JSON:
             asked = Asked(JSON, JSON, timezone=self._settings.timezone)
         else:
-            accept = content.best_match(scope, tables.ANSWERS)
+            accept = content.best_match(scope, content.ANSWERS)
             asked = tables.parse(parameters, kind, accept, self._settings.timezone)
         key = _idempotency_key(scope)
         job_id = Jobs.new_id()

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from customer_features import features
+from customer_features.service.content import ANSWERS, ARROW, ARROW_FILE, CSV, JSON, NDJSON, PARQUET
 from customer_features.service.jobs import JOBS
 
-_CSV = "text/csv"
-_BINARY = ("application/vnd.apache.parquet", "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
-_NDJSON = "application/x-ndjson"
-TABLES = (*_BINARY, _CSV, _NDJSON)
+TABLES = (PARQUET, ARROW, ARROW_FILE, CSV, NDJSON)
 """The media types of bodies, as ``tables.KINDS`` has them (a test compares)."""
-ANSWERS = (*_BINARY, _CSV)
 
 CSV_REQUEST = """customer_id,transaction_id,date,amount,product_id
 C-1001,T-001,2025-04-21,520.55,P-01
@@ -33,15 +30,16 @@ _ID = "4c2f1f0e-8a7b-4a64-9f1e-0f6f3a0d5b11"
 
 def bodies() -> dict[str, Any]:
     """The media types of tables as request bodies."""
-    text = {_CSV: CSV_REQUEST, _NDJSON: NDJSON_REQUEST}
+    text = {CSV: CSV_REQUEST, NDJSON: NDJSON_REQUEST}
     return {kind: _media(kind, text.get(kind), f"Goes with the query {QUERY}.") for kind in TABLES}
 
 
 def answers() -> dict[str, Any]:
     """The media types of tables as answers."""
     return {
-        kind: _media(kind, CSV_ANSWER if kind == _CSV else None, "To the example of a body that is a table.")
+        kind: _media(kind, CSV_ANSWER if kind == CSV else None, "To the example of a body that is a table.")
         for kind in ANSWERS
+        if kind != JSON
     }
 
 

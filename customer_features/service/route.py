@@ -194,8 +194,8 @@ def _refuse_options(parameters: list[tuple[str, str]]) -> None:
         if name in content.TABLE_OPTIONS
     }
     if errors:
-        detail = "The query parameters have faults. Nothing was computed."
-        raise Refused("faulty-request", detail, close=True, errors=errors, fault_count=len(errors))
+        count = len(errors)
+        raise Refused("faulty-request", content.FAULTY_OPTIONS, close=True, errors=errors, fault_count=count)
 
 
 def _answered(

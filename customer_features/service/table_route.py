@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from litestar.types import HTTPScope, Receive
@@ -27,9 +28,7 @@ class TableRoute:
     kinds = tuple(tables.KINDS)
 
     def __init__(self, settings: Settings, limits: Limits, kept: Spool) -> None:
-        self._timezone = settings.timezone
-        self._seconds = settings.request_timeout
-        self._memory = f"{settings.table_memory}B"
+        self._settings = settings
         self._limits = limits
         self._spool = kept
         self.computing = Computing()
@@ -48,18 +47,16 @@ class TableRoute:
         parameters: Sequence[tuple[str, str]],
     ) -> AsyncIterator[FileReply]:
         """The answer as a file, which is gone afterwards. Raises Refused."""
-        answer = content.best_match(scope, tables.ANSWERS)
-        asked = tables.parse(parameters, kind, answer, self._timezone)
+        settings = self._settings
+        asked = tables.parse(parameters, kind, content.best_match(scope, content.ANSWERS), settings.timezone)
         with self._spool.folder() as folder:
             try:
                 pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=True)
                 await spool.write(pieces, folder / tables.BODY)
             except OSError as error:
                 raise spool.unkept(error) from error
-            answered = await self.computing.run(_computed, str(folder), asked, self._seconds, self._memory)
+            memory, seconds = f"{settings.table_memory}B", settings.request_timeout
+            work = partial(tables.compute, str(folder), asked, seconds=seconds, memory=memory, threads=THREADS)
+            answered = await self.computing.run(work)
             scope["state"][CUSTOMERS] = answered.customers
             yield answered.reply(Path(answered.path))
-
-
-def _computed(folder: str, asked: tables.Asked, seconds: float, memory: str) -> tables.Answered:
-    return tables.compute(folder, asked, seconds=seconds, memory=memory, threads=THREADS)

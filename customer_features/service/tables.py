@@ -35,7 +35,16 @@ from customer_features.options import Options
 from customer_features.parts import File, Part
 from customer_features.publish import publish
 from customer_features.service import spool
-from customer_features.service.content import TABLE_OPTIONS
+from customer_features.service.content import (
+    ARROW,
+    ARROW_FILE,
+    CSV,
+    FAULTY_OPTIONS,
+    JSON,
+    NDJSON,
+    PARQUET,
+    TABLE_OPTIONS,
+)
 from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.problems import Refused
 from customer_features.service.replies import FileReply
@@ -52,21 +61,9 @@ _LOOK = 0.02
 BODY = "body"
 """The name of the spooled body in its folder, and what messages call it."""
 
-PARQUET, ARROW, ARROW_FILE, CSV, NDJSON = (
-    "application/vnd.apache.parquet",
-    "application/vnd.apache.arrow.stream",
-    "application/vnd.apache.arrow.file",
-    "text/csv",
-    "application/x-ndjson",
-)
 KINDS = {PARQUET: "parquet", ARROW: "arrow", ARROW_FILE: "arrow", CSV: "csv", NDJSON: "ndjson"}
 """The format of each media type of a body."""
 
-ANSWERS = ("application/json", PARQUET, ARROW, ARROW_FILE, CSV)
-"""The media types of an answer."""
-
-
-_PARAMETERS = "The query parameters have faults. Nothing was computed."
 COLUMN_HINT = "name a column with the query parameter map=FIELD=COLUMN"
 
 
@@ -127,10 +124,10 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
             Options.parse(**{name: value})
         except InvalidOption as error:
             errors.setdefault(error.option, []).append(error.reason)
-    if not errors and answer == ANSWERS[0] and len(set(days)) > 1:
+    if not errors and answer == JSON and len(set(days)) > 1:
         errors["today"] = ["several dates go with an answer that is a table: set Accept to one of its media types"]
     if errors:
-        raise _faulty(_PARAMETERS, errors)
+        raise _faulty(FAULTY_OPTIONS, errors)
     return Asked(media_type, answer, options, columns, timezone)
 
 
@@ -173,7 +170,7 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
     except DataFaults as error:
         raise _faults(error) from None
     except InvalidOption as error:
-        raise _faulty(_PARAMETERS, {error.option: [error.reason]}) from None
+        raise _faulty(FAULTY_OPTIONS, {error.option: [error.reason]}) from None
     except ColumnError as error:
         said = str(error).partition("; choose one with --map")[0].partition("\n  say which")[0]
         raise _faulty("The columns do not serve.", {"columns": [f"{_clean(said, place)}; {COLUMN_HINT}"]}) from None
@@ -231,7 +228,7 @@ def _answer(engine: Engine, asked: Asked, place: Path) -> Answered:
     """Write the answer as ``build`` writes its features, or as the contract's document."""
     warnings = ",".join(f"{warning['name']};n={warning['count']}" for warning in engine.outcome.warnings)
     customers = engine.outcome.customers
-    if asked.answer == ANSWERS[0]:
+    if asked.answer == JSON:
         path = place / "answer.json"
         spool.keep(_document(engine), path)
         return Answered(str(path), asked.answer, customers, warnings)
@@ -288,4 +285,4 @@ def _clean(text: str, place: Path) -> str:
     return text.partition("--spill")[0].rstrip(" ;.,(")
 
 
-__all__ = ["ANSWERS", "BODY", "KINDS", "Answered", "Asked", "compute", "parse"]
+__all__ = ["BODY", "KINDS", "Answered", "Asked", "compute", "parse"]

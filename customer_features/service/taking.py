@@ -94,14 +94,23 @@ def limit_silence(port: int, seconds: float) -> None:
     """
     if sys.platform != "linux":
         return  # which alone has the option
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends:
-        for one in _sockets():
-            with suppress(OSError):
-                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname()[1] == port:
-                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int((seconds + LATER) * 1000))
-                    return
+    milliseconds, ends = int((seconds + LATER) * 1000), time.monotonic() + 60
+    while not _limit(port, milliseconds) and time.monotonic() < ends:
         time.sleep(0.02)
+    # Who came before that socket had the limit inherited none, and may have waited to be accepted.
+    time.sleep(1)
+    _limit(port, milliseconds)
+
+
+def _limit(port: int, milliseconds: int) -> bool:
+    """Set the limit on this process's sockets at the port; whether one of them listens."""
+    listens = False
+    for one in _sockets():
+        with suppress(OSError):
+            if one.family in (socket.AF_INET, socket.AF_INET6) and one.getsockname()[1] == port:
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+                listens = listens or bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    return listens
 
 
 def _sockets() -> Iterator[socket.socket]:

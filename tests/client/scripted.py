@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import customer_features
+from tests.web import Handler, Server
 
 
 @dataclass
@@ -63,41 +61,22 @@ def computed(asked: Asked) -> Says:
         return Says(error.status, error.problem)
 
 
-class Scripted(ThreadingHTTPServer):
+class Scripted(Server):
     """Answers by the script, and once that is at its end, as the service would."""
 
-    daemon_threads = True
-
     def __init__(self, *script: Says | Callable[[Asked], Says]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.script = list(script)
         self.asked: list[Asked] = []
         self.always: Callable[[Asked], Says] = computed
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def __enter__(self) -> Scripted:
-        self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-        self._thread.join()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     server: Scripted
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
     def do_GET(self) -> None:
         self.do_POST()
@@ -115,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(says.after)
         body = says.body if isinstance(says.body, bytes) else json.dumps(says.body).encode()
         if says.drop == -1:
-            self._hang_up()
+            self.hang_up()
             return
         self.send_response(says.status)
         self.send_header("Content-Length", str(len(body)))
@@ -124,12 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body if says.drop is None else body[: says.drop])
         if says.drop is not None:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
-        self.close_connection = True
+            self.hang_up()
 
 
 Ask = Callable[..., Any]

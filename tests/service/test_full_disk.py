@@ -12,8 +12,8 @@ import pytest
 
 from customer_features.engines.rows import Caps
 from customer_features.service import job_route, spool, tables
+from customer_features.service.content import ARROW, ARROW_FILE, CSV, PARQUET
 from customer_features.service.problems import Refused
-from customer_features.service.tables import ARROW, ARROW_FILE, CSV, PARQUET
 from tests.conftest import Mount
 
 from .harness import COMMAND, EXAMPLE, Running, problem, start
@@ -63,8 +63,8 @@ def test_a_write_that_finds_no_room(answer: str, file: str, tmp_path: Path) -> N
 
 COMPUTED = """
 import sys
-from customer_features.service import tables
-asked = tables.parse([("today", "2025-04-24")], tables.CSV, sys.argv[2], "UTC")
+from customer_features.service import content, tables
+asked = tables.parse([("today", "2025-04-24")], content.CSV, sys.argv[2], "UTC")
 try:
     tables.compute(sys.argv[1], asked, seconds=60, memory="512MB", threads=1)
 except tables.Refused as refused:

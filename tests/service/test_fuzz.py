@@ -17,8 +17,8 @@ from customer_features.engines.rows import answer
 from customer_features.errors import InvalidRequest
 from customer_features.service import tables
 from customer_features.service.computing import Computing
+from customer_features.service.content import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 from customer_features.service.problems import Refused
-from customer_features.service.tables import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 
 from .harness import EXAMPLE, ROUTE, Running
 from .test_tables import TODAY, table, written

@@ -15,8 +15,8 @@ import pytest
 
 from customer_features.errors import UsageError
 from customer_features.service import jobs as module
+from customer_features.service.content import CSV, PARQUET
 from customer_features.service.jobs import CANCELLED, JOBS, Jobs, wanted
-from customer_features.service.tables import CSV, PARQUET
 
 from .harness import EXAMPLE, ROUTE, Running, cli, problem, start
 from .test_tables import TODAY, table, written
@@ -44,6 +44,15 @@ def ended(server: Running, place: str, seconds: float = 30) -> dict[str, Any]:
         assert 0 <= job["progress"] <= 1
         assert time.monotonic() < ends, job
         time.sleep(0.1)
+
+
+def running(server: Running, place: str) -> None:
+    """Wait until a job is being computed."""
+    ends = time.monotonic() + 20
+    while (status := get(server, place).json()["status"]) != "running":
+        assert status == "queued"
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def many(rows: int = 400_000) -> bytes:
@@ -158,12 +167,9 @@ def test_methods(server: Running) -> None:
 def test_a_running_job_is_cancelled(started: Callable[..., Running]) -> None:
     server = started("--no-auth")
     place = submit(server, many(), CSV, f"?today={TODAY}").headers["location"]
-    ends = time.monotonic() + 20
-    while get(server, place).json()["status"] != "running":
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    running(server, place)
     assert httpx.delete(server.url + place).status_code == 204
-    folder = server.folder / "jobs" / place.rpartition("/")[2]
+    folder, ends = server.folder / "jobs" / place.rpartition("/")[2], time.monotonic() + 20
     while folder.exists():
         assert time.monotonic() < ends
         time.sleep(0.05)
@@ -176,7 +182,7 @@ def test_jobs_survive_a_server_that_is_killed(started: Callable[..., Running]) -
     server = started("--no-auth")
     body = many()
     places = [submit(server, body, CSV, f"?today={TODAY}", Accept=CSV).headers["location"] for _ in range(2)]
-    time.sleep(0.7)  # the first is being computed by now
+    running(server, places[0])
     server.kill()
     again = start(server.folder, "--no-auth")
     try:
@@ -192,10 +198,7 @@ def test_jobs_survive_a_server_that_is_killed(started: Callable[..., Running]) -
 def test_a_server_that_stops_gives_its_job_back(started: Callable[..., Running]) -> None:
     server = started("--no-auth")
     place = submit(server, many(), CSV, f"?today={TODAY}").headers["location"]
-    ends = time.monotonic() + 20
-    while get(server, place).json()["status"] != "running":
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    running(server, place)
     begun = time.monotonic()
     assert server.stop() == 0
     assert time.monotonic() - begun < 10

@@ -14,10 +14,10 @@ from customer_features import features
 from customer_features.engines import rows
 from customer_features.features import FEATURES, Feature
 from customer_features.service import app, content, contract, openapi, openapi_tables, tables
+from customer_features.service.content import CSV, NDJSON
 from customer_features.service.jobs import JOBS
 from customer_features.service.route import PATHS
 from customer_features.service.settings import MAX_BODY, Settings
-from customer_features.service.tables import CSV, NDJSON
 
 from .harness import EXAMPLE, Running
 from .test_route import CONTRACTS_ANSWER
@@ -262,7 +262,7 @@ def test_every_media_type_and_parameter_is_in_the_document(served: dict[str, Any
     operation = served["paths"][PATHS[0]]["post"]
     assert set(operation["requestBody"]["content"]) == {"application/json", *tables.KINDS}
     answers = set(operation["responses"]["200"]["content"])
-    assert answers == set(tables.ANSWERS)
+    assert answers == set(content.ANSWERS)
     named = {parameter["name"] for parameter in operation["parameters"] if parameter.get("in") == "query"}
     assert named == set(content.TABLE_OPTIONS)
 

@@ -19,8 +19,8 @@ import zstandard
 
 from customer_features.engines.duckdb_session import connected, lock, memory_kept
 from customer_features.service import tables
+from customer_features.service.content import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 from customer_features.service.contract import EXAMPLE_REQUEST
-from customer_features.service.tables import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 
 from .harness import EXAMPLE, ROUTE, Running, cli, problem
 

@@ -14,12 +14,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from customer_features.service.taking import LATER, PIECE, _drop, limit_silence, patient
 
-from .harness import EXAMPLE, ROUTE, Running
+from .harness import EXAMPLE, Running
+from .test_jobs import ended, submit
 
 ROW = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}
 CUSTOMERS = 60_000
@@ -73,12 +73,7 @@ def asked_for_json(server: Running) -> bytes:
 
 def asked_for_a_file(server: Running) -> bytes:
     """The same with an answer that lies in a file; a job's, since what a table's request may compute has that time."""
-    headers = {"Content-Type": "text/csv", "Prefer": "respond-async"}
-    place = httpx.post(server.url + ROUTE, params={"today": "2025-04-24"}, content=CSV, headers=headers).headers
-    ends = time.monotonic() + 30
-    while (job := httpx.get(server.url + place["location"]).json())["status"] != "done":
-        assert time.monotonic() < ends, job
-        time.sleep(0.05)
+    job = ended(server, submit(server, CSV, "text/csv", "?today=2025-04-24").headers["location"])
     return f"GET {job['result']} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
@@ -144,6 +139,18 @@ def test_connections_inherit_the_limit_of_silence() -> None:
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             told = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert told == (7 + LATER) * 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has the option")
+def test_who_came_before_the_limit_has_it_too() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
+        limit_silence(listening.getsockname()[1], 7)
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == (7 + LATER) * 1000
 
 
 def sent(messages: list[dict[str, Any]], waits: bool = False) -> list[dict[str, Any]]:
