@@ -82,12 +82,10 @@ class Authenticator:
         owner = keys[0].api_id if keys else ""
         self._known[owner] = (self._ticks(), keys)
         # Asked whether it counts or not, for it takes its time too.
-        status = (key or keys[0]).status(self._store.clock()) if keys else "revoked"
-        if owner != api_id:
-            status = "unknown_api_id"
-        elif key is None:
-            status = "wrong_secret"
-        if key is None or status not in _SERVES:
+        status = (key or keys[0]).status(self._store.clock()) if keys else ""
+        if key is None:
+            return Outcome(False, "wrong_secret" if owner == api_id else "unknown_api_id", api_id)
+        if status not in _SERVES:
             return Outcome(False, status, api_id)
         return Outcome(True, "granted", api_id, self._due(key))
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from customer_features.service.problems import Refused
-from customer_features.service.spool import Spool
+from customer_features.service.spool import Spool, unkept
 
 _NAME = "body"
 
@@ -43,7 +42,7 @@ class Handed:
                 self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             self._folder.close()
-            raise no_room() from error
+            raise unkept(error) from error
         self.place = Place(path, os.fstat(self._descriptor).st_ino)
 
     def write(self, piece: bytes | memoryview) -> None:
@@ -51,7 +50,7 @@ class Handed:
         try:
             write(self._descriptor, piece)
         except OSError as error:
-            raise no_room() from error
+            raise unkept(error) from error
 
     def read(self, start: int, size: int) -> bytes:
         """At most ``size`` bytes from ``start`` on."""
@@ -88,11 +87,6 @@ def write(descriptor: int, content: bytes | memoryview) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def no_room() -> Refused:
-    """The refusal where neither memory nor disk takes what there is to be kept."""
-    return Refused("overloaded", "The body cannot be kept now; try again.", close=True)
 
 
 @cache

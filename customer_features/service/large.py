@@ -14,6 +14,7 @@ from customer_features.service import handed
 from customer_features.service.computing import Computing
 from customer_features.service.handed import Handed, Place
 from customer_features.service.replies import Headers, PiecesReply
+from customer_features.service.spool import unkept
 
 Work = Callable[[memoryview], tuple[bytes, Headers, int]]
 """A body in; the answer, its headers and how many customers it holds out. It runs in another process."""
@@ -38,6 +39,6 @@ def _computed(work: Work, place: Place) -> tuple[int, Headers, int]:
             os.ftruncate(descriptor, 0)
         try:
             handed.write(descriptor, answer)
-        except OSError:
-            raise handed.no_room() from None
+        except OSError as error:
+            raise unkept(error) from None
     return len(answer), headers, customers

@@ -29,8 +29,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
-        line = _line(record.created, record.levelno, record.getMessage())
-        line.update(getattr(record, "fields", {}))
+        line = _line(record.created, record.levelno, record.getMessage(), getattr(record, "fields", {}))
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = described(record.exc_info[1])
         return _encode(line).decode()
@@ -42,17 +41,16 @@ def write(level: int, event: str, fields: Mapping[str, object]) -> None:
     if not isinstance(handler, logging.StreamHandler) or not isinstance(handler.formatter, JsonLines):
         LOGGER.log(level, event, extra={"fields": fields})
         return
-    line = _line(time.time(), level, event)
-    line.update(fields)
+    line = _encode(_line(time.time(), level, event, fields)).decode()
     try:
         with handler.lock or nullcontext():
-            handler.stream.write(_encode(line).decode() + handler.terminator)
+            handler.stream.write(line + handler.terminator)
             handler.stream.flush()
     except (OSError, ValueError):  # nobody reads on: that is no reason to answer no more
         return
 
 
-def _line(moment: float, level: int, event: str) -> dict[str, Any]:
+def _line(moment: float, level: int, event: str, fields: Mapping[str, object]) -> dict[str, Any]:
     line: dict[str, Any] = {
         "time": datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds"),
         "level": logging.getLevelName(level).lower(),
@@ -61,6 +59,7 @@ def _line(moment: float, level: int, event: str) -> dict[str, Any]:
     # Called where the line is written, so this is the request that wrote it.
     if (request := CURRENT.get()) != "-":
         line["request_id"] = request
+    line.update(fields)
     return line
 
 
