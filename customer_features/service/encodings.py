@@ -111,6 +111,9 @@ _BITE = 1024
 
 _UNPACKERS: dict[str, Callable[[], Unpacker]] = {"gzip": _Gzip, "x-gzip": _Gzip, "zstd": _Zstd}
 
+CODINGS = (*_UNPACKERS, "identity", "")
+"""What Content-Encoding may say; the last two say that the body is not packed."""
+
 
 def unpacker(codings: list[str]) -> Unpacker:
     """What unpacks a body of these Content-Encoding values. Raises Refused (415)."""

@@ -38,8 +38,11 @@ _HEADERS: dict[str, dict[str, Any]] = {
 _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "An id of yours for the request, for the answer and the server's log.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+    "description": (
+        "An id of yours for the request, for the answer and the server's log: up to 64 letters, digits, dots, dashes "
+        "and underlines. Another is not refused; the server takes one of its own in its place."
+    ),
+    "schema": {"type": "string"},  # no pattern: what does not fit one would be refused, by the word of the schema
 }
 _QUOTA = ("RateLimit-Policy", "RateLimit")
 _HEADERS_OF = {
