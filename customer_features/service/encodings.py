@@ -111,14 +111,17 @@ _BITE = 1024
 
 _UNPACKERS: dict[str, Callable[[], Unpacker]] = {"gzip": _Gzip, "x-gzip": _Gzip, "zstd": _Zstd}
 
-CODINGS = (*_UNPACKERS, "identity", "")
-"""What Content-Encoding may say; the last two say that the body is not packed."""
+_UNPACKED = ("identity", "")
+"""What says that a body is not packed."""
+
+CODINGS = (*_UNPACKERS, *_UNPACKED)
+"""What Content-Encoding may say."""
 
 
 def unpacker(codings: list[str]) -> Unpacker:
     """What unpacks a body of these Content-Encoding values. Raises Refused (415)."""
-    named = [name for value in codings for part in value.split(",") if (name := part.strip().lower()) != "identity"]
-    named = [name for name in named if name]
+    said = [part.strip().lower() for value in codings for part in value.split(",")]
+    named = [name for name in said if name not in _UNPACKED]
     if not named:
         return Plain()
     if len(named) > 1 or named[0] not in _UNPACKERS:
