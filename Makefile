@@ -26,9 +26,9 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run
 	@$(BIN)/python examples/demo.py
 
-#   make test    the tests that run on every change
+#   make test    the tests that run on every change; three at a time on two cores, since many wait for a server
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m 'not slow' -n 3 --dist worksteal
 
 #   make test-slow    the long ones (CI runs them too)
 test-slow: $(VENV)/.dev

@@ -596,18 +596,22 @@ def test_loyalty_out_of_range(column: Column) -> None:
     assert faults_of(loyalty_score=column) == ["loyalty_out_of_range"]
 
 
-@pytest.mark.parametrize("before", [1, 499, 500, 501, 999, 1000])
-@pytest.mark.parametrize("day", ["1969-12-31", "1970-01-01", "2025-04-23"])
-def test_the_last_nanoseconds_of_a_day_belong_to_it(day: str, before: int, tmp_path: Path, cli: Cli) -> None:
+@pytest.mark.parametrize("zone", [None, "UTC", "America/Sao_Paulo"])
+def test_the_last_nanoseconds_of_a_day_belong_to_it(zone: str | None, tmp_path: Path, cli: Cli) -> None:
     """The engine's own cast to a date rounds to microseconds first."""
-    midnight = (date.fromisoformat(day) - date(1970, 1, 1)).days + 1
-    expected = [float((date.fromisoformat(TODAY) - date.fromisoformat(day)).days)]
-    stamp = midnight * 86_400_000_000_000 - before
-    for zone in (None, "UTC", "America/Sao_Paulo"):
-        shift = 3 * 3_600_000_000_000 if zone == "America/Sao_Paulo" else 0
-        stamped = table(date=pa.array([stamp + shift], pa.timestamp("ns", zone)))
-        assert built(stamped, "recency_days", timezone=zone) == expected
-        pq.write_table(stamped, tmp_path / "t.parquet")
-        options = ["--today", TODAY, *(["--timezone", zone] if zone else [])]
-        assert cli("build", tmp_path / "t.parquet", *options, "--out", tmp_path / "f.parquet").code == 0
-        assert pq.read_table(tmp_path / "f.parquet")["recency_days"].to_pylist() == expected
+    shift = 3 * 3_600_000_000_000 if zone == "America/Sao_Paulo" else 0
+    recency = {
+        ((day - date(1970, 1, 1)).days + 1) * 86_400_000_000_000 - before + shift: float(
+            (date.fromisoformat(TODAY) - day).days
+        )
+        for day in (date(1969, 12, 31), date(1970, 1, 1), date(2025, 4, 23))
+        for before in (1, 499, 500, 501, 999, 1000)
+    }
+    ids = [f"{place:02}" for place in range(len(recency))]
+    stamped = table(len(recency), customer_id=ids, date=pa.array(list(recency), pa.timestamp("ns", zone)))
+    expected = list(recency.values())
+    assert built(stamped, "recency_days", timezone=zone) == expected
+    pq.write_table(stamped, tmp_path / "t.parquet")
+    options = ["--today", TODAY, *(["--timezone", zone] if zone else [])]
+    assert cli("build", tmp_path / "t.parquet", *options, "--out", tmp_path / "f.parquet").code == 0
+    assert pq.read_table(tmp_path / "f.parquet")["recency_days"].to_pylist() == expected

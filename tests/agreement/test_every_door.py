@@ -32,16 +32,31 @@ QUICK = (
     *("visits with faults", "returned orders at local times", "many dates of returned lines", "lines of text"),
     "instants where midnight is skipped",
 )
-"""What is asked of Spark about every mutant: it takes seconds for what others do in a blink, so not on every change."""
+"""What is asked of every door on every change, or of Spark about every mutant: it takes seconds for it, not a blink."""
+
+FIRST = (
+    *("rows, in-process", "HTTP", "command line, Parquet", "Python, PyArrow", "Python, DuckDB", "printed SQL, DuckDB"),
+    *("PostgreSQL, pushed down", "ClickHouse"),
+)
+"""The doors that lead to an engine or a query by the shortest way: they are asked everything on every change."""
+
+
+def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
+    if door in FIRST or (scenario in QUICK and door != "Spark"):
+        return []
+    return [pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
 
 
 def _pairs() -> Iterator[Any]:
     for door in DOORS:
         for scenario in SCENARIOS:
-            marks = []
-            if door.name == "Spark":
-                marks = [pytest.mark.slow, *([pytest.mark.spark] if scenario.name in QUICK else [])]
+            marks = _marks(door.name, scenario.name)
             yield pytest.param(door.name, scenario, marks=marks, id=f"{door.name}-{scenario.name}")
+
+
+def test_the_first_doors_are_doors() -> None:
+    assert {door.name for door in DOORS} > set(FIRST)
+    assert {scenario.name for scenario in SCENARIOS} > set(QUICK)
 
 
 @pytest.mark.parametrize(("door", "scenario"), list(_pairs()))

@@ -132,6 +132,7 @@ def test_every_planted_fault_is_found_and_no_clean_row_is_set_aside(
     run_and_compare(damaged(real, "mixed", seed), tmp_path, seed, cli, check=seed % 5 == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", PURE)
 @pytest.mark.parametrize("seed", QUICK[:3])
 def test_in_files_of_one_kind(seed: int, layout: str, real: Households, cli: Cli, tmp_path: Path) -> None:

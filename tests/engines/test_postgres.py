@@ -248,7 +248,7 @@ AMOUNTS = {
 
 
 @pytest.mark.parametrize("kind", AMOUNTS)
-@pytest.mark.parametrize("returns", ["fault", "net"])
+@pytest.mark.parametrize("returns", [pytest.param("fault", marks=pytest.mark.slow), "net"])
 def test_amounts_of_every_type(kind: str, returns: str, database: Database, cli: Cli, tmp_path: Path) -> None:
     listed = ", ".join(f"({place}, '{value}'::{kind})" for place, value in enumerate(AMOUNTS[kind]))
     made = MADE.format("'c' || i", "i", "date '2025-04-20'", "x", "'p'")
@@ -269,7 +269,7 @@ DAYS = {
 
 
 @pytest.mark.parametrize("kind", DAYS)
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Auckland"])
+@pytest.mark.parametrize("zone", ["UTC", pytest.param("Europe/Berlin", marks=pytest.mark.slow), "Pacific/Auckland"])
 def test_days_of_every_type(kind: str, zone: str, database: Database, cli: Cli, tmp_path: Path) -> None:
     listed = ", ".join(f"({place}, '{value}'::{kind})" for place, value in enumerate(DAYS[kind]))
     made = MADE.format("'c' || i", "i", "x", "1.5", "'p'")

@@ -64,7 +64,7 @@ def fate(mutant: Mutant | None) -> Fate:
 def _tested(root: Path, module: str, first: str) -> tuple[int, dict[str, str | list[str]]]:
     says = root / "says.json"
     environment = {**os.environ, "PYTHONPATH": str(root), "MUTANT_SAYS": str(says), "MUTANT_FIRST": first}
-    command = [sys.executable, "-m", "pytest", module, "-m", "not slow or spark", "-x", "-q", "--tb=no"]
+    command = [sys.executable, "-m", "pytest", module, "-m", "not slow or mutants", "-x", "-q", "--tb=no"]
     command += ["-p", "tests.mutation.plugin"]
     command += ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
     try:
