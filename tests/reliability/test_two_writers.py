@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,8 +13,6 @@ import pytest
 
 from tests.conftest import child_environment
 from tests.reliability.conftest import NEW, OLD, Target
-
-PAUSE = 3_000_000  # microseconds: longer than the other run takes
 
 
 def start(target: Target, version: int, *before: str) -> subprocess.Popen[str]:
@@ -34,21 +34,28 @@ def wait_until(happened: Callable[[], bool]) -> None:
     raise AssertionError("it did not come to that in a minute")
 
 
-def paused(strace: str, tmp_path: Path, calls: str, number: int) -> tuple[str, ...]:
-    """The start of a command whose n-th such system call waits."""
-    delay = f"inject={calls}:delay_enter={PAUSE}:when={number}"
-    return (strace, "-f", "-o", str(tmp_path / "calls"), "-e", f"trace={calls}", "-e", delay)
+def paused(strace: str, tmp_path: Path, calls: str) -> tuple[str, ...]:
+    """The start of a command that stands still after its first such system call, until :func:`wake`."""
+    stop = f"inject={calls}:signal=SIGSTOP:when=1"
+    return (strace, "-f", "-o", str(tmp_path / "calls"), "-e", f"trace={calls}", "-e", stop)
+
+
+def wake(traced: subprocess.Popen[str]) -> None:
+    """Let go on what stands still under strace."""
+    for child in Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGCONT)
 
 
 def test_one_that_pauses_between_its_names_is_waited_for(strace: str, target: Target, tmp_path: Path) -> None:
     """The first run stands still after its first rename: the second waits, and then replaces all three files."""
     aside = target.folder / "f.parquet.quarantine.parquet"
-    slow = start(target, NEW, *paused(strace, tmp_path, "?rename,?renameat,?renameat2", 2))
+    slow = start(target, NEW, *paused(strace, tmp_path, "?rename,?renameat,?renameat2"))
     wait_until(lambda: aside.read_bytes() != target.batch.wholes[OLD][aside.name])
     quick = start(target, OLD)
     time.sleep(1.5)
-    assert slow.poll() is None
+    assert slow.poll() is quick.poll() is None
     assert target.state() is None
+    wake(slow)
     finish(slow, quick)
     assert target.state() == OLD
     assert target.leftovers() == []
@@ -56,13 +63,14 @@ def test_one_that_pauses_between_its_names_is_waited_for(strace: str, target: Ta
 
 def test_one_that_pauses_while_it_writes_keeps_its_files(strace: str, target: Target, tmp_path: Path) -> None:
     """The first run stands still with its temporary files written: the second publishes meanwhile."""
-    slow = start(target, NEW, *paused(strace, tmp_path, "fsync", 1))
+    slow = start(target, NEW, *paused(strace, tmp_path, "fsync"))
     wait_until(lambda: len(target.leftovers()) == 3)
     waiting = target.leftovers()
     finish(start(target, OLD))
     assert target.state() == OLD
     assert sorted(target.leftovers()) == sorted(waiting)
     assert slow.poll() is None
+    wake(slow)
     finish(slow)
     assert target.state() == NEW
     assert target.leftovers() == []
