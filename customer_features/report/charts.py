@@ -58,11 +58,13 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def _y(name: str, title: str, form: str = _TICK) -> Any:
+def _y(name: str, title: str, form: str = _TICK, most: int | None = None) -> Any:
     axis = alt.Axis(
         tickCount=4, labelExpr=form, title=title, domain=False, ticks=False, titleAngle=0, titleAlign="left",
-        titleAnchor="end", titleY=-8, titleX=0, tickMinStep=1 if form is _TICK else alt.Undefined,
+        titleAnchor="end", titleY=-8, titleX=0,
     )  # fmt: skip
+    if most is not None and most < 5:
+        axis.values = list(range(most + 1))  # there is no half a customer
     return alt.Y(f"{name}:Q", axis=axis, scale=alt.Scale(zero=True, nice=True))
 
 
@@ -77,7 +79,10 @@ def distribution(feature: FeatureFigures) -> Chart | None:
     title = _unit(feature.unit, histogram)
     bars = _of(rows).mark_rect(fill=theme.ACCENT, stroke=theme.PAPER, strokeWidth=0.6, aria=False)
     drawn = bars.encode(
-        x=_x("lower", title, log, low, high), x2="upper:Q", y=_y("customers", "customers"), y2=alt.datum(0)
+        x=_x("lower", title, log, low, high),
+        x2="upper:Q",
+        y=_y("customers", "customers", most=max(one.customers for one in histogram.bins)),
+        y2=alt.datum(0),
     )
     median = feature.quantiles["p50"]
     if not low <= median <= high:
@@ -234,7 +239,8 @@ def pareto(found: Concentration) -> Chart | None:
             "said": f"top {top.top:.0%}: {percent(top.share)}",
         }
         for top in found.top
-        if top.top >= 0.1 or top.top == 0.01
+        # Of few customers one is far more than a hundredth; the top fifth says as much as needs room.
+        if top.top != 0.05 and top.customers / found.customers < 1.5 * top.top
     ]
     marks = _of(tops).encode(x=x, y=y)
     dots = marks.mark_point(fill=theme.ACCENT, stroke=theme.PAPER, size=46, strokeWidth=1, opacity=1, aria=False)
@@ -271,8 +277,11 @@ def history(dates: list[AsOf]) -> Chart | None:
         return None
     rows = [{"date": one.as_of, "customers": one.customers} for one in dates]
     line = _of(rows).encode(
-        x=alt.X("date:O", axis=alt.Axis(title=None, labelAngle=0, labelOverlap=True, ticks=False, grid=False)),
-        y=_y("customers", "customers"),
+        x=alt.X(
+            "date:O",
+            axis=alt.Axis(title=None, labelAngle=0, labelOverlap=True, labelPadding=8, ticks=False, grid=False),
+        ),
+        y=_y("customers", "customers", most=max(one.customers for one in dates)),
     )
     dots = line.mark_point(fill=theme.ACCENT, stroke=theme.PAPER, size=30, strokeWidth=0.5, opacity=1, aria=False)
     return _sized(line.mark_line(stroke=theme.ACCENT, strokeWidth=2, aria=False) + dots)

@@ -34,11 +34,11 @@ def made(
     is not.
     """
     file = read(name, connection, "features", place=place)
-    vectors = Vectors.of(connection, file.relation, as_of)
+    vectors = _at(connection, file, as_of)
     comparison = None
     if older is not None:
         other = file if older == name else read(older, connection, "features_older", place=place)
-        before = _before(connection, other.relation, vectors.as_of, older_as_of)
+        before = _before(connection, other, vectors.as_of, older_as_of)
         if other is file and before.as_of == vectors.as_of:
             raise InvalidOption(
                 "compare", f"{older} would be compared with itself; give an older file, or --compare-as-of"
@@ -62,10 +62,17 @@ def _dated(file: FeaturesFile, vectors: Vectors) -> str | None:
     return vectors.as_of
 
 
-def _before(connection: duckdb.DuckDBPyConnection, relation: str, date: str | None, wanted: str | None) -> Vectors:
+def _at(connection: duckdb.DuckDBPyConnection, file: FeaturesFile, as_of: str | None) -> Vectors:
+    """The vectors of a date; rows that do not state theirs are those of the run's only one."""
+    stated = file.run.today if file.run is not None else []
+    vectors = Vectors.of(connection, file.relation, None if stated == [as_of] else as_of)
+    return vectors if as_of is None or vectors.as_of is None else Vectors.of(connection, file.relation, as_of)
+
+
+def _before(connection: duckdb.DuckDBPyConnection, file: FeaturesFile, date: str | None, wanted: str | None) -> Vectors:
     """The vectors of the older file: of the date that is wanted, else the latest before the newer file's."""
-    vectors = Vectors.of(connection, relation, wanted)
+    vectors = _at(connection, file, wanted)
     earlier = [day for day in vectors.dates if date is not None and day < date]
     if wanted is not None or not earlier:
         return vectors
-    return Vectors.of(connection, relation, max(earlier))
+    return Vectors.of(connection, file.relation, max(earlier))

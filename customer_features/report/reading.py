@@ -5,6 +5,9 @@ Sentences about a file name rows by their number and never by what is in them: a
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -123,7 +126,7 @@ def _staged(part: Part, connection: duckdb.DuckDBPyConnection, table: str) -> st
     )
     values = ", ".join(f"{double} AS {quoted(name)}" for name, double in doubles.items())
     dated = ", TRY_CAST(as_of AS DATE) AS as_of" if "as_of" in types else ""
-    with translated(part):
+    with _unquoted(), translated(part):
         connection.execute(
             f"CREATE TEMP TABLE {quoted(table)} AS SELECT ROW_NUMBER() OVER () AS number,"
             f" CAST(customer_id AS VARCHAR) AS customer_id, {f'CASE {unread} END' if unread else 'NULL'} AS unread,"
@@ -131,6 +134,15 @@ def _staged(part: Part, connection: duckdb.DuckDBPyConnection, table: str) -> st
         )
         _check_rows(part.name, quoted(table), connection, "as_of" in types)
     return quoted(table)
+
+
+@contextmanager
+def _unquoted() -> Iterator[None]:
+    """Errors about broken lines without the line: it holds a customer's id."""
+    try:
+        yield
+    except SourceError as error:
+        raise SourceError(re.sub(r" Original Line: .*?(?= Expected | Value |$)", "", str(error))) from None
 
 
 def _check_columns(name: str, columns: list[str], types: dict[str, str]) -> None:
@@ -152,9 +164,9 @@ def _check_columns(name: str, columns: list[str], types: dict[str, str]) -> None
         )
     hints = [hint for column in missing if (hint := did_you_mean(column, set(columns) - set(needed)))]
     listed = ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
+    lacking = f"{'column' if len(missing) == 1 else 'columns'} {', '.join(missing)}"
     raise ColumnError(
-        f"{name}: is not a features file: there is no column {', '.join(missing)}{''.join(hints[:1])};"
-        f" columns found: {listed}"
+        f"{name}: is not a features file: there is no {lacking}{''.join(hints[:1])}; columns found: {listed}"
     )
 
 
@@ -183,8 +195,8 @@ def _check_rows(file: str, table: str, connection: duckdb.DuckDBPyConnection, da
             f"SELECT COUNT(*), MIN(number), ARG_MIN(unread, number) FROM {table} WHERE {where}"
         ).fetchall()[0]
         if count:
-            more = f", and in {count - 1:,} more" if count > 1 else ""
-            raise SourceError(f"{file}: {said.replace('{column}', str(column))} in row {first:,}{more}")
+            more = f" and {count - 1:,} more" if count > 1 else ""
+            raise SourceError(f"{file}, row {first:,}{more}: {said.replace('{column}', str(column))}")
     key = "customer_id, as_of" if dated else "customer_id"
     (twice,) = connection.execute(
         f"SELECT COUNT(*) FROM (SELECT 1 FROM {table} GROUP BY {key} HAVING COUNT(*) > 1)"
