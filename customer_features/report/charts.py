@@ -245,7 +245,7 @@ def pareto(found: Concentration) -> Chart | None:
     marks = _of(tops).encode(x=x, y=y)
     dots = marks.mark_point(fill=theme.ACCENT, stroke=theme.PAPER, size=46, strokeWidth=1, opacity=1, aria=False)
     letters = {"align": "left", "dx": 9, "dy": 7, "fontSize": 12, "aria": False}
-    halo = marks.mark_text(stroke=theme.PAPER, strokeWidth=4, **letters).encode(text="said:N")
+    halo = marks.mark_text(fill=theme.PAPER, stroke=theme.PAPER, strokeWidth=4, **letters).encode(text="said:N")
     said = marks.mark_text(fill=theme.INK, **letters).encode(text="said:N")
     return _sized(equal.encode(x=x, y=y) + halo + curve.encode(x=x, y=y) + dots + said, 230)
 

@@ -164,9 +164,9 @@ def _check_columns(name: str, columns: list[str], types: dict[str, str]) -> None
         )
     hints = [hint for column in missing if (hint := did_you_mean(column, set(columns) - set(needed)))]
     listed = ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
-    lacking = f"{'column' if len(missing) == 1 else 'columns'} {', '.join(missing)}"
     raise ColumnError(
-        f"{name}: is not a features file: there is no {lacking}{''.join(hints[:1])}; columns found: {listed}"
+        f"{name}: is not a features file: there is no column {', '.join(missing)}{''.join(hints[:1])};"
+        f" columns found: {listed}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from customer_features.errors import MissingExtra
@@ -46,7 +47,7 @@ def sheet(report: Report) -> dict[str, Any]:
             for drift in report.comparison.drift
         ]
     shown = [
-        chart.properties(title=alt.TitleParams(text=name, subtitle=said, offset=14))
+        chart.properties(title=alt.TitleParams(text=name, subtitle=said, offset=14, frame="group"))
         for name, said, chart in drawn
         if chart is not None
     ]
@@ -58,7 +59,7 @@ def sheet(report: Report) -> dict[str, Any]:
     if not shown:
         shown = [alt.Chart(alt.InlineData(values=[{}])).mark_text(text="No customers", fontSize=14, fill=theme.MUTED)]
     whole = alt.concat(
-        *shown, columns=2, bounds="flush", spacing={"row": 110, "column": 120}, title=title
+        *shown, columns=2, bounds="flush", spacing={"row": 130, "column": 120}, title=title
     ).resolve_scale(x="independent", y="independent", fill="independent", fillOpacity="independent")
     config = {**theme.CONFIG, "background": "#ffffff", "padding": {"left": 110, "right": 40, "top": 36, "bottom": 60}}
     return {**whole.to_dict(), "config": config}
@@ -75,5 +76,15 @@ def png_sheet(report: Report) -> bytes:
 
 
 def pdf_sheet(report: Report) -> bytes:
-    """All charts as one page of PDF."""
-    return bytes(vlc.vegalite_to_pdf(json.dumps(sheet(report))))
+    """All charts as one page of PDF.
+
+    The renderer writes fonts, and the names of a page's resources, in an order that differs from run to run: there is
+    one font therefore, and the names are put in order, which moves no other byte.
+    """
+    spec = sheet(report)
+    spec["config"] = {**spec["config"], "title": {**spec["config"]["title"], "fontWeight": "normal"}}
+    content = bytes(vlc.vegalite_to_pdf(json.dumps(spec)))
+    return _RESOURCES.sub(lambda found: b"".join(sorted(found[0].splitlines(keepends=True))), content)
+
+
+_RESOURCES = re.compile(rb"(?<=/ExtGState <<\n)(?: +/gs[0-9]+ [0-9]+ 0 R\n)+")
