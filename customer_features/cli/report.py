@@ -11,6 +11,7 @@ from customer_features.cli.log import log, log_option
 from customer_features.engines.duckdb_session import connected
 from customer_features.errors import InvalidOption
 from customer_features.options import parse_day
+from customer_features.report.drift import FEW
 from customer_features.report.making import made
 from customer_features.report.shapes import Report
 from customer_features.report.writing import check_target, format_of, publish, writer
@@ -101,10 +102,12 @@ def _summary(found: Report, out: str, size: int, seconds: float) -> None:
         log.say("compared", said, label="Compared", older=before.name, stayed=before.stayed)
         levels = {level: [one.name for one in before.drift if one.level == level] for level in ("large", "moderate")}
         drifted = "; ".join(f"{level} in {', '.join(names)}" for level, names in levels.items() if names)
-        log.say("drift", drifted or "none", label="Drift", drift={one.name: one.level for one in before.drift})
+        few = f"cannot be told from chance with fewer than {FEW} customers in a file"
+        told = {one.name: one.level for one in before.drift}
+        log.say("drift", few if before.few else drifted or "none", label="Drift", drift=told)
     log.say(
         "published",
-        f"{out}  ({size / 1000:,.0f} kB; {seconds:.1f} s)",
+        f"{out}  ({seconds:.1f} s)",
         label="Report",
         path=out,
         bytes=size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from customer_features.report.drift import FEW
 from customer_features.report.numbers import NOTHING, amount, count, percent, short
 from customer_features.report.shapes import Figures, Report
 
@@ -85,6 +86,8 @@ def sentences(report: Report) -> list[str]:
 
 
 def _drifted(report: Report) -> list[str]:
+    if report.comparison is not None and report.comparison.few:
+        return [f"With fewer than {FEW} customers in a file, drift cannot be told from chance."]
     drift = report.comparison.drift if report.comparison else []
     by_level = {level: [one.name for one in drift if one.level == level] for level in ("large", "moderate")}
     said = [f"Drift is {level} in {_listed(names)}." for level, names in by_level.items() if names]
