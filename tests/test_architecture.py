@@ -228,6 +228,15 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.publishers.files",
         "customer_features.publishers.postgresql_tables",  # publishers/test_postgresql
         "customer_features.publishers.writing",
+        "customer_features.service.explorer",
+        *(
+            f"customer_features.service.explorer.{name}"  # service/explorer/test_steps, test_guarded and test_browser
+            for name in (
+                *("arithmetic", "choices", "datasets", "downloads", "explorer", "pictures", "rendering", "results"),
+                *("running", "views", "working"),
+            )
+        ),
+        "customer_features.service.watching",  # service/test_tables
         "customer_features.report",  # report/test_figures, and so are what stands without a place below
         "customer_features.report.bands",  # report/test_numbers
         "customer_features.report.charts",  # report/test_page and test_rendering
