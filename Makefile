@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants serve lint format bench bench-http bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots serve lint format bench bench-http bench-large lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,6 +45,14 @@ soak: $(VENV)/.dev
 #   make mutants    seeded slips in the definition and the engines: the suite must notice each
 mutants: $(VENV)/.dev
 	@$(BIN)/python -m tests.mutation
+
+#   make explore  the explorer over the grocery data, in the browser
+explore: $(VENV)/.run
+	@$(BIN)/python examples/explore.py
+
+#   make screenshots   pictures of the explorer and of a report for the documentation
+screenshots: $(VENV)/.dev
+	@$(BIN)/python -m tests.screenshots
 
 #   make serve   the service on http://127.0.0.1:8000, without credentials, for a local trial
 serve: $(VENV)/.run

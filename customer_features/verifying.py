@@ -43,8 +43,27 @@ def verify(out: Path) -> dict[str, Any]:
     return described
 
 
-def _described(out: Path) -> dict[str, Any]:
-    manifest = manifest_of(out)
+def vouched(out: Path) -> dict[str, Any] | None:
+    """The manifest beside a features file, which is checked against it as in :func:`verify`; None where there is none.
+
+    The quarantine may be elsewhere by now. Raises SourceError where the file is not what the manifest says.
+    """
+    if not manifest_of(out).exists():
+        return None
+    described = _described(out)
+    _verify_file(out, described["output"])
+    return described
+
+
+def vouched_copy(copy: Path, manifest: Path, name: str) -> dict[str, Any]:
+    """The manifest that was fetched with a copy of a features file, checked against the copy."""
+    described = _described(Path(name), manifest)
+    _verify_file(copy, described["output"], name)
+    return described
+
+
+def _described(out: Path, manifest: Path | None = None) -> dict[str, Any]:
+    manifest = manifest or manifest_of(out)
     try:
         described = msgspec.json.decode(manifest.read_bytes(), type=dict[str, Any])
         for entry in (described["output"], described.get("quarantine", described["output"])):
@@ -60,21 +79,22 @@ def _described(out: Path) -> dict[str, Any]:
     return described
 
 
-def _verify_file(path: Path, entry: dict[str, Any]) -> None:
+def _verify_file(path: Path, entry: dict[str, Any], name: str | None = None) -> None:
+    said = name or path
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             found = file.tell()
         rows = _rows(path) if path.suffix.lower() == ".parquet" else entry["rows"]
     except OSError as error:  # a page whose checksum does not agree as well
-        raise SourceError(f"{path}: cannot be read: {str(error.strerror or error).strip().splitlines()[0]}") from None
+        raise SourceError(f"{said}: cannot be read: {str(error.strerror or error).strip().splitlines()[0]}") from None
     except pa.ArrowException as error:
-        raise SourceError(f"{path}: is damaged: {str(error).strip().splitlines()[0]}; build it again") from None
+        raise SourceError(f"{said}: is damaged: {str(error).strip().splitlines()[0]}; build it again") from None
     for what, is_now, was in (("bytes", found, entry["bytes"]), ("rows", rows, entry["rows"])):
         if is_now != was:
-            raise SourceError(f"{path}: holds {is_now} {what}, its manifest says {was}; build it again")
+            raise SourceError(f"{said}: holds {is_now} {what}, its manifest says {was}; build it again")
     if digest != entry["sha256"]:
-        raise SourceError(f"{path}: is not the file its manifest vouches for (SHA-256 differs); build it again")
+        raise SourceError(f"{said}: is not the file its manifest vouches for (SHA-256 differs); build it again")
 
 
 def _rows(path: Path) -> int:

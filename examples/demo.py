@@ -89,3 +89,4 @@ if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     build()
     ask()
+    print("To look at these households on a page in the browser: make explore")

@@ -99,6 +99,7 @@ def test_every_exception_is_ours_and_drawn_in_the_tree() -> None:
 
 
 HEAVY = ("duckdb", "pyarrow", "pandas", "polars", "numpy", "litestar", "granian", "sqlglot", "pydantic", "httpx")
+HEAVY += ("altair", "jinja2", "vl_convert")
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli",
         "customer_features.cli.bulk",  # test_build and test_check
         "customer_features.cli.keys",  # tests/service
+        "customer_features.cli.report",  # report/test_command
         "customer_features.cli.serve",
         "customer_features.client",
         "customer_features.client.answers",  # client/test_retrying and test_over_http
@@ -226,6 +228,31 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.publishers.files",
         "customer_features.publishers.postgresql_tables",  # publishers/test_postgresql
         "customer_features.publishers.writing",
+        "customer_features.service.explorer",
+        *(
+            f"customer_features.service.explorer.{name}"  # service/explorer/test_steps, test_guarded and test_browser
+            for name in (
+                *("arithmetic", "choices", "datasets", "downloads", "explorer", "pictures", "rendering", "results"),
+                *("running", "views", "working"),
+            )
+        ),
+        "customer_features.service.watching",  # service/test_tables
+        "customer_features.report",  # report/test_figures, and so are what stands without a place below
+        "customer_features.report.bands",  # report/test_numbers
+        "customer_features.report.charts",  # report/test_page and test_rendering
+        "customer_features.report.concentration",
+        "customer_features.report.correlations",
+        "customer_features.report.crossing",
+        "customer_features.report.distributions",
+        "customer_features.report.loyalty",
+        "customer_features.report.making",  # report/test_command
+        "customer_features.report.movers",  # report/test_drift
+        "customer_features.report.overview",  # report/test_page
+        "customer_features.report.run",  # report/test_reading
+        "customer_features.report.shapes",
+        "customer_features.report.theme",  # report/test_page
+        "customer_features.report.vectors",
+        "customer_features.report.writing",  # report/test_command
         "customer_features.spark_files",  # test_spark_job
         "customer_features.warned",  # frames and test_spark
         "customer_features.query_as_of",  # agreement/test_as_of

@@ -19,11 +19,13 @@ from customer_features.errors import DataFaults, InvalidOption, UsageError, did_
 _COMMANDS = {
     "build": "Build one feature vector per customer from purchase rows.",
     "check": "List the faulty rows of a source, without building.",
+    "explore": "Look at rows and vectors on a page in the browser.",
     "keys": "Create, list, rotate and revoke the service's credentials.",
+    "report": "Show what a features file says of its customers: a page, charts or figures.",
     "serve": "Serve the HTTP endpoint.",
     "sql": "Print the definition as one SQL query for a warehouse.",
 }
-_LOGGED = ("build", "check")
+_LOGGED = ("build", "check", "report")
 """The commands that take --log."""
 
 

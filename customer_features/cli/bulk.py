@@ -138,7 +138,7 @@ class Given:
     @classmethod
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
         loyalty, query, memory_limit = (choices.pop(name) for name in ("loyalty", "query", "memory_limit"))
-        spill_dir, spill_limit = _folder(choices.pop("spill_dir")), choices.pop("spill_limit")
+        spill_dir, spill_limit = spill_folder(choices.pop("spill_dir")), choices.pop("spill_limit")
         push_down = choices.pop("push_down")
         days = as_of_dates(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
@@ -176,7 +176,7 @@ def _check_push_down(sources: tuple[str, ...], query: str | None, given: dict[st
             raise InvalidOption(name, f"does not go with --push-down: {reason}")
 
 
-def _folder(name: str | None) -> Path | None:
+def spill_folder(name: str | None) -> Path | None:
     """The folder to spill to. Raises InvalidOption where it is none, or cannot be written to."""
     if name is None:
         return None

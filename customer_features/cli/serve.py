@@ -65,6 +65,8 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
 @_setting("--metrics-host", default="127.0.0.1", metavar="H", help="Address that /metrics listens on.")
 @_setting("--tls-cert", metavar="FILE", help="Speak HTTPS with this certificate (PEM, its chain behind it).")
 @_setting("--tls-key", metavar="FILE", help="The certificate's private key (PEM, without a passphrase).")
+@_setting("--explorer", is_flag=True, help="Show a page at / on which people look at their files ([explorer]).")
+@_setting("--explorer-max", default="4GiB", metavar="SIZE", help="Largest file that may be dropped there.")
 @_setting("--traces", metavar="URL", help="Send a span a request to this OTLP collector over HTTP ([tracing]).")
 @_setting("--log-level", default="info", type=click.Choice(known.LOG_LEVELS), help="What is logged.")
 def serve(
@@ -91,6 +93,8 @@ def serve(
     metrics_host: str,
     tls_cert: str | None,
     tls_key: str | None,
+    explorer: bool,
+    explorer_max: str,
     traces: str | None,
     log_level: str,
 ) -> None:
@@ -124,6 +128,8 @@ def serve(
         metrics_port=metrics_port,
         metrics_host=metrics_host,
         tls=tls.checked(tls_cert, tls_key),
+        explorer=explorer,
+        explorer_max=parse_size("explorer-max", explorer_max),
         traces=_collector(traces) if traces else None,
         log_level=log_level,
     )
@@ -136,7 +142,17 @@ def serve(
     spool.sweep(settings.data_dir)
     if settings.auth:
         _look_at_keys(settings)
+    if settings.explorer:
+        check_explorer()
     server.run(settings, lambda line: click.echo(line, err=True))
+
+
+def check_explorer() -> None:
+    """Raise MissingExtra where what the explorer is made of is not installed."""
+    try:
+        import customer_features.service.explorer.views  # noqa: F401
+    except ImportError as error:  # MissingExtra is one
+        raise MissingExtra("the explorer", "explorer") from error
 
 
 def _collector(address: str) -> str:

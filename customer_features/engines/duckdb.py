@@ -100,6 +100,11 @@ class Engine:
         """The column or expression of each field, as people named it."""
         return {name: mapped.shown for staged in self._staged for name, mapped in staged.fields.items()}
 
+    @property
+    def types(self) -> dict[str, str]:
+        """The engine's type of the column or expression of each field."""
+        return {name: type_name for staged in self._staged for name, type_name in staged.types.items()}
+
     def judge(self, *, exact_warnings: bool = False) -> Outcome:
         """Read the sources, roll them up and set faulty rows aside; nothing is handed out yet.
 
@@ -127,6 +132,17 @@ class Engine:
         if self.options.as_of:
             return self.connection.sql(query_as_of.vectors())
         return self.connection.sql(query.vectors(self.options, self._customer_key, self._customers_out))
+
+    def counted_rows(self) -> str:
+        """SQL of the rows that the vectors of one as-of date are made of, in no order.
+
+        customer_id, transaction_id, product_id VARCHAR; day DATE; units BIGINT, 1/10000 of the currency; loyalty
+        DOUBLE.
+        """
+        return (
+            "SELECT customer_id, transaction_id, product_id, day, CAST(units AS BIGINT) AS units, loyalty"
+            f" FROM {self._used}"
+        )
 
     def quarantine(self) -> duckdb.DuckDBPyRelation | None:
         """The rows set aside, in the order of the sources; None when there are none."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response, route
 from litestar.enums import HttpMethod, ScopeType
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from customer_features.service import openapi, pages, problems
@@ -22,9 +23,13 @@ from customer_features.service.jobs import JOB
 from customer_features.service.log import LOGGER
 from customer_features.service.observing import observers
 from customer_features.service.peers import Peers
+from customer_features.service.problems import Refused
 from customer_features.service.replies import CLOSE, COMMON, Reply
 from customer_features.service.route import PATHS, Route
 from customer_features.service.settings import Settings
+
+if TYPE_CHECKING:
+    from customer_features.service.explorer.explorer import Explorer
 
 HEALTH, READY, OPENAPI = "/health", "/ready", "/openapi.json"
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
@@ -49,20 +54,23 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         return _response(Reply(200, openapi.encoded(settings)))
 
     watching = observers(settings, answering.computing)
+    pages_of_explorer, explorer = _explorer(settings, answering)
 
     async def close() -> None:
         for observer in watching:
             await asyncio.to_thread(observer.close)
         await answering.close()
+        if explorer is not None:
+            await explorer.close()
         if store is not None:
             store.close()
 
     litestar = Litestar(
-        [health, ready, openapi_document, *pages.handlers()],
+        [health, ready, openapi_document, *pages.handlers(), *pages_of_explorer],
         # The framework's documentation pages load scripts from elsewhere; the document is ours.
         openapi_config=None,
         logging_config=None,
-        exception_handlers={HTTPException: _refuse, Exception: _fail},
+        exception_handlers={HTTPException: _refuse, Refused: _refused, Exception: _fail},
         on_startup=[answering.start],
         on_shutdown=[close],
     )
@@ -83,6 +91,16 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
 
     named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES))
     return guarded(routed, named, Peers(settings.trusted_proxies), watching)
+
+
+def _explorer(settings: Settings, answering: Route) -> tuple[Sequence[HTTPRouteHandler], Explorer | None]:
+    """The explorer's routes, and what is to be closed in the end."""
+    if not settings.explorer:
+        return (), None
+    from customer_features.service.explorer.explorer import Explorer
+
+    explorer = Explorer(settings, answering)
+    return explorer.handlers(), explorer
 
 
 def _is_ambiguous(transfer_encoding: bytes) -> bool:
@@ -141,6 +159,10 @@ def _refuse(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     if error.status_code == 400:
         return _response(problems.reply("bad-request", "The request's Host header is malformed.", path))
     return _fail(request, error)
+
+
+def _refused(request: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:
+    return _response(refused.reply(_path(request)))
 
 
 def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

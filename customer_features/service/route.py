@@ -102,7 +102,7 @@ class Route:
         async def tell(scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
             if self.jobs is None:
                 raise Refused("not-found", "This server takes no jobs.")
-            tenant = _tenant(scope)
+            tenant = tenant_of(scope)
             if result:
                 reply = self.jobs.result(job_id, tenant)
             elif scope["method"] == "DELETE":
@@ -117,7 +117,7 @@ class Route:
         """Admit a request, do the work, and answer with the problem where it is refused."""
         path, standing = scope["path"], Standing()
         try:
-            standing = await self._admit(scope)
+            standing = await self.admit(scope)
             await work(scope, receive, send, standing)
         except InvalidRequest as refusal:
             await problems.reply_with(refusal.status, refusal.problem, path).bearing(standing.headers).send(send)
@@ -128,8 +128,8 @@ class Route:
             else:
                 await reply.send(send)
 
-    async def _admit(self, scope: HTTPScope) -> Standing:
-        """Who is calling, and how they stand. Raises Refused (401, 429, 503)."""
+    async def admit(self, scope: HTTPScope) -> Standing:
+        """Who is calling, which the scope's state tells then, and how they stand. Raises Refused (401, 429, 503)."""
         outcome = self._authenticate(scope)
         scope["state"][OUTCOME] = outcome
         if not outcome.granted:
@@ -166,7 +166,7 @@ class Route:
         if kind == JSON:
             _refuse_options(parameters)
         if self.jobs is not None and wanted(header_values(scope, b"prefer")):
-            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, _tenant(scope))
+            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, tenant_of(scope))
             await reply.bearing(headers).send(send)
             return
         if kind != JSON and self._tables is not None:
@@ -233,7 +233,8 @@ def _job_route(settings: Settings, limits: Limits) -> JobRoute | None:
     return JobRoute(settings, limits, jobs)
 
 
-def _tenant(scope: HTTPScope) -> str:
+def tenant_of(scope: HTTPScope) -> str:
+    """Whose an admitted request is."""
     outcome: Outcome = scope["state"][OUTCOME]
     return outcome.api_id
 

@@ -20,6 +20,7 @@ KEY_CACHE = 2.0
 """Seconds for which a worker goes on trusting a credential that was right, and may be revoked by now."""
 MAX_CUSTOMERS = 250_000
 MAX_TRANSACTIONS = 1_000_000
+EXPLORER_MAX = 4 * 2**30
 TABLE_MEMORY = 512 * MIB
 """Bytes that the engine may take for one body that is a table; beyond, it spills to the spool."""
 JOB_TIMEOUT = 3600.0
@@ -97,6 +98,7 @@ class Settings:
     long its answer is kept.
     ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
     ``X-Forwarded-For`` counts. ``metrics_port``: where metrics are answered; None counts nothing.
+    ``explorer``: show its page at ``/``; ``explorer_max``: bytes of a file that is dropped there.
     ``traces``: the address of a collector; None traces nothing. ``tls``: the files of a certificate and its key.
     """
 
@@ -125,6 +127,8 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     traces: str | None = None
     tls: tuple[Path, Path] | None = None
+    explorer: bool = False
+    explorer_max: int = EXPLORER_MAX
     data_dir: Path = field(default_factory=data_folder)
 
     def checked_address(self) -> str:

@@ -6,10 +6,7 @@ This runs in a process beside the worker. The engine is shut in: it reads and wr
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,18 +42,15 @@ from customer_features.service.content import (
     PARQUET,
     TABLE_OPTIONS,
 )
-from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.problems import Refused
 from customer_features.service.replies import FileReply
+from customer_features.service.watching import watching
 
 try:
     import duckdb
     import pyarrow as pa
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("tables as request bodies", "bulk") from error
-
-_LOOK = 0.02
-"""Seconds between two looks at whether a computation is still wanted."""
 
 BODY = "body"
 """The name of the spooled body in its folder, and what messages call it."""
@@ -164,7 +158,7 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
             part = part_of(file, connection, place, None)
             options = Options.parse(**{"timezone": asked.timezone, **asked.options})
             engine = Engine(connection, [part], options, columns=_quoted(asked.columns, part))
-            with _watching(connection, seconds, *((place, engine) if watched else ())):
+            with watching(connection, seconds, *((place, engine) if watched else ())):
                 engine.judge()
                 return _answer(engine, asked, place)
     except DataFaults as error:
@@ -189,39 +183,6 @@ def _quoted(columns: Mapping[str, str], part: Part) -> dict[str, str]:
             shown = ", ".join(f"'{one}'" for one in list(part.columns)[:20])
             raise ColumnError(f"{name}: there is no column '{column[:60]}'; there are {shown}")
     return {name: quoted(column) for name, column in columns.items()}
-
-
-@contextmanager
-def _watching(
-    connection: duckdb.DuckDBPyConnection, seconds: float, place: Path | None = None, engine: Engine | None = None
-) -> Iterator[None]:
-    """Interrupt whatever query runs when the time is up, or nobody wants it any more, and each that follows it."""
-    done, ends = threading.Event(), time.monotonic() + seconds
-
-    late = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_LOOK):
-            if place is not None and engine is not None:
-                with suppress(OSError):  # a full disk must not end the watch
-                    (place / PROGRESS).write_text(f"{engine.progress:.3f}")
-                if (place / CANCELLED).exists():
-                    late.set()
-            if time.monotonic() > ends:
-                late.set()
-            if late.is_set():
-                connection.interrupt()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()  # the session closes next
-        # Whatever came of it meanwhile: what is interrupted fails in more ways than one, or ends just before it is.
-        if late.is_set() or time.monotonic() > ends:
-            raise duckdb.InterruptException("the time was up")
 
 
 def _answer(engine: Engine, asked: Asked, place: Path) -> Answered:

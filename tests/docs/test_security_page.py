@@ -23,7 +23,7 @@ def test_every_requirement_has_its_line_and_the_line_its_tests() -> None:
 
 
 def test_the_tests_that_the_page_names_are_there() -> None:
-    for name in re.findall(r"(test_\w+\.py)(?!::)", PAGE):
+    for name in re.findall(r"((?:explorer/)?test_\w+\.py)(?!::)", PAGE):
         assert (FOLDER / name).exists(), name
     for name, function in re.findall(r"(test_\w+\.py)::(test_\w+)", PAGE):
         assert re.search(rf"^def {function}", (FOLDER / name).read_text("utf-8"), re.MULTILINE), (name, function)

@@ -1,0 +1,68 @@
+"""Downloads: a browser sends no credentials with a link, so the page asks for one that serves once, for a minute."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+from customer_features.service.explorer import results
+from customer_features.service.explorer.datasets import ID, Dataset, Datasets
+from customer_features.service.explorer.working import FEATURES
+from customer_features.service.problems import Refused
+from customer_features.verifying import manifest_of, quarantine_of
+
+SERVES = 60.0
+"""Seconds that a link serves."""
+KINDS = {
+    "parquet": ("parquet", "application/vnd.apache.parquet"),
+    "csv": ("csv", "text/csv"),
+    "json": ("json", "application/json"),
+    "quarantine": ("quarantine.parquet", "application/vnd.apache.parquet"),
+    "manifest": ("manifest.json", "application/json"),
+}
+"""The ending and media type of each kind of download."""
+
+
+class Downloads:
+    """Links to the files of datasets."""
+
+    def __init__(self, datasets: Datasets) -> None:
+        self._datasets = datasets
+
+    def ticket(self, dataset: Dataset, what: str) -> str:
+        """A new link's last part. Raises Refused (404) for a kind of file that there is not."""
+        if what not in KINDS or (what == "quarantine" and not quarantine_of(dataset.folder / FEATURES).exists()):
+            raise Refused("not-found", f"There is no such file; allowed are {', '.join(KINDS)}.")
+        made = secrets.token_urlsafe(24)
+        (dataset.folder / f"ticket-{made}").write_text(what)
+        return made
+
+    def take(self, wanted: str, used: str) -> tuple[Path, str, str]:
+        """The file of a link that serves no more from now: its path, its name, its media type."""
+        folder = self._datasets.folder(wanted)
+        if not ID.fullmatch(used):
+            raise _gone()
+        path = folder / f"ticket-{used}"
+        try:
+            what, made = path.read_text(), path.stat().st_mtime
+            path.unlink()
+        except OSError:
+            raise _gone() from None
+        if time.time() - made > SERVES:
+            raise _gone()
+        ending, media_type = KINDS[what]
+        return _file(folder, what), f"features.{ending}", media_type
+
+
+def _file(folder: Path, what: str) -> Path:
+    features = folder / FEATURES
+    if what == "csv":
+        return results.write_csv(folder)
+    if what == "json":
+        return results.write_json(folder)
+    return {"parquet": features, "quarantine": quarantine_of(features), "manifest": manifest_of(features)}[what]
+
+
+def _gone() -> Refused:
+    return Refused("not-found", "This link has served, or is too old: go back to the page for another.")

@@ -1,0 +1,104 @@
+"""Uploads and computations of the explorer, off the event loop, and what is told of them meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from customer_features.errors import CustomerFeaturesError
+from customer_features.service.computing import Computing
+from customer_features.service.explorer.choices import Choices
+from customer_features.service.explorer.datasets import Dataset, State
+from customer_features.service.explorer.working import CHOICES, work
+from customer_features.service.jobs import CANCELLED, PROGRESS
+from customer_features.service.log import LOGGER
+from customer_features.service.problems import Refused
+from customer_features.service.settings import Settings
+from customer_features.service.spool import unkept, write
+
+
+class Runs:
+    """What one worker computes for the explorer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Where the page is this machine's alone nobody else wants the cores.
+        self._threads = 1 if settings.auth else os.cpu_count() or 1
+        self._memory = f"{settings.table_memory}B"
+        self._computing = Computing()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Let what computes end."""
+        for task in self._tasks:
+            task.cancel()
+        self._computing.close()
+
+    async def receive(self, pieces: AsyncIterator[bytes], path: Path) -> None:
+        """Write an upload down. Raises Refused: 413 (too large), 408 (too slow), 400 (nothing), 503 (no room)."""
+        size = 0
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            while True:
+                try:
+                    async with asyncio.timeout(self._settings.request_timeout):
+                        piece = await anext(pieces)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    raise Refused("request-timeout", "The file did not arrive in time.", close=True) from None
+                size += len(piece)
+                if size > self._settings.explorer_max:
+                    most = self._settings.explorer_max
+                    raise Refused("body-too-large", f"A file may hold {most:,} bytes here.", close=True)
+                yield piece
+
+        try:
+            await write(counted(), path)
+        except OSError as error:
+            raise unkept(error) from error
+        if not size:
+            raise Refused("bad-request", "The file is empty.")
+
+    def start(self, dataset: Dataset, step: str, choices: Choices) -> None:
+        """Begin a step, unless one is on its way."""
+        if dataset.state.running:
+            return
+        if step != "look":
+            (dataset.folder / CHOICES).write_bytes(msgspec.json.encode(choices))
+        dataset.say(State(step, running=True))
+        task = asyncio.get_running_loop().create_task(self._run(dataset, step, choices))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, dataset: Dataset, step: str, choices: Choices) -> None:
+        error = ""
+        given = (self._memory, self._threads, self._settings.job_timeout)
+        try:
+            await self._computing.run(work, step, str(dataset.folder), dataset.meta, choices, *given)
+        except Refused as refused:
+            error = refused.detail
+        except CustomerFeaturesError as wrong:
+            error = str(wrong).replace(f"{dataset.folder}/", "")
+        except Exception:
+            LOGGER.exception("the explorer's computation failed")
+            error = "The server failed at this. Its log says why."
+        with suppress(OSError):  # the dataset may have been removed meanwhile
+            dataset.say(State(step, running=False, error=error))
+
+    def cancel(self, dataset: Dataset) -> None:
+        """Stop what is computed of a dataset."""
+        with suppress(OSError):
+            (dataset.folder / CANCELLED).touch()
+
+    def progress(self, dataset: Dataset) -> float:
+        """How far the step is, from 0 to 1."""
+        with suppress(OSError, ValueError):
+            return min(max(float((dataset.folder / PROGRESS).read_text()), 0.0), 1.0)
+        return 0.0

@@ -1,0 +1,152 @@
+"""Whose the datasets are, how long, and what nobody gets at."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from customer_features.service.explorer.datasets import FOLDER, HELD, KEEP, META, Datasets, shown_name
+from customer_features.service.explorer.downloads import SERVES, Downloads
+from customer_features.service.problems import Refused
+from tests.conftest import TODAY
+from tests.service.explorer.page import OWN, Page
+from tests.service.harness import Running, cli, problem
+
+ROWS = b"customer_id,transaction_id,date,amount,product_id\nc,t,2025-04-01,10,p\n"
+
+
+def test_requests_come_from_the_page(page: Page) -> None:
+    """A form or a link of another site can send no header of ours; a browser asks first, and nothing answers that."""
+    dataset = page.give(ROWS, "r.csv")
+    for method, path in (("GET", f"/explorer/d/{dataset}"), ("PUT", "/explorer/files"), ("GET", "/explorer/start")):
+        problem(httpx.request(method, page.url + path), 400, "bad-request", path)
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "PUT"}
+    reply = httpx.options(f"{page.url}/explorer/files", headers=asked)
+    assert not any(name.startswith("access-control") for name in reply.headers)
+
+
+ELSEWHERE = ["elsewhere.example", "elsewhere.example:80", "10.0.0.1:80", "localhost.elsewhere.example"]
+
+
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_a_name_that_was_bound_to_this_machine_elsewhere_is_refused(page: Page, host: str) -> None:
+    reply = httpx.get(f"{page.url}/explorer/start", headers={**OWN, "Host": host})
+    assert "localhost" in problem(reply, 400, "bad-request", "/explorer/start")["detail"]
+    assert httpx.get(f"{page.url}/explorer/start", headers={**OWN, "Host": "localhost:1"}).status_code == 200
+
+
+def test_an_id_that_is_none_finds_nothing(page: Page, explorer: Running) -> None:
+    (explorer.folder / "outside").mkdir(exist_ok=True)
+    for wanted in ("x" * 32, "..", "../outside", "%2e%2e%2foutside", "a", "x" * 400):
+        assert page.ask("GET", f"/explorer/d/{wanted}").status_code in (404, 405), wanted
+        assert page.ask("GET", f"/explorer/download/{wanted}/{'y' * 32}").status_code in (404, 405), wanted
+
+
+def test_credentials_are_asked_for_and_datasets_are_a_tenants_alone(started: Callable[..., Running]) -> None:
+    server = started("--explorer", key=True)
+    shell = httpx.get(server.url)
+    assert 'id="login"' in shell.text
+    assert 'id="drop"' not in shell.text
+    assert httpx.put(f"{server.url}/explorer/files", content=ROWS, headers=OWN).status_code == 401
+    mine = Page(server.url, server.headers)
+    dataset, _ = mine.built(ROWS, "r.csv", today=TODAY)
+    made = json.loads(cli(server.folder, "keys", "create", "other", "--json").stdout)
+    other = Page(server.url, {"X-Customer-Api-Id": made["api_id"], "X-Secret": made["secret"]})
+    for method, path in (
+        ("GET", f"/explorer/d/{dataset}"), ("GET", f"/explorer/d/{dataset}/customers"),
+        ("POST", f"/explorer/d/{dataset}/ticket/csv"), ("DELETE", f"/explorer/d/{dataset}"),
+    ):  # fmt: skip
+        problem(other.ask(method, path), 404, "not-found", path)
+    assert "C-" not in other.ask("GET", "/explorer/start").text
+    assert mine.download(dataset, "csv").content.startswith(b"customer_id,")
+    log = server.log.read_text()
+    assert server.headers["X-Secret"] not in log
+    assert dataset not in log
+
+
+def test_a_link_serves_once(page: Page) -> None:
+    dataset, _ = page.built(ROWS, "r.csv", today=TODAY)
+    url = page.ask("POST", f"/explorer/d/{dataset}/ticket/csv").json()["url"]
+    assert httpx.get(page.url + url).status_code == 200
+    assert httpx.get(page.url + url).status_code == 404
+    assert page.ask("POST", f"/explorer/d/{dataset}/ticket/meta").status_code == 404
+    assert page.ask("POST", f"/explorer/d/{dataset}/ticket/quarantine").status_code == 404  # there is none
+
+
+def test_a_link_serves_for_a_minute(tmp_path: Path) -> None:
+    datasets = Datasets(tmp_path)
+    made = datasets.create("r.csv", "me")
+    (made.folder / "features.parquet").write_bytes(b"x")
+    downloads = Downloads(datasets)
+    used = downloads.ticket(made, "parquet")
+    past = time.time() - SERVES - 1
+    os.utime(made.folder / f"ticket-{used}", (past, past))
+    with pytest.raises(Refused, match="not-found"):
+        downloads.take(made.id, used)
+
+
+def test_what_nobody_looks_at_is_deleted(tmp_path: Path) -> None:
+    now = [time.time()]
+    datasets = Datasets(tmp_path, clock=lambda: now[0])
+    kept, left = datasets.create("kept.csv", "me"), datasets.create("left.csv", "me")
+    now[0] += KEEP - 10
+    datasets.get(kept.id, "me")
+    now[0] += 20
+    datasets.sweep()
+    assert [folder.name for folder in (tmp_path / FOLDER).iterdir()] == [kept.id]
+    with pytest.raises(Refused):
+        datasets.get(left.id, "me")
+    now[0] += KEEP + 1
+    datasets.sweep()
+    assert not list((tmp_path / FOLDER).iterdir())
+
+
+def test_there_are_not_too_many(tmp_path: Path) -> None:
+    datasets = Datasets(tmp_path)
+    made = [datasets.create("r.csv", "me") for _ in range(HELD)]
+    with pytest.raises(Refused, match="overloaded"):
+        datasets.create("r.csv", "me")
+    datasets.remove(made[0])
+    datasets.create("r.csv", "me")
+    assert oct((tmp_path / FOLDER).stat().st_mode & 0o777) == "0o700"
+    assert (made[1].folder / META).exists()
+
+
+def test_a_file_may_be_so_large_and_no_larger(started: Callable[..., Running]) -> None:
+    server = started("--no-auth", "--explorer", "--explorer-max", "1kB")
+    page = Page(server.url)
+    page.give(ROWS + b"#" * (1000 - len(ROWS)), "fits.csv")
+    reply = httpx.put(f"{server.url}/explorer/files", content=b"#" * 1001, headers=OWN)
+    problem(reply, 413, "body-too-large", "/explorer/files")
+    assert len(list((server.folder / FOLDER).iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("../../etc/passwd", "passwd"), ("C:\\fakepath\\a.csv", "a.csv"), ("..", "rows"), ("", "rows"),
+        ("a\u202egnp.csv", "agnp.csv"), ("x" * 500 + ".csv", "x" * 116 + ".csv"), ("a\r\nb\0.csv", "ab.csv"),
+    ],
+)  # fmt: skip
+def test_a_files_name_is_shown_and_never_a_path(given: str, shown: str) -> None:
+    assert shown_name(given) == shown
+
+
+def test_without_the_option_there_is_no_page(started: Callable[..., Running]) -> None:
+    server = started("--no-auth")
+    assert httpx.get(server.url).status_code == 404
+    assert httpx.put(f"{server.url}/explorer/files", content=ROWS, headers=OWN).status_code == 404
+
+
+def test_nothing_is_left_of_a_removed_dataset(page: Page, explorer: Running) -> None:
+    dataset, _ = page.built(ROWS, "r.csv", today=TODAY)
+    assert (explorer.folder / FOLDER / dataset).is_dir()
+    assert page.ask("DELETE", f"/explorer/d/{dataset}").status_code == 200
+    assert not (explorer.folder / FOLDER / dataset).exists()
+    assert page.ask("GET", f"/explorer/d/{dataset}").status_code == 404
