@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from customer_features.service.explorer.explorer import Explorer
 
 HEALTH, READY, OPENAPI = "/health", "/ready", "/openapi.json"
+EXPLORER = ("/", "/explorer/")
+"""The page, and what stands below: its paths hold ids, so none is named in a log."""
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
@@ -89,7 +91,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         else:
             await litestar(scope, receive, send)
 
-    named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES))
+    named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES, *(EXPLORER if settings.explorer else ())))
     return guarded(routed, named, Peers(settings.trusted_proxies), watching)
 
 

@@ -33,7 +33,7 @@ def guarded(
         path, method = scope["path"], scope["method"]
         scope.setdefault("state", {})[PEER] = peers.find(scope)
         seen = Seen(
-            path if path in routes else jobs.route_of(path) or "other",
+            path if path in routes else jobs.route_of(path) or _below(path, routes) or "other",
             method if method in _METHODS else "other",
             request_id.chosen(headers_by_name(scope).get(request_id.HEADER, ())),
         )
@@ -66,6 +66,11 @@ def guarded(
             request_id.CURRENT.reset(token)
 
     return call
+
+
+def _below(path: str, routes: frozenset[str]) -> str | None:
+    """The route that ends in a slash and that a path stands below, if there is one."""
+    return next((route for route in routes if len(route) > 1 and route.endswith("/") and path.startswith(route)), None)
 
 
 def log_failure(error: BaseException) -> str:

@@ -68,6 +68,8 @@ def test_credentials_are_asked_for_and_datasets_are_a_tenants_alone(started: Cal
     log = server.log.read_text()
     assert server.headers["X-Secret"] not in log
     assert dataset not in log
+    assert '"path":"/explorer/"' in log
+    assert '"path":"other"' not in log
 
 
 def test_a_link_serves_once(page: Page) -> None:
