@@ -22,6 +22,7 @@ _COMMANDS = {
     "build": "Build one feature vector per customer from purchase rows.",
     "check": "List the faulty rows of a source, without building.",
     "completion": "Print the script that makes a shell complete this command.",
+    "doctor": "Say what is installed, what is missing, and whether this machine suffices.",
     "keys": "Create, list, rotate and revoke the service's credentials.",
     "serve": "Serve the HTTP endpoint.",
     "sql": "Print the definition as one SQL query for a warehouse.",

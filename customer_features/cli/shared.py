@@ -99,7 +99,7 @@ def shared_options(command: Function) -> Function:
             click.option(
                 "--memory-limit",
                 metavar="SIZE",
-                help="Memory to use before spilling to disk, e.g. 2GB  [default: half]",
+                help="Memory to use before spilling to disk, e.g. 2GB  [default: half of the machine's or container's]",
             ),
             click.option(
                 "--spill-dir",

@@ -12,6 +12,7 @@ from pathlib import Path
 from customer_features.columns import literal
 from customer_features.csv_files import why_unread
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
+from customer_features.machine import memory
 from customer_features.parts import Part, first_line
 from customer_features.staging import scratch
 
@@ -105,11 +106,10 @@ def memory_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
 
 
 def default_memory() -> str:
-    """Half of the machine: the engine's own default of 80% leaves too little for a second process."""
-    try:
-        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2 // 2**20} MiB"
-    except (ValueError, OSError, AttributeError):
-        return "2 GiB"
+    """Half of the machine, or of the container: the engine's own 80% leave too little for a second process."""
+    physical, limit = memory()
+    known = physical if limit is None else limit
+    return "2 GiB" if known is None else f"{max(known // 2 // 2**20, 1)} MiB"
 
 
 @contextmanager
