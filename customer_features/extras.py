@@ -37,6 +37,7 @@ PURPOSES = {
     "s3": Purpose("s3:// sources and targets", "customer_features.publishers.s3"),
     "http": Purpose("https:// sources", "customer_features.fetchers.https"),
     "client": Purpose("asking the HTTP service from Python", "customer_features.client"),
+    "sklearn": Purpose("a transformer for scikit-learn", "customer_features.sklearn"),
     "spark": Purpose("vectors computed by Spark", "customer_features.spark"),
 }
 
