@@ -53,8 +53,9 @@ def connected(
         told = _spilled.set((str(spill.parent), spill_limit))
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET enable_progress_bar = true")
-            connection.execute("SET enable_progress_bar_print = false")
+            with suppress(duckdb.Error):  # in a notebook without ipywidgets it cannot be had, nor is it asked for there
+                connection.execute("SET enable_progress_bar = true")
+                connection.execute("SET enable_progress_bar_print = false")
             connection.execute(f"SET temp_directory = {literal(str(spill))}")
             if spill_limit is not None:
                 connection.execute(f"SET max_temp_directory_size = {literal(spill_limit)}")
