@@ -92,12 +92,23 @@ def _extra(extra: Extra, error: str | None) -> Check:
     if extra.serves:
         means = f"{gives}: it is installed and cannot be imported; to mend it: {command} --force-reinstall"
         return Check(name, PROBLEM, str(error), means, broken=True)
-    found = ", ".join(str(package) for package in extra.packages if not package.serves)
+    found = _lacking(extra)
     if extra.half:
         there = ", ".join(str(package) for package in extra.packages if package.serves)
         found += f" ({there})" if there else ""
         return Check(name, PROBLEM, found, f"{gives}: installed by half; to mend it: {command}", broken=True)
     return Check(name, MISSING, found, f"{gives}; to have it: {command}")
+
+
+def _lacking(extra: Extra) -> str:
+    """What an extra lacks; of a larger one inside it the name alone."""
+    inside = set().union(*extra.holds.values())
+    lacking = [package for package in extra.packages if not package.serves]
+    names = [package.name for package in lacking if package.found is None and package.name not in inside]
+    names += [f"[{other}]" for other, of in extra.holds.items() if any(package.name in of for package in lacking)]
+    absent = [f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing"] if names else []
+    old = [str(package) for package in lacking if package.found is not None and package.name not in inside]
+    return ", ".join([*absent, *old])
 
 
 def _unimportable(module: str | None) -> str | None:

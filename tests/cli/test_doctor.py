@@ -83,7 +83,9 @@ def test_the_core_alone(tmp_path: Path) -> None:
         found = checks[f"[{extra}]"]
         assert found["status"] == "missing"
         assert found["means"].endswith(f"; to have it: pip install 'customer-features[{extra}]'")
-    assert checks["[bulk]"]["found"].startswith("duckdb is missing, numpy is missing")
+    assert checks["[bulk]"]["found"] == "duckdb, numpy, pyarrow, rich, sqlglot are missing"
+    assert checks["[redis]"]["found"] == "redis, [service] are missing"
+    assert checks["[client]"]["found"] == "httpx is missing"
 
 
 def test_half_an_extra(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +95,7 @@ def test_half_an_extra(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
     path = site(tmp_path / "site", packages)
     found = by_name(examined(path))["[bulk]"]
     assert (found.status, found.broken) == ("problem", True)
-    assert found.found.startswith("duckdb 1.4.1 is older than 2.0, rich is missing (numpy 2.0, ")
+    assert found.found.startswith("rich is missing, duckdb 1.4.1 is older than 2.0 (numpy 2.0, ")
     assert found.means.endswith("installed by half; to mend it: pip install 'customer-features[bulk]'")
     monkeypatch.setattr(examination, "examined", lambda: examined(path))
     ran = cli("doctor")
