@@ -47,6 +47,13 @@ class OnFault(StrEnum):
     FAIL = "fail"
 
 
+DIALECTS = ("duckdb", "postgres", "spark", "clickhouse", "snowflake", "bigquery", "redshift", "trino")
+"""The dialects of generated SQL, as in ``--dialect``; a module of ``dialects`` each."""
+
+STEPS = ("day", "week", "month")
+"""How far apart the as-of dates of ``--every`` may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """How far back rows count: a number of months or of days, at least one."""
@@ -141,13 +148,18 @@ def parse_timezone(value: object) -> str:
     raise InvalidOption("timezone", f"{value!r} is not an IANA timezone such as 'America/Sao_Paulo' or 'UTC'{hint}")
 
 
+def timezone_names() -> list[str]:
+    """The names of all timezones that may be given, sorted."""
+    return sorted(zone for zone in available_timezones() if not _MACHINES_OWN.fullmatch(zone))
+
+
 def _place_meant(value: str) -> str:
     """What may have been meant by a timezone that there is not."""
     if re.fullmatch(r"[A-Z]{2,5}|(UTC|GMT)? ?[+-].*", value):
         return "; name a place: abbreviations and offsets do not tell of summer time"
     # People name the city alone, where zones of the same city are the same.
     name = value.strip().replace(" ", "_").lower()
-    zones = [zone for zone in available_timezones() if not _MACHINES_OWN.fullmatch(zone)]
+    zones = timezone_names()
     zones.sort(key=lambda zone: (zone.count("/"), zone), reverse=True)  # of UTC and Etc/UTC the former
     places = {zone.rpartition("/")[2].lower(): zone for zone in zones}
     return did_you_mean(places.get(name, value), zones)
@@ -328,9 +340,9 @@ def every(step: object, start: object, end: object) -> list[date]:
     Months are counted from ``start``: from 31 January they fall on the last day of shorter months.
     """
     first, last = parse_day("from", start), parse_day("to", end)
-    if step not in ("day", "week", "month"):
-        hint = did_you_mean(step, ("day", "week", "month")) if isinstance(step, str) else ""
-        raise InvalidOption("every", f"{step!r} is not one of day, week, month{hint}")
+    if step not in STEPS:
+        hint = did_you_mean(step, STEPS) if isinstance(step, str) else ""
+        raise InvalidOption("every", f"{step!r} is not one of {', '.join(STEPS)}{hint}")
     if last < first:
         raise InvalidOption("to", f"{last} is before {first}; the dates run from the earlier to the later")
     days: list[date] = []

@@ -189,11 +189,20 @@ def vectors(options: Options, key: str, customers_out: bool) -> str:
 
     ``key``: of a customer by which products were counted; ``customers_out``: ``faulty_customers`` are left out.
     """
+    measures = _measures(options, key, customers_out)
+    return f"SELECT customer_id, {feature_items()} FROM ({measures}) ORDER BY customer_id"
+
+
+def values(options: Options, key: str, customers_out: bool) -> str:
+    """The features of :func:`vectors` alone, in no order."""
+    return f"SELECT {feature_items()} FROM ({_measures(options, key, customers_out)})"
+
+
+def _measures(options: Options, key: str, customers_out: bool) -> str:
     without = " ANTI JOIN faulty_customers USING (customer_id)" if customers_out else ""
-    measures = f"""SELECT c.customer_id, CAST(c.units AS BIGINT) AS units, c.visits, p.products, c.last_day,
+    return f"""SELECT c.customer_id, CAST(c.units AS BIGINT) AS units, c.visits, p.products, c.last_day,
     COALESCE(c.lowest_loyalty, 0) AS loyalty, {date_literal(options.today)} AS today
   FROM (SELECT *, {key} AS customer FROM customers_measured{without}) c JOIN products_counted p USING (customer)"""
-    return f"SELECT customer_id, {feature_items()} FROM ({measures}) ORDER BY customer_id"
 
 
 def feature_items() -> str:

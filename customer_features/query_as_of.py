@@ -6,8 +6,10 @@ The customers that get a vector are *ranked* by id; in between, measures are tak
 
 from __future__ import annotations
 
+from datetime import date
+
 from customer_features.options import Grain, Options, Returns
-from customer_features.query import feature_items, orders
+from customer_features.query import date_literal, feature_items, orders
 
 
 def ranked(customers_out: bool) -> str:
@@ -65,3 +67,9 @@ def visits(relation: str, options: Options, ranks: str) -> str:
 def vectors() -> str:
     """The features at each as-of date from the table of measures, which is in the order of customer_id and date."""
     return f"SELECT customer_id, as_of, {feature_items()} FROM (SELECT *, as_of AS today FROM as_of_measured)"
+
+
+def values(day: date) -> str:
+    """The features alone at one of the dates, in no order."""
+    measures = f"SELECT *, as_of AS today FROM as_of_measured WHERE as_of = {date_literal(day)}"
+    return f"SELECT {feature_items()} FROM ({measures})"

@@ -187,7 +187,10 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.cli.bulk",  # test_build and test_check
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.report",  # report/test_command
+        "customer_features.cli.examination",  # cli/test_doctor
+        "customer_features.cli.completing",  # cli/test_completion
         "customer_features.cli.serve",
+        "customer_features.cli.shared",  # cli/test_main, test_build and test_check
         "customer_features.client",
         "customer_features.client.answers",  # client/test_retrying and test_over_http
         "customer_features.client.asking",  # client/test_progress and test_frames

@@ -11,14 +11,18 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from customer_features import __version__, features
+from customer_features.cli.completion import VARIABLE
 from customer_features.cli.log import asked, log
 from customer_features.errors import DataFaults, InvalidOption, UsageError, did_you_mean
 
 _COMMANDS = {
     "build": "Build one feature vector per customer from purchase rows.",
     "check": "List the faulty rows of a source, without building.",
+    "completion": "Print the script that makes a shell complete this command.",
+    "doctor": "Say what is installed, what is missing, and whether this machine suffices.",
     "explore": "Look at rows and vectors on a page in the browser.",
     "keys": "Create, list, rotate and revoke the service's credentials.",
     "report": "Show what a features file says of its customers: a page, charts or figures.",
@@ -27,6 +31,12 @@ _COMMANDS = {
 }
 _LOGGED = ("build", "check", "report")
 """The commands that take --log."""
+_EXAMPLES = (
+    ("customer-features check purchases.csv", "which rows of a file cannot be used, and why"),
+    ("customer-features build purchases.csv --out features.csv", "one vector for each of its customers"),
+    ("customer-features sql --dialect snowflake --table orders", "the same as a query, to run in a warehouse"),
+)
+"""What somebody may begin with."""
 
 
 class _Commands(click.Group):
@@ -44,13 +54,24 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise UsageError(
                 f"there is no command '{args[0]}'{did_you_mean(args[0], _COMMANDS)}; allowed are {', '.join(_COMMANDS)}"
             )
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # Click would import every command for its help.
+        named = [(name, told) for name, told in _COMMANDS.items() if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=told) for name, told in named), *options]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("To begin with"):
+            for example, what in _EXAMPLES:
+                formatter.write(
+                    f"{'':{formatter.current_indent}}{example}\n{'':{formatter.current_indent + 4}}{what}\n"
+                )
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
         with formatter.section("Features"):
@@ -62,10 +83,17 @@ class _Commands(click.Group):
             )
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="customer-features")
-def group() -> None:
+@click.pass_context
+def group(ctx: click.Context, /) -> None:
     """Turn raw purchase transactions into one exact feature vector per customer."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 class _Stopped(BaseException):
@@ -82,6 +110,7 @@ def run(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in words if word in _COMMANDS), None)
     log.as_json = asked(words) and (command is None or command in _LOGGED)
+    log.quiet = False
     came: list[int] = []
 
     def stop(number: int, frame: Any) -> NoReturn:
@@ -109,6 +138,8 @@ def _stopped(number: int) -> int:
 
 def _failed(error: BaseException, words: list[str]) -> int:
     """Say what went wrong; the exit code."""
+    if VARIABLE in os.environ and isinstance(error, Exception):
+        return 2  # a shell asks what may come next, in the middle of a line
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):

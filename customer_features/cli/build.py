@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from customer_features.addresses import named
-from customer_features.cli.bulk import Given, judged, planned, say_recognised, say_started, shared_options
-from customer_features.cli.dry_run import described
+from customer_features.cli.completing import files, one_of
 from customer_features.cli.log import log
-from customer_features.engines.outcome import Outcome
+from customer_features.cli.shared import shared_options
 from customer_features.errors import SourceError
-from customer_features.publish import check_target, publish
+from customer_features.options import OnFault
+from customer_features.publish import IF_EXISTS, check_target, publish
 from customer_features.publish import planned as published_as
-from customer_features.publishers.writing import Published
+
+if TYPE_CHECKING:
+    from customer_features.cli.bulk import Given
+    from customer_features.engines.outcome import Outcome
+    from customer_features.engines.results import Results
+    from customer_features.publishers.writing import Published
 
 
 @click.command()
@@ -24,6 +29,7 @@ from customer_features.publishers.writing import Published
     "--out",
     required=True,
     metavar="FILE",
+    shell_complete=files,
     help="Where the vectors go: a file, whose suffix decides (.parquet, .csv or .arrow), or a table, as"
     " postgresql://USER@HOST/DATABASE#TABLE.",
 )
@@ -31,12 +37,14 @@ from customer_features.publishers.writing import Published
     "--if-exists",
     default="replace",
     metavar="POLICY",
+    shell_complete=one_of(IF_EXISTS),
     help="A table that is there already: replace its rows or upsert into them  [default: replace]",
 )
 @click.option(
     "--on-fault",
     default="quarantine",
     metavar="POLICY",
+    shell_complete=one_of(OnFault),
     help="Faulty rows: quarantine (set them aside in a file) or fail  [default: quarantine]",
 )
 @click.option(
@@ -50,21 +58,32 @@ from customer_features.publishers.writing import Published
     is_flag=True,
     help="Print what would be read, how, and in which steps (SQL); read no rows and write nothing.",
 )
+@click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Say nothing on standard error but errors and warnings: no progress bar, no summary, no table.",
+)
 def build(
     sources: tuple[str, ...],
     assignments: tuple[str, ...],
     out: str,
     if_exists: str,
     dry_run: bool,
+    quiet: bool,
     **choices: Any,
 ) -> None:
     """Build one feature vector per customer from purchase rows.
 
     A SOURCE is a file (.csv, .tsv, .ndjson, .json, also .gz or .zst; .parquet; .arrow), a glob, an https:// or
     s3:// address, - for standard input, or postgresql://USER@HOST/DATABASE, with #TABLE or --query. Beside FILE,
-    which may be an s3:// address, a manifest is written, and a quarantine when rows were set aside.
+    which may be an s3:// address, a manifest is written, and a quarantine when rows were set aside. On a terminal
+    the run ends with a table of the features.
     """
+    from customer_features.cli.bulk import Given, judged, planned, say_recognised, say_started
+
     began = monotonic()
+    log.quiet = quiet
     given = Given.of(sources, assignments, **choices)
     say_started("build", sources, out=out)
     check_target(out, if_exists)
@@ -73,6 +92,8 @@ def build(
         log.record("planned", f"{steps} steps; nothing was read or written", exit_code=0)
         return
     if dry_run:
+        from customer_features.cli.dry_run import described
+
         with planned(given) as (engine, plan):
             click.echo(described(engine, plan, published_as(engine, out), given.spill_dir))
         log.record("planned", f"{len(plan.steps)} steps; nothing was read or written", exit_code=0)
@@ -83,6 +104,17 @@ def build(
             raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
         published = publish(engine, out, if_exists)
         _summary(engine.outcome, published, monotonic() - began)
+        _overview(engine)
+
+
+def _overview(engine: Results) -> None:
+    """The features at a glance, where a person watches."""
+    from customer_features.cli.overview import show
+    from customer_features.engines.duckdb import Engine
+
+    # With --push-down the values are in the server, and would have to travel once more.
+    if isinstance(engine, Engine) and log.watched:
+        show(engine)
 
 
 def _say_pushed_down(given: Given, out: str) -> int:
@@ -107,7 +139,14 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
         faults=outcome.faults,
     )
     for name, count in outcome.faults.items():
-        log.say("fault", f"{count:,} {name}", label="", level="warning", fault=name, rows=count)
+        log.say(
+            "fault",
+            f"{count:,} {name}",
+            label="Set aside" if log.quiet else "",
+            level="warning",
+            fault=name,
+            rows=count,
+        )
     log.say("customers", f"{outcome.customers:,}", label="Customers", customers=outcome.customers)
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]

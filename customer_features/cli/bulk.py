@@ -1,4 +1,4 @@
-"""What ``build`` and ``check`` share: the options, opening the sources, and what is said about a run."""
+"""What ``build`` and ``check`` share beside their options: opening the sources, and what is said about a run."""
 
 from __future__ import annotations
 
@@ -7,118 +7,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from customer_features import __version__
 from customer_features.addresses import DATABASES, named, scheme_of
-from customer_features.cli.log import log, log_option
+from customer_features.cli.log import log
 from customer_features.cli.progress import progress
+from customer_features.cli.shared import as_of_dates
 from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
 from customer_features.engines.results import Results
 from customer_features.errors import DataFaults, InvalidOption, SourceError
-from customer_features.options import Options, every, parse_encoding
+from customer_features.options import Options, parse_encoding
 from customer_features.parts import Part
 from customer_features.sources import QUERY, goes_with_query, opened
 
 if TYPE_CHECKING:
     import duckdb
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 _STATABLE = ("today", "grain", "future", "returns", "window")
-
-
-def shared_options(command: Function) -> Function:
-    """The options that every bulk command takes."""
-    for decorate in reversed(
-        (
-            click.argument("sources", nargs=-1, required=True, metavar="SOURCE..."),
-            click.option(
-                "--query", metavar="SQL", help="What to read from a database source, e.g. 'SELECT * FROM orders'."
-            ),
-            click.option(
-                "--push-down",
-                is_flag=True,
-                help="Compute in the PostgreSQL server that holds the rows; only the results travel.",
-            ),
-            click.option(
-                "--today",
-                multiple=True,
-                metavar="DATE",
-                help="Reference date for recency, YYYY-MM-DD; repeat it for several as-of dates"
-                "  [default: the current date]",
-            ),
-            click.option(
-                "--every", metavar="STEP", help="As-of dates a day, week or month apart, with --from and --to."
-            ),
-            click.option("--from", "start", metavar="DATE", help="The first as-of date of --every."),
-            click.option("--to", "end", metavar="DATE", help="The last as-of date of --every, at most."),
-            click.option(
-                "--map",
-                "assignments",
-                multiple=True,
-                metavar="FIELD=EXPR",
-                help="Which column, or SQL expression over one row, a field is. Repeat for each field.",
-            ),
-            click.option(
-                "--loyalty",
-                metavar="FILE",
-                help="A file with customer_id and loyalty_score (0 to 1), or points with --max-points.",
-            ),
-            click.option("--max-points", metavar="N", help="The points that make a loyalty score of 1."),
-            click.option(
-                "--grain",
-                metavar="GRAIN",
-                help="What a row is: transaction (a visit), line (an order line with its own amount) or"
-                " repeated_total (an order line that repeats the order's total)  [default: transaction]",
-            ),
-            click.option("--future", metavar="POLICY", help="Rows after today: fault or exclude  [default: fault]"),
-            click.option("--returns", metavar="POLICY", help="Negative amounts: fault or net  [default: fault]"),
-            click.option("--window", metavar="SPAN", help="How far back rows count, e.g. '12 months' or '540 days'."),
-            click.option(
-                "--timezone",
-                metavar="TZ",
-                envvar="CUSTOMER_FEATURES_TIMEZONE",
-                help="Business timezone that turns instants into dates  [default: UTC]",
-            ),
-            click.option(
-                "--encoding",
-                metavar="NAME",
-                help="Encoding of CSV files without a byte order mark, e.g. latin-1 or cp1252  [default: utf-8]",
-            ),
-            click.option("--decimal", metavar="MARK", help="Decimal mark of numbers in text: . or ,  [default: .]"),
-            click.option(
-                "--date-format",
-                metavar="FORMAT",
-                help="How dates in text are written, e.g. %d/%m/%Y (day first)  [default: YYYY-MM-DD]",
-            ),
-            click.option(
-                "--memory-limit",
-                metavar="SIZE",
-                help="Memory to use before spilling to disk, e.g. 2GB  [default: half]",
-            ),
-            click.option(
-                "--spill-dir",
-                metavar="DIR",
-                envvar="CUSTOMER_FEATURES_SPILL_DIR",
-                help="Folder for what does not fit into memory, and for copies  [default: TMPDIR]",
-            ),
-            click.option(
-                "--spill-limit",
-                metavar="SIZE",
-                envvar="CUSTOMER_FEATURES_SPILL_LIMIT",
-                help="The most that is spilled to disk, e.g. 50GB  [default: 90% of the free disk]",
-            ),
-            log_option,
-        )
-    ):
-        command = decorate(command)
-    return command
 
 
 @dataclass(slots=True)
@@ -187,19 +96,6 @@ def spill_folder(name: str | None) -> Path | None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InvalidOption("spill_dir", f"the folder '{name}' cannot be written to")
     return folder
-
-
-def as_of_dates(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
-    """The as-of dates that the options name; none when they name none."""
-    if step is None and start is None and end is None:
-        return list(today)
-    if today:
-        raise InvalidOption("today", "give either --today or --every with --from and --to")
-    if step is None or start is None or end is None:
-        raise InvalidOption(
-            "every", "--every, --from and --to go together, e.g. --every month --from 2024-01-31 --to 2024-12-31"
-        )
-    return list(every(step, start, end))
 
 
 @dataclass(slots=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from customer_features.cli.bulk import Given, judged, say_recognised, say_started, shared_options
 from customer_features.cli.log import log, visible
-from customer_features.engines.outcome import Outcome
-from customer_features.engines.results import Results
+from customer_features.cli.shared import shared_options
 from customer_features.faults import fault
+
+if TYPE_CHECKING:
+    from customer_features.engines.outcome import Outcome
+    from customer_features.engines.results import Results
 
 EXAMPLES = 3
 """So many examples are shown of each fault."""
@@ -28,6 +30,8 @@ def check(
 
     Exits with 1 when there are any.
     """
+    from customer_features.cli.bulk import Given, judged, say_recognised, say_started
+
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
     say_started("check", sources)
     with judged(given, exact_warnings=True, vectors=False) as engine:

@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from customer_features.addresses import scheme_of
+from customer_features.cli.completing import files
 from customer_features.cli.serve import check_explorer
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.service.settings import Settings
 
 
 @click.command()
-@click.argument("source", required=False)
+@click.argument("source", required=False, shell_complete=files)
 @click.option("--port", default=0, type=click.IntRange(0, 65535), metavar="P", help="Port  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
 def explore(source: str | None, port: int, no_browser: bool) -> None:

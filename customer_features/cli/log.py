@@ -18,6 +18,7 @@ import click
 import msgspec
 
 from customer_features.addresses import shown
+from customer_features.cli.completing import one_of
 from customer_features.options import parse_choice
 
 VARIABLE = "CUSTOMER_FEATURES_LOG"
@@ -38,9 +39,18 @@ class Log:
     """The lines of one run; ``as_json`` is settled before the options are parsed, for their errors count too."""
 
     as_json = False
+    quiet = False
+    """Say warnings and errors alone."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether a person reads along, for whom there may be more than lines."""
+        return not self.as_json and not self.quiet and sys.stderr.isatty()
 
     def say(self, event: str, message: str, *, level: str = "info", label: str | None = None, **fields: Any) -> None:
         """One line. ``label`` stands before the message in a column of its own (empty: below the line before)."""
+        if self.quiet and level == "info":
+            return
         if self.as_json:
             self.record(event, f"{label}: {message}" if label else message, level=level, **fields)
         elif label is None:
@@ -50,7 +60,7 @@ class Log:
 
     def record(self, event: str, message: str, *, level: str = "info", **fields: Any) -> None:
         """A line that is for machines alone; nothing in text."""
-        if self.as_json:
+        if self.as_json and not (self.quiet and level == "info"):
             time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             line = _safe({"time": time, "level": level, "event": event, "message": message, **fields})
             click.echo(msgspec.json.encode(line), err=True)
@@ -93,6 +103,7 @@ log_option = click.option(
     envvar=VARIABLE,
     is_eager=True,
     expose_value=False,
+    shell_complete=one_of(Form),
     callback=_chosen,
     help="Standard error: text, or json (one object a line)  [default: text]",
 )

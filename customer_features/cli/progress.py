@@ -26,7 +26,7 @@ _LEAST = 0.05
 @contextmanager
 def progress(engine: Results) -> Iterator[None]:
     """Show how far the engine is until the block ends; nothing where no person watches."""
-    if log.as_json or not sys.stderr.isatty():
+    if not log.watched:
         yield
         return
     done = threading.Event()

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from customer_features.cli.completing import files, timezones
 from customer_features.errors import MissingExtra
 from customer_features.options import parse_timezone
 from customer_features.service import environment, tls
@@ -49,7 +50,13 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     help="How long a body may take to arrive, and 64 KiB of an answer to be taken.",
 )
 @_setting("--drain", default="0s", metavar="TIME", help="How long /ready answers 503 before the stop.")
-@_setting("--timezone", default="UTC", metavar="TZ", help="Where it is today when a request holds no today.")
+@_setting(
+    "--timezone",
+    default="UTC",
+    metavar="TZ",
+    shell_complete=timezones,
+    help="Where it is today when a request holds no today.",
+)
 @_setting(
     "--trusted-proxies",
     default="",
@@ -63,8 +70,15 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     help="Answer GET /metrics on this port of its own; 0 takes a free one.  [default: no metrics]",
 )
 @_setting("--metrics-host", default="127.0.0.1", metavar="H", help="Address that /metrics listens on.")
-@_setting("--tls-cert", metavar="FILE", help="Speak HTTPS with this certificate (PEM, its chain behind it).")
-@_setting("--tls-key", metavar="FILE", help="The certificate's private key (PEM, without a passphrase).")
+@_setting(
+    "--tls-cert",
+    metavar="FILE",
+    shell_complete=files,
+    help="Speak HTTPS with this certificate (PEM, its chain behind it).",
+)
+@_setting(
+    "--tls-key", metavar="FILE", shell_complete=files, help="The certificate's private key (PEM, without a passphrase)."
+)
 @_setting("--explorer", is_flag=True, help="Show a page at / on which people look at their files ([explorer]).")
 @_setting("--explorer-max", default="4GiB", metavar="SIZE", help="Largest file that may be dropped there.")
 @_setting("--traces", metavar="URL", help="Send a span a request to this OTLP collector over HTTP ([tracing]).")

@@ -7,20 +7,36 @@ from typing import Any
 
 import click
 
-from customer_features import generated
-from customer_features.cli.bulk import as_of_dates
-from customer_features.columns import parse_mapping
-from customer_features.dialects import DIALECTS, dialect
+from customer_features.cli.completing import folders, one_of, timezones
+from customer_features.cli.shared import as_of_dates
 from customer_features.errors import InvalidOption, OutputError
+from customer_features.options import DIALECTS, STEPS, Future, Grain, Returns
 
 
 @click.command()
-@click.option("--dialect", "name", required=True, metavar="NAME", help=f"One of {', '.join(DIALECTS)}.")
+@click.option(
+    "--dialect",
+    "name",
+    required=True,
+    metavar="NAME",
+    shell_complete=one_of(DIALECTS),
+    help=f"One of {', '.join(DIALECTS)}.",
+)
 @click.option("--table", default="transactions", metavar="T", help="What is read  [default: transactions]")
-@click.option("--as", "form", default="query", metavar="FORM", help="query, or dbt: a model, its schema and a test.")
+@click.option(
+    "--as",
+    "form",
+    default="query",
+    metavar="FORM",
+    shell_complete=one_of(("query", "dbt")),
+    help="query, or dbt: a model, its schema and a test.",
+)
 @click.option("--faults", is_flag=True, help="Print the query that lists the faulty rows instead.")
 @click.option(
-    "--out", metavar="FOLDER", help="With --as dbt: the dbt project that the files go to, instead of printing them."
+    "--out",
+    metavar="FOLDER",
+    shell_complete=folders,
+    help="With --as dbt: the dbt project that the files go to, instead of printing them.",
 )
 @click.option(
     "--today",
@@ -29,7 +45,12 @@ from customer_features.errors import InvalidOption, OutputError
     help="Reference date, YYYY-MM-DD, or an SQL expression such as CURRENT_DATE; repeat it for several as-of dates"
     "  [default: the current date when the query runs]",
 )
-@click.option("--every", metavar="STEP", help="As-of dates a day, week or month apart, with --from and --to.")
+@click.option(
+    "--every",
+    metavar="STEP",
+    shell_complete=one_of(STEPS),
+    help="As-of dates a day, week or month apart, with --from and --to.",
+)
 @click.option("--from", "start", metavar="DATE", help="The first as-of date of --every.")
 @click.option("--to", "end", metavar="DATE", help="The last as-of date of --every, at most.")
 @click.option(
@@ -48,11 +69,35 @@ from customer_features.errors import InvalidOption, OutputError
 )
 @click.option("--loyalty", metavar="TABLE", help="A table with customer_id and loyalty_score, or points.")
 @click.option("--max-points", metavar="N", help="The points that make a loyalty score of 1.")
-@click.option("--grain", default="transaction", metavar="GRAIN", help="transaction, line or repeated_total.")
-@click.option("--future", default="fault", metavar="POLICY", help="Rows after today: fault or exclude.")
-@click.option("--returns", default="fault", metavar="POLICY", help="Negative amounts: fault or net.")
+@click.option(
+    "--grain",
+    default="transaction",
+    metavar="GRAIN",
+    shell_complete=one_of(Grain),
+    help="transaction, line or repeated_total.",
+)
+@click.option(
+    "--future",
+    default="fault",
+    metavar="POLICY",
+    shell_complete=one_of(Future),
+    help="Rows after today: fault or exclude.",
+)
+@click.option(
+    "--returns",
+    default="fault",
+    metavar="POLICY",
+    shell_complete=one_of(Returns),
+    help="Negative amounts: fault or net.",
+)
 @click.option("--window", metavar="SPAN", help="How far back rows count, e.g. '12 months' or '540 days'.")
-@click.option("--timezone", metavar="TZ", envvar="CUSTOMER_FEATURES_TIMEZONE", help="Business timezone  [default: UTC]")
+@click.option(
+    "--timezone",
+    metavar="TZ",
+    envvar="CUSTOMER_FEATURES_TIMEZONE",
+    shell_complete=timezones,
+    help="Business timezone  [default: UTC]",
+)
 def sql(
     name: str,
     form: str,
@@ -69,6 +114,10 @@ def sql(
 
     The query gives the very vectors that build gives; faulty rows are left out, and --faults lists them.
     """
+    from customer_features import generated
+    from customer_features.columns import parse_mapping
+    from customer_features.dialects import dialect
+
     days = as_of_dates(today, every, start, end)
     given = {
         "columns": parse_mapping(assignments),

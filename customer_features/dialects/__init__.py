@@ -5,11 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 
 from customer_features.dialects.base import Dialect, Kind, Type, unknown
+from customer_features.options import DIALECTS
 
 __all__ = ["DIALECTS", "Dialect", "Kind", "Type", "dialect"]
 
-DIALECTS = ("duckdb", "postgres", "spark", "clickhouse", "snowflake", "bigquery", "redshift", "trino")
-"""The names as in ``--dialect``; a module of this package each."""
 _ALIASES = {"postgresql": "postgres", "databricks": "spark"}
 
 

@@ -25,6 +25,7 @@ from customer_features.columns import (
 from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
+from customer_features.engines.duckdb_distributions import Distribution, distributions
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
@@ -143,6 +144,14 @@ class Engine:
             "SELECT customer_id, transaction_id, product_id, day, CAST(units AS BIGINT) AS units, loyalty"
             f" FROM {self._used}"
         )
+
+    def distributions(self) -> list[Distribution]:
+        """How the values of each feature are spread over the customers; of several as-of dates at the last one."""
+        if self.options.as_of:
+            select = query_as_of.values(self.options.today)
+        else:
+            select = query.values(self.options, self._customer_key, self._customers_out)
+        return distributions(self.connection, select)
 
     def quarantine(self) -> duckdb.DuckDBPyRelation | None:
         """The rows set aside, in the order of the sources; None when there are none."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from customer_features.columns import literal
 from customer_features.csv_files import why_unread
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
+from customer_features.machine import memory
 from customer_features.parts import Part, first_line
 from customer_features.staging import scratch
 
@@ -52,8 +53,9 @@ def connected(
         told = _spilled.set((str(spill.parent), spill_limit))
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET enable_progress_bar = true")
-            connection.execute("SET enable_progress_bar_print = false")
+            with suppress(duckdb.Error):  # in a notebook without ipywidgets it cannot be had, nor is it asked for there
+                connection.execute("SET enable_progress_bar = true")
+                connection.execute("SET enable_progress_bar_print = false")
             connection.execute(f"SET temp_directory = {literal(str(spill))}")
             if spill_limit is not None:
                 connection.execute(f"SET max_temp_directory_size = {literal(spill_limit)}")
@@ -105,11 +107,10 @@ def memory_kept(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
 
 
 def default_memory() -> str:
-    """Half of the machine: the engine's own default of 80% leaves too little for a second process."""
-    try:
-        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2 // 2**20} MiB"
-    except (ValueError, OSError, AttributeError):
-        return "2 GiB"
+    """Half of the machine, or of the container: the engine's own 80% leave too little for a second process."""
+    physical, limit = memory()
+    known = physical if limit is None else limit
+    return "2 GiB" if known is None else f"{max(known // 2 // 2**20, 1)} MiB"
 
 
 @contextmanager

@@ -50,10 +50,24 @@ def test_help_of_a_command_names_every_option(command: str, cli: Cli) -> None:
     assert ("--max-faults" in ran.out) is (command == "build")
 
 
-def test_no_command_shows_the_help(cli: Cli) -> None:
+def test_no_command_shows_what_there_is(cli: Cli) -> None:
     ran = cli()
-    assert ran.code in (0, 2)
-    assert "Usage: customer-features" in ran.out + ran.err
+    assert (ran.code, ran.err) == (0, "")
+    assert "Usage: customer-features" in ran.out
+    assert ran.out == cli("--help").out
+
+
+def test_the_examples_of_the_help_run(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "purchases.csv").write_text(csv_text("a,1,2025-04-20,1.5,p"))
+    section = cli().out.split("To begin with:\n")[1].split("\n\n")[0]
+    commands = [line.split() for line in section.splitlines() if line.startswith("  customer-features ")]
+    assert [words[1] for words in commands] == ["check", "build", "sql"]
+    for words in commands:
+        ran = cli(*words[1:])
+        assert ran.code == 0, ran.err
+    assert (tmp_path / "features.csv").read_text().startswith("customer_id,purchase_total")
+    assert ran.out.startswith("-- One feature vector per customer, for Snowflake")
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,14 @@ def purchases(folder: Path, rows: int) -> Path:
     return path
 
 
-def on_a_terminal(*words: object, **environment: str) -> str:
-    """What ``build`` writes to standard error where that is a terminal of 80 columns."""
-    command = [sys.executable, "-m", "customer_features", "build", *map(str, words), "--today", TODAY]
+def on_a_terminal(*words: object, columns: int = 80, **environment: str) -> str:
+    """What ``build`` writes to standard error where that is a terminal of so many columns."""
+    command = [sys.executable, "-m", "customer_features", "build", *map(str, words)]
+    if "--today" not in words and "--every" not in words:
+        command += ["--today", TODAY]
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(command, stderr=theirs, env=child_environment(TERM="xterm", **environment))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(command, stderr=theirs, env=child_environment(**{"TERM": "xterm", **environment}))
     os.close(theirs)
     seen = b""
     while True:

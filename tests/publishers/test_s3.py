@@ -130,6 +130,22 @@ def test_every_format_and_key(key: str, bucket: Bucket, batch: Batch, tmp_path: 
     assert bucket.get(key) == out.read_bytes()
 
 
+def test_the_table_of_features_reads_nothing_back(
+    bucket: Bucket, batch: Batch, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert build(cli, batch.sources[NEW], f"{bucket}/{FEATURES}").code == 0
+    bucket.store.asked.clear()
+    assert build(cli, batch.sources[NEW], f"{bucket}/{FEATURES}").code == 0
+    asked = bucket.asked()
+    bucket.store.asked.clear()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    ran = build(cli, batch.sources[NEW], f"{bucket}/{FEATURES}")
+    assert ran.code == 0, ran.err
+    assert "purchase_total" in ran.err.split("Features:")[1]
+    assert bucket.asked() == asked
+
+
 def test_everything_is_sent_before_anything_is_changed(bucket: Bucket, batch: Batch, cli: Cli) -> None:
     put(bucket, batch.wholes[OLD])
     bucket.store.asked.clear()
