@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import click
 
-from customer_features.cli.bulk import spill_folder
+from customer_features.cli.completing import files, folders, one_of
 from customer_features.cli.log import log, log_option
-from customer_features.engines.duckdb_session import connected
 from customer_features.errors import InvalidOption
-from customer_features.options import parse_day
-from customer_features.report.drift import FEW
-from customer_features.report.making import made
-from customer_features.report.shapes import Report
-from customer_features.report.writing import check_target, format_of, publish, writer
+
+if TYPE_CHECKING:
+    from customer_features.report.shapes import Report
 
 
 @click.command()
-@click.argument("features", metavar="FEATURES")
-@click.option("--out", required=True, metavar="FILE", help="Where the report goes; - is standard output.")
+@click.argument("features", metavar="FEATURES", shell_complete=files)
+@click.option(
+    "--out", required=True, metavar="FILE", shell_complete=files, help="Where the report goes; - is standard output."
+)
 @click.option(
     "--format",
     "form",
     metavar="FORMAT",
+    shell_complete=one_of(("html", "png", "svg", "pdf", "json")),
     help="html (the page), png, svg or pdf (the charts on one sheet) or json (the figures)"
     "  [default: what FILE ends in]",
 )
-@click.option("--compare", metavar="OLDER", help="An older features file: what drifted, who came, went and moved.")
+@click.option(
+    "--compare",
+    metavar="OLDER",
+    shell_complete=files,
+    help="An older features file: what drifted, who came, went and moved.",
+)
 @click.option("--as-of", metavar="DATE", help="The as-of date, where FEATURES holds several  [default: the latest]")
 @click.option(
     "--compare-as-of",
@@ -39,6 +45,7 @@ from customer_features.report.writing import check_target, format_of, publish, w
 @click.option(
     "--spill-dir",
     metavar="DIR",
+    shell_complete=folders,
     envvar="CUSTOMER_FEATURES_SPILL_DIR",
     help="Folder for what does not fit into memory, and for copies  [default: TMPDIR]",
 )
@@ -67,6 +74,12 @@ def report(
     input. The page is one file without script that needs no network; it holds figures of all customers together, and
     no customer's id unless --show-ids is given.
     """
+    # What is heavy is imported here, so that help and completion come at once.
+    from customer_features.cli.bulk import spill_folder
+    from customer_features.engines.duckdb_session import connected
+    from customer_features.report.making import made
+    from customer_features.report.writing import check_target, format_of, publish, writer
+
     began = monotonic()
     chosen = format_of(out, form)
     check_target(out, [name for name in (features, compare) if name is not None])
@@ -89,10 +102,14 @@ def report(
 
 
 def _day(option: str, value: str | None) -> str | None:
+    from customer_features.options import parse_day
+
     return None if value is None else parse_day(option, value).isoformat()
 
 
 def _summary(found: Report, out: str, size: int, seconds: float) -> None:
+    from customer_features.report.drift import FEW
+
     figures = found.figures
     dated = f", as of {found.as_of}" if found.as_of else ""
     log.say("customers", f"{figures.customers:,}{dated}", label="Customers", customers=figures.customers)
