@@ -70,7 +70,7 @@ class Runs:
         """Begin a step, unless one is on its way."""
         if dataset.state.running:
             return
-        if step != "look":
+        if step != "look" or choices.options:
             (dataset.folder / CHOICES).write_bytes(msgspec.json.encode(choices))
         dataset.say(State(step, running=True))
         task = asyncio.get_running_loop().create_task(self._run(dataset, step, choices))

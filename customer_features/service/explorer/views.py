@@ -34,6 +34,8 @@ Admit = Callable[[Any], Awaitable[str]]
 
 OWN = "x-explorer"
 """Sent with every request of the page, and by no form or link of another site: a browser would ask us first."""
+ENCODINGS = ("utf-8", "cp1252", "latin-1", "utf-16")
+"""Offered where a file cannot be read as it is; any other can be typed among the options."""
 _STATIC = {
     "explorer.css": "text/css; charset=utf-8",
     "explorer.js": "text/javascript; charset=utf-8",
@@ -123,7 +125,8 @@ def handlers(settings: Settings, datasets: Datasets, runs: Runs, admit: Admit) -
             return _html("working", language, dataset=found, work=state.work, progress=runs.progress(found))
         choices = kept(found.folder / CHOICES, Choices) or Choices()
         if state.error and not (found.folder / LOOKED).exists():
-            return _html("unread", language, dataset=found, error=state.error)
+            given = {"dataset": found, "error": state.error, "choices": choices, "encodings": ENCODINGS}
+            return _html("unread", language, **given)
         if state.error:
             return _form(request, found, choices, {"": state.error})
         if state.work == "check":

@@ -105,6 +105,21 @@ def test_files_that_cannot_be_read(page: Page) -> None:
     assert "No customer is left" in text_of(page.run(only_head, "build"))
 
 
+def test_a_file_in_another_encoding(page: Page) -> None:
+    """It cannot be read as it is; the page asks in which encoding it is written, and keeps the answer."""
+    content = CSV.replace("Fecha", "Día").replace("P1", "Piña").encode("latin-1")
+    dataset = page.give(content, "antiguo.csv")
+    said = page.settled(dataset)
+    assert "This file cannot be read" in said
+    assert "<option selected>utf-8</option>" in said
+    columns = page.settled(dataset, page.ask("POST", f"/explorer/d/{dataset}/look", data={"encoding": "latin-1"}))
+    assert '<option value="Día"' in columns
+    assert 'value="latin-1"' in columns
+    page.run(dataset, "check", **{**CHOSEN, "date": "Día", "encoding": "latin-1"})
+    page.run(dataset, "build")
+    assert "COUNT(P2, Piña)" in text_of(page.ask("GET", f"/explorer/d/{dataset}/customer", params={"id": "00017"}).text)
+
+
 def test_every_customer_is_found_sorted_and_paged(page: Page) -> None:
     rows = [f"c{number:03},t{number},2025-04-{1 + number % 20:02},{number}.50,p" for number in range(1, 121)]
     text = "customer_id,transaction_id,date,amount,product_id\n" + "\n".join(rows) + "\n"
