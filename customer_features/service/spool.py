@@ -108,11 +108,11 @@ def sweep(data_dir: Path) -> None:
         raise UsageError(f"{root}: cannot be written to, and bodies that are tables lie there")
     for left in root.iterdir():
         pid = left.name.partition("-")[0]
-        if not (pid.isdigit() and _alive(int(pid))):
+        if not (pid.isdigit() and alive(int(pid))):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
     """Whether a process of that number is there: of another server over the same folder, perhaps."""
     try:
         os.kill(pid, 0)

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from customer_features.service.problems import Refused
+from customer_features.service.spool import alive
 
 FOLDER = "explorer"
 KEEP = 3600.0
@@ -44,12 +45,14 @@ class Meta(msgspec.Struct):
 class State(msgspec.Struct):
     """What is being done with a dataset, or was done last.
 
-    ``work``: which step; ``running``: it has not ended; ``error``: why it failed, in a sentence.
+    ``work``: which step; ``running``: it has not ended; ``error``: why it failed, in a sentence; ``worker``: the
+    process that waits for it.
     """
 
     work: str = ""
     running: bool = False
     error: str = ""
+    worker: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,12 @@ class Dataset:
     def state(self) -> State:
         """What becomes of it now."""
         try:
-            return msgspec.json.decode((self.folder / STATE).read_bytes(), type=State)
+            found = msgspec.json.decode((self.folder / STATE).read_bytes(), type=State)
         except (OSError, msgspec.DecodeError):
             return State()
+        if found.running and not alive(found.worker):
+            return State(found.work, error="The computation was lost; try again.")
+        return found
 
     def say(self, state: State) -> None:
         """Keep what becomes of it, whole or not at all."""

@@ -72,7 +72,7 @@ class Runs:
             return
         if step != "look" or choices.options:
             (dataset.folder / CHOICES).write_bytes(msgspec.json.encode(choices))
-        dataset.say(State(step, running=True))
+        dataset.say(State(step, running=True, worker=os.getpid()))
         task = asyncio.get_running_loop().create_task(self._run(dataset, step, choices))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

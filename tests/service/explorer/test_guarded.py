@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from customer_features.service.explorer.datasets import FOLDER, HELD, KEEP, META, Datasets, shown_name
+from customer_features.service.explorer.datasets import FOLDER, HELD, KEEP, META, Datasets, State, shown_name
 from customer_features.service.explorer.downloads import SERVES, Downloads
 from customer_features.service.problems import Refused
 from tests.conftest import TODAY
-from tests.service.explorer.page import OWN, Page
+from tests.service.explorer.page import OWN, Page, text_of
 from tests.service.harness import Running, cli, problem
 
 ROWS = b"customer_id,transaction_id,date,amount,product_id\nc,t,2025-04-01,10,p\n"
@@ -107,6 +108,27 @@ def test_what_nobody_looks_at_is_deleted(tmp_path: Path) -> None:
     now[0] += KEEP + 1
     datasets.sweep()
     assert not list((tmp_path / FOLDER).iterdir())
+
+
+def test_what_a_lost_worker_computed_is_not_waited_for(tmp_path: Path) -> None:
+    made = Datasets(tmp_path).create("r.csv", "me")
+    made.say(State("check", running=True, worker=os.getpid()))
+    assert made.state.running
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    made.say(State("check", running=True, worker=gone.pid))
+    assert (made.state.running, made.state.work) == (False, "check")
+    assert "try again" in made.state.error
+
+
+def test_any_worker_answers(started: Callable[..., Running]) -> None:
+    """Each request is a connection of its own, and so comes to one of three workers."""
+    server = started("--no-auth", "--explorer", "--workers", "3")
+    page = Page(server.url)
+    for _ in range(4):
+        dataset, result = page.built(ROWS, "r.csv", today=TODAY)
+        assert "1 customers" in text_of(result)
+        assert page.download(dataset, "csv").status_code == 200
 
 
 def test_there_are_not_too_many(tmp_path: Path) -> None:
