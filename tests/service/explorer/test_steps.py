@@ -42,7 +42,7 @@ def test_a_file_from_drop_to_download(page: Page, cli: Cli, tmp_path: Path) -> N
     assert '<option value="Client" selected>' in columns
     assert '<option value="Bon" selected>' not in columns
     checked = page.run(dataset, "check", **CHOSEN)
-    assert "1 of 4 rows are faulty" in text_of(checked)
+    assert "Faulty rows: 1 of 4" in text_of(checked)
     assert "unreadable_date" in checked
     assert "31/02/2025" in text_of(checked)
     result = text_of(page.run(dataset, "build"))
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_said_where_it_stands(page: Page) -> None:
     assert "date" in text_of(form)
     assert 'class="error" role="alert"' in form
     # And mended, it goes on.
-    assert "1 of 4 rows are faulty" in text_of(page.run(dataset, "check", **CHOSEN))
+    assert "Faulty rows: 1 of 4" in text_of(page.run(dataset, "check", **CHOSEN))
 
 
 def test_files_that_cannot_be_read(page: Page) -> None:
