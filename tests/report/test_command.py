@@ -60,6 +60,7 @@ def test_the_figures_as_json(files: Files, cli: Cli) -> None:
     assert shown["comparison"]["movements"][0]["most"][0]["customer"].startswith(SENTINEL)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_clock_and_the_process(files: Files, tmp_path: Path, cli: Cli) -> None:
     one, other = tmp_path / "one.html", tmp_path / "other.html"
     assert cli("report", files.newer, "--out", one).code == 0
@@ -155,7 +156,7 @@ def test_standard_input(small: Path, cli: Cli) -> None:
 
 
 def test_what_stood_there_stays_when_a_report_fails(small: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = small.parent / "r.svg"
+    out = small.parent / "r.json"
     out.write_text("an earlier one")
 
     def full(*_: object) -> None:
@@ -166,7 +167,7 @@ def test_what_stood_there_stays_when_a_report_fails(small: Path, cli: Cli, monke
     assert ran.code == 2
     assert f"{out}: cannot be written: No space left on device; nothing was published" in ran.err
     assert out.read_text() == "an earlier one"
-    assert sorted(path.name for path in small.parent.iterdir()) == ["features.csv", "r.svg"]
+    assert sorted(path.name for path in small.parent.iterdir()) == ["features.csv", "r.json"]
 
 
 @pytest.mark.parametrize(
