@@ -147,6 +147,8 @@ def test_every_picture_has_a_name_and_a_table_beside_it(page: Page) -> None:
     assert len(pictures) == len(drawings) == 17
     assert all(attributes["aria-label"] for attributes in pictures)
     assert all(attributes["aria-hidden"] == "true" for attributes in drawings)
+    regions = [attributes["aria-label"] for _, attributes in page.tags if attributes.get("role") == "region"]
+    assert len(regions) == len(set(regions)) > 20
     ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
     assert len(ids) == len(set(ids))
     for tag, attributes in page.tags:
