@@ -54,7 +54,8 @@ def differences(older: Run | None, newer: Run | None) -> list[str]:
     if older is None or newer is None:
         return []
     before, now = ({"definition": run.definition, **run.options} for run in (older, newer))
-    names = [name for name in ("definition", *_OPTIONS) if before.get(name) != now.get(name)]
+    # What becomes of rows after the as-of date makes no vector another one.
+    names = [name for name in ("definition", *_OPTIONS) if name != "future" and before.get(name) != now.get(name)]
     return [f"{name}: {now.get(name, 'none')}, before {before.get(name, 'none')}" for name in names]
 
 

@@ -114,7 +114,8 @@ def test_files_that_are_called_alike_are_told_apart(tmp_path: Path, cli: Cli) ->
 
 
 def test_runs_that_were_told_different_things(tmp_path: Path, cli: Cli) -> None:
-    for name, more in (("older.csv", ()), ("newer.csv", ("--window", "12 months", "--grain", "line"))):
+    told = ("--window", "12 months", "--grain", "line", "--future", "exclude")
+    for name, more in (("older.csv", ()), ("newer.csv", told)):
         source = ROOT / "examples" / "contract.json"
         assert cli("build", source, "--out", tmp_path / name, *more).code == 0
     ran = cli("report", tmp_path / "newer.csv", "--compare", tmp_path / "older.csv", "--out", tmp_path / "r.html")
