@@ -119,6 +119,9 @@ def _summary(found: Report, out: str, size: int, seconds: float) -> None:
         log.say("compared", said, label="Compared", older=before.name, stayed=before.stayed)
         levels = {level: [one.name for one in before.drift if one.level == level] for level in ("large", "moderate")}
         drifted = "; ".join(f"{level} in {', '.join(names)}" for level, names in levels.items() if names)
+        if before.differences:
+            told_apart = f"the runs were told different things: {'; '.join(before.differences)}"
+            log.say("warning", told_apart, label="Warning", level="warning", differences=before.differences)
         few = f"cannot be told from chance with fewer than {FEW} customers in a file"
         told = {one.name: one.level for one in before.drift}
         log.say("drift", few if before.few else drifted or "none", label="Drift", drift=told)

@@ -49,7 +49,7 @@ def _log(lowest: float, largest: float, whole: bool) -> list[float]:
     found: list[float] = []
     for place in range(low * steps - 1, high * steps + 2):
         decade, within = divmod(place + shift, steps)
-        edge = float(f"{round(10 ** (within / steps), 1 if steps > 3 else 0):g}e{decade:g}")
+        edge = float(f"{round(10 ** (within / steps), 1):g}e{decade:g}")
         edge = float(max(round(edge), 1)) if whole else edge
         if not found or edge > found[-1]:
             found.append(edge)

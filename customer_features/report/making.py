@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from customer_features.addresses import named, scheme_of
 from customer_features.errors import InvalidOption
 from customer_features.report.figures import figures_of, history
 from customer_features.report.movers import compare
 from customer_features.report.reading import FeaturesFile, read
+from customer_features.report.run import differences
 from customer_features.report.shapes import Report
 from customer_features.report.vectors import Vectors
 
@@ -43,7 +47,17 @@ def made(
             raise InvalidOption(
                 "compare", f"{older} would be compared with itself; give an older file, or --compare-as-of"
             )
-        comparison = compare(before, vectors, other.name, as_of=_dated(other, before), show_ids=show_ids)
+        day = _dated(other, before)
+        if other is file:
+            called = f"{file.name} as of {day}"
+        elif other.name == file.name:
+            name, called = _told_apart(name, older)
+            file = replace(file, name=name)
+        else:
+            called = other.name
+        comparison = compare(
+            before, vectors, called, as_of=day, differences=differences(other.run, file.run), show_ids=show_ids
+        )
     return Report(
         name=file.name,
         as_of=_dated(file, vectors),
@@ -53,6 +67,15 @@ def made(
         run=file.run,
         comparison=comparison,
     )
+
+
+def _told_apart(name: str, older: str) -> tuple[str, str]:
+    """Names of two files that are called alike, as the features of each night are: with as many folders as it takes."""
+    if any(scheme_of(one) is not None or one == "-" for one in (name, older)):
+        return named(name), named(older)
+    parts = [Path(one).resolve().parts for one in (name, older)]
+    count = next(count for count in count_from(1) if parts[0][-count:] != parts[1][-count:])
+    return str(Path(*parts[0][-count:])), str(Path(*parts[1][-count:]))
 
 
 def _dated(file: FeaturesFile, vectors: Vectors) -> str | None:

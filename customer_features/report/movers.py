@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from customer_features import features
@@ -29,11 +30,18 @@ class _Names:
 
 
 def compare(
-    older: Vectors, newer: Vectors, name: str, *, as_of: str | None = None, show_ids: bool = False
+    older: Vectors,
+    newer: Vectors,
+    name: str,
+    *,
+    as_of: str | None = None,
+    differences: Sequence[str] = (),
+    show_ids: bool = False,
 ) -> Comparison:
     """The older vectors beside the newer ones.
 
-    ``name`` and ``as_of``: what the older ones are called, and their date; ``show_ids``: call customers by their ids.
+    ``name`` and ``as_of``: what the older ones are called, and their date; ``differences``: of their runs;
+    ``show_ids``: call customers by their ids.
     """
     names = _Names(show_ids)
     (customers,) = older.row("SELECT COUNT(*) FROM vectors")
@@ -53,6 +61,7 @@ def compare(
         came=_only_in(newer, older, names, came=True),
         went=_only_in(older, newer, names, came=False),
         few=min(customers, now) < FEW,
+        differences=list(differences),
         drift=drift(older, newer),
         movements=movements,
     )

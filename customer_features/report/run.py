@@ -49,6 +49,16 @@ def run_of(manifest: Mapping[str, Any], name: str) -> Run:
         ) from None
 
 
+def differences(older: Run | None, newer: Run | None) -> list[str]:
+    """What two runs were told differently, in words; nothing where one of them is not known."""
+    if older is None or newer is None:
+        return []
+    before, now = ({"definition": run.definition, **run.options} for run in (older, newer))
+    # What becomes of rows after the as-of date makes no vector another one.
+    names = [name for name in ("definition", *_OPTIONS) if name != "future" and before.get(name) != now.get(name)]
+    return [f"{name}: {now.get(name, 'none')}, before {before.get(name, 'none')}" for name in names]
+
+
 def _base(path: str) -> str:
     """A source's name without its folders, which are nobody's business; an address as it is."""
     return path if scheme_of(path) is not None else PurePath(path).name

@@ -255,7 +255,11 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """The older file beside the newer one; ``change_of_stayed``: in what those spent that are in both."""
+    """The older file beside the newer one.
+
+    ``differences``: what the two runs were told differently, by which the vectors differ, too; ``change_of_stayed``: in
+    what those spent that are in both; ``few``: one of the files has too few customers to tell drift from chance.
+    """
 
     name: str
     as_of: str | None
@@ -266,6 +270,7 @@ class Comparison(msgspec.Struct, frozen=True):
     came: Group
     went: Group
     few: bool
+    differences: list[str]
     drift: list[FeatureDrift]
     movements: list[Movement]
 

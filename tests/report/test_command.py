@@ -60,6 +60,7 @@ def test_the_figures_as_json(files: Files, cli: Cli) -> None:
     assert shown["comparison"]["movements"][0]["most"][0]["customer"].startswith(SENTINEL)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_clock_and_the_process(files: Files, tmp_path: Path, cli: Cli) -> None:
     one, other = tmp_path / "one.html", tmp_path / "other.html"
     assert cli("report", files.newer, "--out", one).code == 0
@@ -89,6 +90,7 @@ def test_dates_of_a_history(tmp_path: Path, cli: Cli) -> None:
     # Beside itself, a history is compared with the date before.
     found = json.loads(cli(*json_of, "--compare", path).out)
     assert found["comparison"]["as_of"] == "2025-02-28"
+    assert found["comparison"]["name"] == "history.csv as of 2025-02-28"
     found = json.loads(cli(*json_of, "--compare", path, "--as-of", "2025-02-28", "--compare-as-of", "2025-03-28").out)
     assert (found["as_of"], found["comparison"]["as_of"]) == ("2025-02-28", "2025-03-28")
     ran = cli(*json_of, "--as-of", "2025-04-28")
@@ -100,6 +102,26 @@ def test_the_date_of_the_run_may_be_named(files: Files, cli: Cli) -> None:
     assert json.loads(cli(*json_of, "2025-04-24").out)["as_of"] == "2025-04-24"
     ran = cli(*json_of, "2025-04-23")
     assert (ran.code, ran.out) == (2, "")
+
+
+def test_files_that_are_called_alike_are_told_apart(tmp_path: Path, cli: Cli) -> None:
+    for day, spent in (("monday", 5), ("tuesday", 7)):
+        (tmp_path / "runs" / day / "out").mkdir(parents=True)
+        (tmp_path / "runs" / day / "out" / "f.csv").write_text(f"{HEADER}\na,{spent},1,{spent},1,0,3\n")
+    newer, older = (tmp_path / "runs" / day / "out" / "f.csv" for day in ("tuesday", "monday"))
+    found = json.loads(cli("report", newer, "--compare", older, "--out", "-", "--format", "json").out)
+    assert (found["name"], found["comparison"]["name"]) == ("tuesday/out/f.csv", "monday/out/f.csv")
+
+
+def test_runs_that_were_told_different_things(tmp_path: Path, cli: Cli) -> None:
+    told = ("--window", "12 months", "--grain", "line", "--future", "exclude")
+    for name, more in (("older.csv", ()), ("newer.csv", told)):
+        source = ROOT / "examples" / "contract.json"
+        assert cli("build", source, "--out", tmp_path / name, *more).code == 0
+    ran = cli("report", tmp_path / "newer.csv", "--compare", tmp_path / "older.csv", "--out", tmp_path / "r.html")
+    said = "grain: line, before transaction; window: 12 months, before none"
+    assert f"Warning:    the runs were told different things: {said}" in ran.err
+    assert said in (tmp_path / "r.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -155,7 +177,7 @@ def test_standard_input(small: Path, cli: Cli) -> None:
 
 
 def test_what_stood_there_stays_when_a_report_fails(small: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = small.parent / "r.svg"
+    out = small.parent / "r.json"
     out.write_text("an earlier one")
 
     def full(*_: object) -> None:
@@ -166,7 +188,7 @@ def test_what_stood_there_stays_when_a_report_fails(small: Path, cli: Cli, monke
     assert ran.code == 2
     assert f"{out}: cannot be written: No space left on device; nothing was published" in ran.err
     assert out.read_text() == "an earlier one"
-    assert sorted(path.name for path in small.parent.iterdir()) == ["features.csv", "r.svg"]
+    assert sorted(path.name for path in small.parent.iterdir()) == ["features.csv", "r.json"]
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,18 @@ def test_an_empty_bin_counts_half_a_customer() -> None:
     )
 
 
+def test_a_constant_that_moved_leaves_a_bin_empty_on_each_side() -> None:
+    half = 0.5 / 300
+    one = drifted([5.0] * 300, [4.0] * 300)
+    assert one.psi == pytest.approx(2 * (1 - half) * math.log(1 / half), rel=1e-12)
+    assert (one.ks, one.ks_at) == (1, 4)
+
+
+def test_of_equal_distances_the_least_value_is_told() -> None:
+    one = drifted([1.0, 1.0, 4.0, 4.0], [1.0, 2.0, 3.0, 4.0])
+    assert (one.ks, one.ks_at) == (0.25, 1)
+
+
 @pytest.mark.parametrize(
     ("value", "thresholds", "level"),
     [(0.0999, drift.PSI, "stable"), (0.1, drift.PSI, "moderate"), (0.25, drift.PSI, "large"), (0.2, drift.KS, "large")],

@@ -13,8 +13,10 @@ import pytest
 
 from customer_features import features
 from customer_features.errors import InvalidOption
+from customer_features.report.bands import of_band
 from customer_features.report.figures import figures, history
 from customer_features.report.shapes import QUANTILES, Figures
+from tests.conftest import ROOT
 
 from . import oracle
 from .conftest import Files, table
@@ -102,6 +104,17 @@ def test_recency_by_frequency(files: Files, found: Figures) -> None:
                 and days.least <= vector["recency_days"] <= (days.most or math.inf)
                 for vector in vectors
             )
+
+
+def test_the_bands_are_those_of_the_documentation() -> None:
+    days = [0, 7, 8, 14, 15, 30, 31, 60, 61, 90, 91, 180, 181, 365, 366, 730, 731, 9999]
+    visits = [1, 1, 2, 2, 3, 3, 4, 5, 6, 10, 11, 20, 21, 50, 51, 100, 101, 9999]
+    found = of(recency_days=list(map(float, days)), visit_frequency=list(map(float, visits))).crossing
+    # The first and the last value of each band, together in one cell each.
+    assert found.customers == [[2 * (row == column) for column in range(9)] for row in range(9)]
+    page = (ROOT / "docs" / "report.md").read_text("utf-8")
+    for bands in (found.recency, found.frequency):
+        assert f"({', '.join(map(of_band, bands))})" in page
 
 
 def test_the_loyalty(files: Files, found: Figures) -> None:

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from customer_features import features
@@ -17,7 +18,9 @@ from customer_features.report import numbers, theme
 from customer_features.report.figures import figures
 from customer_features.report.making import made
 from customer_features.report.page import html as page_of
+from customer_features.report.run import run_of
 from customer_features.report.shapes import Report
+from tests.conftest import manifest_of
 
 from . import oracle
 from .conftest import SENTINEL, Files, table
@@ -90,6 +93,23 @@ def test_it_holds_the_run(page: Page) -> None:
     assert "purchases-1.csv" in page.words
 
 
+def test_it_holds_what_changed(files: Files, page: Page) -> None:
+    older, newer = files.vectors(files.older), files.vectors(files.newer)
+    moved = {who: newer[who]["purchase_total"] - older[who]["purchase_total"] for who in older.keys() & newer.keys()}
+    most = max(moved, key=lambda who: abs(moved[who]))
+    was, now = older[most]["purchase_total"], newer[most]["purchase_total"]
+    row = f"customer 1 {was:,.2f} {now:,.2f} {numbers.change(now - was, 'currency')}"
+    assert row in page.text
+    assert f"{len(older):,} customers then, {len(newer):,} now: {len(moved):,} are in both" in page.text
+
+
+def test_rows_that_do_not_add_up_are_told(files: Files) -> None:
+    manifest = manifest_of(files.newer)
+    manifest["rows"]["used"] -= 1
+    report = msgspec.structs.replace(report_of(files, compare=False), run=run_of(manifest, "newer.parquet"))
+    assert "do not trust this file" in Page(page_of(report)).text
+
+
 def test_no_id_unless_it_is_asked_for(files: Files, content: bytes) -> None:
     assert SENTINEL.encode() not in content
     assert b"no customer\xe2\x80\x99s id is in this file" in content
@@ -127,6 +147,8 @@ def test_every_picture_has_a_name_and_a_table_beside_it(page: Page) -> None:
     assert len(pictures) == len(drawings) == 17
     assert all(attributes["aria-label"] for attributes in pictures)
     assert all(attributes["aria-hidden"] == "true" for attributes in drawings)
+    regions = [attributes["aria-label"] for _, attributes in page.tags if attributes.get("role") == "region"]
+    assert len(regions) == len(set(regions)) > 20
     ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
     assert len(ids) == len(set(ids))
     for tag, attributes in page.tags:
