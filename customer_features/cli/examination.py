@@ -172,7 +172,10 @@ def _cores() -> Iterator[Check]:
 
 
 def _folders() -> Iterator[Check]:
-    yield _folder("temporary folder", Path(tempfile.gettempdir()), "TMPDIR names another one")
+    try:
+        yield _folder("temporary folder", Path(tempfile.gettempdir()), "TMPDIR names another one")
+    except FileNotFoundError as error:
+        yield Check("temporary folder", PROBLEM, str(error), "builds spill there; TMPDIR names another one")
     if spill := os.environ.get("CUSTOMER_FEATURES_SPILL_DIR"):
         yield _folder("spill folder", Path(spill), "CUSTOMER_FEATURES_SPILL_DIR names it")
 
@@ -196,7 +199,12 @@ def _folder(name: str, folder: Path, named: str) -> Check:
 
 def _data() -> Iterator[Check]:
     """The service's folder of credentials."""
-    name, folder = "data folder", data_folder()
+    name = "data folder"
+    try:
+        folder = data_folder()
+    except RuntimeError as error:  # a user without a home
+        yield Check(name, PROBLEM, str(error), "the service needs one: CUSTOMER_FEATURES_DATA_DIR names it")
+        return
     try:
         if not folder.exists():
             yield Check(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -214,6 +215,18 @@ def test_the_data_folder(own_data: Path, cli: Cli, monkeypatch: pytest.MonkeyPat
     assert found().status == "ok"
     monkeypatch.setenv("CUSTOMER_FEATURES_DATA_DIR", str(own_data / "pepper"))
     assert found().status == "problem"
+
+
+def test_a_user_without_a_home_and_a_machine_without_a_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(error: Exception) -> Any:
+        raise error
+
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setattr(Path, "home", lambda: none(RuntimeError("Could not determine home directory.")))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: none(FileNotFoundError("No usable temporary directory found")))
+    [data], [temporary] = examination._data(), examination._folders()
+    assert (data.status, data.found) == ("problem", "Could not determine home directory.")
+    assert (temporary.status, temporary.found) == ("problem", "No usable temporary directory found")
 
 
 def test_no_secret_is_printed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

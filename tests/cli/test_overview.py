@@ -20,6 +20,7 @@ from customer_features.options import Options
 from examples.demo import groceries
 from tests.cli.test_terminal import on_a_terminal
 from tests.conftest import EXAMPLE, ROOT, Cli, csv_text
+from tests.test_architecture import python
 
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 BARS = "▁▂▃▄▅▆▇█"
@@ -167,6 +168,18 @@ def test_none_where_nobody_watches_and_of_very_many_customers(
     assert "median" not in cli(*words, "--log", "json").err
     monkeypatch.setattr(overview, "MOST", 19)
     assert "median" not in cli(*words).err
+
+
+def test_what_is_published_stands_where_the_table_cannot_be_drawn(tmp_path: Path) -> None:
+    source, out = rows_of(tmp_path, 20), tmp_path / "f.csv"
+    words = ["build", str(source), "--out", str(out), "--today", "2025-04-24"]
+    code = "import sys; sys.stderr.isatty = lambda: True; from customer_features.cli import main"
+    ran = python(f"{code}; main({words!r})", "rich.console")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.splitlines()[-1] == (
+        "the table of features needs the 'bulk' extra: pip install 'customer-features[bulk]'"
+    )
+    assert out.is_file()
 
 
 def test_quiet(tmp_path: Path, cli: Cli) -> None:
