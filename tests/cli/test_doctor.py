@@ -61,6 +61,7 @@ def test_this_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for check in checks.values():
         if check["name"] != "temporary folder":  # other tests write meanwhile
             assert f"{check['status']:9}{check['name']:20}{check['found']}\n{'':29}{check['means']}\n" in text.out
+            assert not check["mend"] or f"{check['means']}\n{'':29}{check['mend']}\n" in text.out
 
 
 def test_the_core_alone(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_the_core_alone(tmp_path: Path) -> None:
     for extra in PURPOSES:
         found = checks[f"[{extra}]"]
         assert found["status"] == "missing"
-        assert found["means"].endswith(f"; to have it: pip install 'customer-features[{extra}]'")
+        assert (found["means"], found["mend"]) == (PURPOSES[extra].gives, f"pip install 'customer-features[{extra}]'")
     assert checks["[bulk]"]["found"] == "duckdb, numpy, pyarrow, rich, sqlglot are missing"
     assert checks["[redis]"]["found"] == "redis, [service] are missing"
     assert checks["[client]"]["found"] == "httpx is missing"
@@ -105,7 +106,8 @@ def test_half_an_extra(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
     found = by_name(examined(path))["[bulk]"]
     assert (found.status, found.broken) == ("problem", True)
     assert found.found.startswith("rich is missing, duckdb 1.4.1 is older than 2.0 (numpy 2.0, ")
-    assert found.means.endswith("installed by half; to mend it: pip install 'customer-features[bulk]'")
+    assert found.means.endswith(": installed by half")
+    assert found.mend == "pip install 'customer-features[bulk]'"
     monkeypatch.setattr(examination, "examined", lambda: examined(path))
     ran = cli("doctor")
     assert ran.code == 1
@@ -118,7 +120,7 @@ def test_an_old_core(tmp_path: Path) -> None:
     found = by_name(examined(path))["core"]
     assert (found.status, found.broken) == ("problem", True)
     assert found.found.startswith("click 8.1.7 is older than 8.2, ")
-    assert found.means == "to mend it: pip install 'customer-features'"
+    assert found.mend == "pip install 'customer-features'"
 
 
 def test_what_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +134,7 @@ def test_what_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = site(tmp_path / "site", {"httpx": "0.28", "pyspark": "4.0", "sqlglot": "28"})
     found = by_name(examined(path))
     assert (found["[client]"].status, found["[client]"].found) == ("problem", "OSError: libz.so: no such file")
-    assert found["[client]"].means.endswith("pip install 'customer-features[client]' --force-reinstall")
+    assert found["[client]"].mend == "pip install 'customer-features[client]' --force-reinstall"
     assert found["[spark]"].broken
     assert found["[spark]"].found
 
@@ -158,6 +160,20 @@ def test_java(
     monkeypatch.setattr(machine, "java", lambda: java)
     [found] = examination._java(has_spark)
     assert (found.status, found.broken) == (status, broken)
+
+
+def test_a_narrow_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said is wrapped; a command that one copies is not."""
+    long = "word " * 30
+    command = "pip install " + "x" * 90
+    monkeypatch.setattr(examination, "examined", lambda: [Check("it", "missing", long, long, command)])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "72")
+    first, *lines = cli("doctor").out.splitlines()
+    assert first.startswith("missing  it" + " " * 18 + "word word")
+    assert f"{'':29}{command}" in lines
+    assert all(len(line) <= 72 for line in [first, *lines] if command not in line)
+    assert " ".join([first, *lines]).count("word") == 60
 
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +226,7 @@ def test_the_data_folder(own_data: Path, cli: Cli, monkeypatch: pytest.MonkeyPat
     own_data.chmod(0o700)
     (own_data / "pepper").chmod(0o604)
     assert found().found == f"{own_data}/pepper has the rights 0604"
-    mend = found().means.partition("mend it: ")[2]
-    subprocess.run(["sh", "-c", mend], check=True)
+    subprocess.run(["sh", "-c", found().mend], check=True)
     assert found().status == "ok"
     monkeypatch.setenv("CUSTOMER_FEATURES_DATA_DIR", str(own_data / "pepper"))
     assert found().status == "problem"
