@@ -98,8 +98,10 @@ def test_every_exception_is_ours_and_drawn_in_the_tree() -> None:
     assert issubclass(errors.ColumnError, errors.SourceError)
 
 
-HEAVY = ("duckdb", "pyarrow", "pandas", "polars", "numpy", "litestar", "granian", "sqlglot", "pydantic", "httpx")
-HEAVY += ("altair", "jinja2", "vl_convert")
+HEAVY = (
+    *("duckdb", "pyarrow", "pandas", "polars", "numpy", "litestar", "granian", "sqlglot", "pydantic", "httpx"),
+    *("rich", "sklearn", "altair", "jinja2", "vl_convert"),
+)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from customer_features.addresses import named
 from customer_features.cli.completing import files, one_of
 from customer_features.cli.log import log
 from customer_features.cli.shared import shared_options
-from customer_features.errors import SourceError
+from customer_features.errors import MissingExtra, SourceError
 from customer_features.options import OnFault
 from customer_features.publish import IF_EXISTS, check_target, publish
 from customer_features.publish import planned as published_as
@@ -108,12 +108,17 @@ def build(
 
 
 def _overview(engine: Results) -> None:
-    """The features at a glance, where a person watches."""
-    from customer_features.cli.overview import show
+    """The features at a glance, where a person watches; what was asked for is published already."""
     from customer_features.engines.duckdb import Engine
 
     # With --push-down the values are in the server, and would have to travel once more.
-    if isinstance(engine, Engine) and log.watched:
+    if not isinstance(engine, Engine) or not log.watched:
+        return
+    try:
+        from customer_features.cli.overview import show
+    except MissingExtra as error:
+        log.say("note", str(error))
+    else:
         show(engine)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import platform
+import shlex
 import stat
 import subprocess
 import sys
@@ -30,12 +31,16 @@ _LITTLE_MEMORY, _LITTLE_DISK = 512 << 20, 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One matter: its ``status``, what was found, and what that means; ``broken``: it is installed and cannot serve."""
+    """One matter: its ``status``, what was found, and what that means.
+
+    ``mend``: the command that helps, where there is one; ``broken``: it is installed and cannot serve.
+    """
 
     name: str
     status: str
     found: str
     means: str
+    mend: str = ""
     broken: bool = False
 
 
@@ -46,8 +51,8 @@ def examined(path: list[str] | None = None) -> list[Check]:
     try:
         here = installed(path)
     except PackageNotFoundError:
-        means = "pip install . makes it known, and tells what is missing"
-        checks.append(Check("extras", MISSING, f"{OURS} runs from its folder and is not installed", means))
+        found, means = f"{OURS} runs from its folder and is not installed", "so its extras are not known"
+        checks.append(Check("extras", MISSING, found, means, f"pip install {shlex.quote(str(_PACKAGE.parent))}"))
     else:
         checks += _packages(here)
         has_spark = any(extra.name == "spark" and extra.serves for extra in here.extras)
@@ -71,8 +76,8 @@ def _packages(here: Installed) -> Iterator[Check]:
     """The core and the extras; those that are whole are imported, each in a process of its own."""
     listed = ", ".join(map(str, here.core))
     whole = all(package.serves for package in here.core)
-    means = "answers requests in-process, and prints help" if whole else f"to mend it: pip install '{OURS}'"
-    yield Check("core", OK if whole else PROBLEM, listed, means, broken=not whole)
+    means, mend = "answers requests in-process, and prints help", f"pip install '{OURS}'"
+    yield Check("core", OK if whole else PROBLEM, listed, means, "" if whole else mend, broken=not whole)
     modules = [
         PURPOSES[extra.name].module if extra.serves and extra.name in PURPOSES else None for extra in here.extras
     ]
@@ -90,14 +95,14 @@ def _extra(extra: Extra, error: str | None) -> Check:
         alone = [str(package) for package in extra.packages if package.name not in inside]
         return Check(name, OK, ", ".join([*alone, *(f"all of [{other}]" for other in extra.holds)]), gives)
     if extra.serves:
-        means = f"{gives}: it is installed and cannot be imported; to mend it: {command} --force-reinstall"
-        return Check(name, PROBLEM, str(error), means, broken=True)
+        means = f"{gives}: it is installed and cannot be imported"
+        return Check(name, PROBLEM, str(error), means, f"{command} --force-reinstall", broken=True)
     found = _lacking(extra)
     if extra.half:
         there = ", ".join(str(package) for package in extra.packages if package.serves)
         found += f" ({there})" if there else ""
-        return Check(name, PROBLEM, found, f"{gives}: installed by half; to mend it: {command}", broken=True)
-    return Check(name, MISSING, found, f"{gives}; to have it: {command}")
+        return Check(name, PROBLEM, found, f"{gives}: installed by half", command, broken=True)
+    return Check(name, MISSING, found, gives, command)
 
 
 def _lacking(extra: Extra) -> str:
@@ -172,7 +177,10 @@ def _cores() -> Iterator[Check]:
 
 
 def _folders() -> Iterator[Check]:
-    yield _folder("temporary folder", Path(tempfile.gettempdir()), "TMPDIR names another one")
+    try:
+        yield _folder("temporary folder", Path(tempfile.gettempdir()), "TMPDIR names another one")
+    except FileNotFoundError as error:
+        yield Check("temporary folder", PROBLEM, str(error), "builds spill there; TMPDIR names another one")
     if spill := os.environ.get("CUSTOMER_FEATURES_SPILL_DIR"):
         yield _folder("spill folder", Path(spill), "CUSTOMER_FEATURES_SPILL_DIR names it")
 
@@ -196,12 +204,16 @@ def _folder(name: str, folder: Path, named: str) -> Check:
 
 def _data() -> Iterator[Check]:
     """The service's folder of credentials."""
-    name, folder = "data folder", data_folder()
+    name = "data folder"
+    try:
+        folder = data_folder()
+    except RuntimeError as error:  # a user without a home
+        yield Check(name, PROBLEM, str(error), "the service needs one: CUSTOMER_FEATURES_DATA_DIR names it")
+        return
     try:
         if not folder.exists():
-            yield Check(
-                name, MISSING, f"{folder} is not there", f"`{OURS} keys create NAME` makes it, for the service alone"
-            )
+            means = "the first key of the service makes it, for you alone"
+            yield Check(name, MISSING, f"{folder} is not there", means, f"{OURS} keys create NAME")
             return
         loose = [path for path in (folder, *folder.iterdir()) if stat.S_IMODE(path.stat().st_mode) & 0o077]
     except OSError as error:
@@ -212,8 +224,8 @@ def _data() -> Iterator[Check]:
         yield Check(name, PROBLEM, f"{folder} cannot be written to", "the service and `keys` write there")
     elif loose:
         mode = f"{stat.S_IMODE(loose[0].stat().st_mode):04o}"
-        means = f"others than you may reach the service's credentials; to mend it: chmod -R go= {folder}"
-        yield Check(name, PROBLEM, f"{loose[0]} has the rights {mode}", means)
+        means, mend = "others than you may reach the service's credentials", f"chmod -R go= {shlex.quote(str(folder))}"
+        yield Check(name, PROBLEM, f"{loose[0]} has the rights {mode}", means, mend)
     else:
         yield Check(name, OK, f"{folder}, which only you may read", "the service's credentials are there")
 

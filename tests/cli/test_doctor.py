@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,26 +33,35 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
     return {check.name: check for check in checks}
 
 
+@pytest.mark.slow
+def test_everything_imports(cli: Cli) -> None:
+    """Everything is installed in the environment of the tests, and can be imported."""
+    ran = cli("doctor", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    checks = {check["name"]: check for check in json.loads(ran.out)["checks"]}
+    for extra in PURPOSES:
+        assert checks[f"[{extra}]"]["status"] == "ok", checks[f"[{extra}]"]
+
+
 def test_this_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is installed in the environment of the tests, as pip says."""
+    """What is said of what is installed here is what pip says."""
+    monkeypatch.setattr(examination, "_unimportable", lambda module: None)
     ran = cli("doctor", "--json")
     assert (ran.code, ran.err) == (0, "")
     found = json.loads(ran.out)
     assert (found["version"], found["ok"]) == (__version__, True)
     checks = {check["name"]: check for check in found["checks"]}
     assert not any(check["broken"] for check in checks.values())
-    for extra in PURPOSES:
-        assert checks[f"[{extra}]"]["status"] == "ok", checks[f"[{extra}]"]
     assert f"duckdb {metadata.version('duckdb')}, numpy {metadata.version('numpy')}" in checks["[bulk]"]["found"]
     assert checks["[s3]"]["found"] == f"boto3 {metadata.version('boto3')}, all of [bulk]"
     assert checks["cores"]["found"].startswith(str(len(os.sched_getaffinity(0))))
     assert {"memory", "temporary folder", "data folder", "settings", "encoding", "java"} <= set(checks)
-    monkeypatch.setattr(examination, "_unimportable", lambda module: None)  # once is enough
     text = cli("doctor")
     assert text.code == 0
     for check in checks.values():
         if check["name"] != "temporary folder":  # other tests write meanwhile
             assert f"{check['status']:9}{check['name']:20}{check['found']}\n{'':29}{check['means']}\n" in text.out
+            assert not check["mend"] or f"{check['means']}\n{'':29}{check['mend']}\n" in text.out
 
 
 def test_the_core_alone(tmp_path: Path) -> None:
@@ -82,7 +92,7 @@ def test_the_core_alone(tmp_path: Path) -> None:
     for extra in PURPOSES:
         found = checks[f"[{extra}]"]
         assert found["status"] == "missing"
-        assert found["means"].endswith(f"; to have it: pip install 'customer-features[{extra}]'")
+        assert (found["means"], found["mend"]) == (PURPOSES[extra].gives, f"pip install 'customer-features[{extra}]'")
     assert checks["[bulk]"]["found"] == "duckdb, numpy, pyarrow, rich, sqlglot are missing"
     assert checks["[redis]"]["found"] == "redis, [service] are missing"
     assert checks["[client]"]["found"] == "httpx is missing"
@@ -96,7 +106,8 @@ def test_half_an_extra(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
     found = by_name(examined(path))["[bulk]"]
     assert (found.status, found.broken) == ("problem", True)
     assert found.found.startswith("rich is missing, duckdb 1.4.1 is older than 2.0 (numpy 2.0, ")
-    assert found.means.endswith("installed by half; to mend it: pip install 'customer-features[bulk]'")
+    assert found.means.endswith(": installed by half")
+    assert found.mend == "pip install 'customer-features[bulk]'"
     monkeypatch.setattr(examination, "examined", lambda: examined(path))
     ran = cli("doctor")
     assert ran.code == 1
@@ -109,7 +120,7 @@ def test_an_old_core(tmp_path: Path) -> None:
     found = by_name(examined(path))["core"]
     assert (found.status, found.broken) == ("problem", True)
     assert found.found.startswith("click 8.1.7 is older than 8.2, ")
-    assert found.means == "to mend it: pip install 'customer-features'"
+    assert found.mend == "pip install 'customer-features'"
 
 
 def test_what_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +134,7 @@ def test_what_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = site(tmp_path / "site", {"httpx": "0.28", "pyspark": "4.0", "sqlglot": "28"})
     found = by_name(examined(path))
     assert (found["[client]"].status, found["[client]"].found) == ("problem", "OSError: libz.so: no such file")
-    assert found["[client]"].means.endswith("pip install 'customer-features[client]' --force-reinstall")
+    assert found["[client]"].mend == "pip install 'customer-features[client]' --force-reinstall"
     assert found["[spark]"].broken
     assert found["[spark]"].found
 
@@ -149,6 +160,20 @@ def test_java(
     monkeypatch.setattr(machine, "java", lambda: java)
     [found] = examination._java(has_spark)
     assert (found.status, found.broken) == (status, broken)
+
+
+def test_a_narrow_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said is wrapped; a command that one copies is not."""
+    long = "word " * 30
+    command = "pip install " + "x" * 90
+    monkeypatch.setattr(examination, "examined", lambda: [Check("it", "missing", long, long, command)])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "72")
+    first, *lines = cli("doctor").out.splitlines()
+    assert first.startswith("missing  it" + " " * 18 + "word word")
+    assert f"{'':29}{command}" in lines
+    assert all(len(line) <= 72 for line in [first, *lines] if command not in line)
+    assert " ".join([first, *lines]).count("word") == 60
 
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,11 +226,22 @@ def test_the_data_folder(own_data: Path, cli: Cli, monkeypatch: pytest.MonkeyPat
     own_data.chmod(0o700)
     (own_data / "pepper").chmod(0o604)
     assert found().found == f"{own_data}/pepper has the rights 0604"
-    mend = found().means.partition("mend it: ")[2]
-    subprocess.run(["sh", "-c", mend], check=True)
+    subprocess.run(["sh", "-c", found().mend], check=True)
     assert found().status == "ok"
     monkeypatch.setenv("CUSTOMER_FEATURES_DATA_DIR", str(own_data / "pepper"))
     assert found().status == "problem"
+
+
+def test_a_user_without_a_home_and_a_machine_without_a_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(error: Exception) -> Any:
+        raise error
+
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setattr(Path, "home", lambda: none(RuntimeError("Could not determine home directory.")))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: none(FileNotFoundError("No usable temporary directory found")))
+    [data], [temporary] = examination._data(), examination._folders()
+    assert (data.status, data.found) == ("problem", "Could not determine home directory.")
+    assert (temporary.status, temporary.found) == ("problem", "No usable temporary directory found")
 
 
 def test_no_secret_is_printed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

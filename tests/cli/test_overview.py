@@ -20,6 +20,7 @@ from customer_features.options import Options
 from examples.demo import groceries
 from tests.cli.test_terminal import on_a_terminal
 from tests.conftest import EXAMPLE, ROOT, Cli, csv_text
+from tests.test_architecture import python
 
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 BARS = "▁▂▃▄▅▆▇█"
@@ -105,7 +106,11 @@ def test_without_colour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_narrow_terminal_without_unicode(environment: dict[str, str], tmp_path: Path) -> None:
     lines = table_of(on_a_terminal(rows_of(tmp_path), "--out", tmp_path / "f.csv", columns=60, **environment))
@@ -152,19 +157,29 @@ def test_several_dates_show_the_last(tmp_path: Path, cli: Cli) -> None:
     assert lines[0].split()[1:4] == [f"{one:,.2f}" for one in (min(totals), statistics.median(totals), max(totals))]
 
 
-def test_none_where_nobody_watches(tmp_path: Path, cli: Cli) -> None:
-    source, out = rows_of(tmp_path, 20), tmp_path / "f.csv"
-    assert "median" not in cli("build", source, "--out", out, "--today", "2025-04-24").err
-    assert "median" not in on_a_terminal(source, "--out", out, "--log", "json")
-
-
-def test_none_of_very_many_customers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+def test_none_where_nobody_watches_and_of_very_many_customers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    words = ("build", rows_of(tmp_path, 20), "--out", tmp_path / "f.csv", "--today", "2025-04-24")
     monkeypatch.setenv("TERM", "dumb")
-    source, out = rows_of(tmp_path, 20), tmp_path / "f.csv"
-    assert "median" in cli("build", source, "--out", out, "--today", "2025-04-24").err
+    assert "median" not in cli(*words).err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert "median" in cli(*words).err
+    assert "median" not in cli(*words, "--log", "json").err
     monkeypatch.setattr(overview, "MOST", 19)
-    assert "median" not in cli("build", source, "--out", out, "--today", "2025-04-24").err
+    assert "median" not in cli(*words).err
+
+
+def test_what_is_published_stands_where_the_table_cannot_be_drawn(tmp_path: Path) -> None:
+    source, out = rows_of(tmp_path, 20), tmp_path / "f.csv"
+    words = ["build", str(source), "--out", str(out), "--today", "2025-04-24"]
+    code = "import sys; sys.stderr.isatty = lambda: True; from customer_features.cli import main"
+    ran = python(f"{code}; main({words!r})", "rich.console")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.splitlines()[-1] == (
+        "the table of features needs the 'bulk' extra: pip install 'customer-features[bulk]'"
+    )
+    assert out.is_file()
 
 
 def test_quiet(tmp_path: Path, cli: Cli) -> None:
@@ -184,6 +199,7 @@ def test_quiet(tmp_path: Path, cli: Cli) -> None:
     assert cli("build", clean, "--out", out, "--today", "2025-04-24").err != ""  # the next run speaks again
 
 
+@pytest.mark.slow
 def test_the_pages_show_the_grocery_data(tmp_path: Path) -> None:
     words = (groceries(), "--grain", "line", "--today", "2018-01-01", "--out", tmp_path / "f.parquet")
     lines = table_of(on_a_terminal(*words, NO_COLOR="1"))[1:-1]
@@ -192,6 +208,7 @@ def test_the_pages_show_the_grocery_data(tmp_path: Path) -> None:
     assert "\n".join(lines[:7]) in (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_contract(tmp_path: Path) -> None:
     assert EXAMPLE["customers"]
     path = ROOT / "examples" / "contract.json"

@@ -19,7 +19,7 @@ from customer_features.engines.duckdb_session import connected
 from customer_features.engines.postgres import PushDown
 from customer_features.options import Options
 from tests.agreement import oracle
-from tests.conftest import FIELDS, TODAY, Cli, assert_refused, manifest_of
+from tests.conftest import FIELDS, TODAY, Cli, assert_refused, example_columns, manifest_of
 from tests.database import Database, unseen
 from tests.publishers.harness import bits, manifest, vectors
 from tests.warehouses import postgres
@@ -573,3 +573,17 @@ def test_a_record_for_machines(database: Database, cli: Cli, tmp_path: Path) -> 
     events = [line.split('"event":"')[1].partition('"')[0] for line in ran.err.splitlines()]
     assert events[0] == "started"
     assert events[-1] == "published"
+
+
+def test_no_table_of_features_of_what_is_in_the_server(
+    database: Database, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal; the vectors would have to travel once more."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    database.load("orders", pa.table(example_columns()))
+    words = ("build", database.table("orders"), "--today", TODAY, "--out", tmp_path / "f.csv")
+    for push_down, shown in (((), True), (("--push-down",), False)):
+        ran = cli(*words, *push_down)
+        assert ran.code == 0, ran.err
+        assert ("median" in ran.err.split("Features:")[1]) is shown

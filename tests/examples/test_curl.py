@@ -69,6 +69,7 @@ def test_a_document(service: Running, tmp_path: Path) -> None:
     assert asked(service, packed).stdout == ran.stdout
 
 
+@pytest.mark.slow
 def test_a_table(service: Running, clean: Path, tmp_path: Path) -> None:
     built = child(
         "build", clean, "--today", TODAY, "--grain", "line", "--window", "3 months", "--out", tmp_path / "f.csv"
@@ -123,6 +124,7 @@ def test_wrong_usage(words: list[str], says: str, service: Running) -> None:
     assert says in ran.stderr
 
 
+@pytest.mark.slow
 def test_no_address_and_no_service(service: Running) -> None:
     ran = asked(service, CONTRACT, CUSTOMER_FEATURES_URL="")
     assert ran.returncode == 2

@@ -7,7 +7,7 @@ here (see ``interface.py``) and put it in the list. A function over a table is a
 
 from __future__ import annotations
 
-from tests.agreement.every_door.dataframes import DuckDBRelation, Kind, Pandas, Polars, PyArrow
+from tests.agreement.every_door.dataframes import DuckDBRelation, Kind, Pandas, Polars, PyArrow, ScikitLearn
 from tests.agreement.every_door.files import Arrow, Csv, Document, Ndjson, Parquet
 from tests.agreement.every_door.interface import Door
 from tests.agreement.every_door.requests import Client, Http, Rows
@@ -24,6 +24,7 @@ DOORS: list[Door] = [
     Pandas(),
     Polars(),
     DuckDBRelation(),
+    ScikitLearn(),
     *(Kind(name) for name in ("pyarrow reader", "arrow stream", "polars lazy", "dask", "narwhals")),
     Http(),
     Client(),

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 import customer_features
+from customer_features.sklearn import CustomerFeatures
 from tests.agreement.doors import FRAMES, to_arrow
 from tests.agreement.every_door.generator import Case
 from tests.agreement.every_door.interface import Door, Limit, Outcome
@@ -30,10 +31,14 @@ class Dataframe(Door):
     def arrow(frame: Any) -> pa.Table:
         raise NotImplementedError
 
+    def built(self, frame: Any, **options: Any) -> Any:
+        """The vectors of a frame."""
+        return customer_features.build(frame, **options)
+
     def run(self, case: Case) -> Outcome:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            found = customer_features.build(self.made(case.table), on_fault="quarantine", max_faults=1, **case.options)
+            found = self.built(self.made(case.table), on_fault="quarantine", max_faults=1, **case.options)
             assert isinstance(found, self.kind), type(found)
             vectors = self.arrow(found)  # what is lazy warns here
         vectors = vectors.set_column(0, "customer_id", vectors["customer_id"].cast(pa.string()))
@@ -74,6 +79,15 @@ class Pandas(Dataframe):
     @staticmethod
     def arrow(frame: Any) -> pa.Table:
         return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+class ScikitLearn(Pandas):
+    """The transformer, whose vectors have their ids in the index."""
+
+    name = "Python, scikit-learn"
+
+    def built(self, frame: Any, **options: Any) -> Any:
+        return CustomerFeatures(**options).fit_transform(frame).reset_index()
 
 
 class Polars(Dataframe):
