@@ -12,8 +12,18 @@ from customer_features import spark_job
 from customer_features.cli.build import build
 from customer_features.errors import DataFaults, UsageError
 
-ELSEWHERE = {"query", "if_exists", "dry_run", "memory_limit", "spill_dir", "spill_limit", "log_format", "as_json"}
-"""Options of a run on one machine, whose memory and files the cluster manages itself."""
+ELSEWHERE = {
+    "query",
+    "if_exists",
+    "dry_run",
+    "memory_limit",
+    "spill_dir",
+    "spill_limit",
+    "log_format",
+    "as_json",
+    "quiet",
+}
+"""Options of a run on one machine, whose memory, files and terminal the cluster manages itself."""
 OF_TEXT = {"encoding", "decimal", "date_format"}
 """Options of text files, which Spark's own readers have."""
 

@@ -94,8 +94,9 @@ def _scale(
     # Where half of the customers stood in the first of the equal bins, these would show little else.
     crowded = middle < least + (most - least) / BINS
     if feature.maximum is None and least >= 0 and above is not None and most >= _WIDE * above and crowded:
-        ratio = most / above
-        return (above, *(above * ratio ** (place / BINS) for place in range(1, BINS)), most), True
+        # Between the two by powers of each: their quotient may be more than a double holds.
+        parts = [place / BINS for place in range(1, BINS)]
+        return (above, *(above ** (1 - part) * most**part for part in parts), most), True
     if least == most:
         return (least, most), False
     if whole:

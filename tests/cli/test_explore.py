@@ -27,7 +27,12 @@ def test_what_is_no_source_is_said(cli: Cli, tmp_path: Path) -> None:
     assert not list(Path(tempfile.gettempdir()).glob(f"customer-features-explorer-*{tmp_path.name}*"))
 
 
-@pytest.mark.parametrize("source", [str(ROOT / "examples" / "purchases.csv"), str(ROOT / "examples" / "purch*.csv")])
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.mark.parametrize(
+    "source", [str(EXAMPLES / "purchases.csv"), pytest.param(str(EXAMPLES / "purch*.csv"), marks=pytest.mark.slow)]
+)
 def test_it_shows_the_source_and_leaves_nothing(source: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "customer_features", "explore", source, "--no-browser"]
     said = tmp_path / "said"

@@ -32,6 +32,7 @@ def bucket(store: Store, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     return store.bucket()
 
 
+@pytest.mark.slow
 def test_s3(bucket: Bucket, files: Files, cli: Cli) -> None:
     address = bucket.put("out/f.parquet", files.newer.read_bytes())
     arguments = ("report", address, "--out", "-", "--format", "json")

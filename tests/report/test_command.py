@@ -32,7 +32,7 @@ def small(tmp_path: Path) -> Path:
     [
         ("r.html", b"<!doctype html>"),
         ("r.svg", b"<svg "),
-        ("r.pdf", b"%PDF-"),
+        pytest.param("r.pdf", b"%PDF-", marks=pytest.mark.slow),
         ("r.png", b"\x89PNG"),
         ("r.json", b"{\n"),
     ],

@@ -93,7 +93,9 @@ def shell(text: str, folder: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name.endswith(".csv") else [pytest.mark.slow]) for name in CASES]
+)
 def test_each_door_gives_the_same_bits(name: str, page: Page, tmp_path: Path) -> None:
     installed("curl", "curl", "which makes a request")
     content, choices = CASES[name]
@@ -166,6 +168,7 @@ def test_decimal_commas_and_other_dates_in_python(page: Page, tmp_path: Path) ->
     assert same(pq.read_table(tmp_path / "features.parquet"), expected)
 
 
+@pytest.mark.slow
 def test_every_dialect_is_printed(page: Page) -> None:
     dataset, _ = page.built(CASES["o.parquet"][0], "o.parquet", today=TODAY, **FORM, **CASES["o.parquet"][1])
     for dialect in DIALECTS:

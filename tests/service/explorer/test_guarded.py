@@ -121,6 +121,7 @@ def test_what_a_lost_worker_computed_is_not_waited_for(tmp_path: Path) -> None:
     assert "try again" in made.state.error
 
 
+@pytest.mark.slow
 def test_any_worker_answers(started: Callable[..., Running]) -> None:
     """Each request is a connection of its own, and so comes to one of three workers."""
     server = started("--no-auth", "--explorer", "--workers", "3")
