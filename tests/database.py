@@ -89,9 +89,10 @@ class Database:
         raise AssertionError("it did not come to that in half a minute")
 
     def gone(self) -> None:
-        """Wait until the server has noticed that no session of the package is there any more."""
+        """Wait until the server has noticed that no session of the package is in this database any more."""
+        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'customer-features'"
         for _ in range(3000):
-            if not self.rows("SELECT 1 FROM pg_stat_activity WHERE application_name = 'customer-features'"):
+            if not self.rows(f"{query} AND datname = '{self.name}'"):
                 return
             time.sleep(0.01)
         raise AssertionError("a session of the package is still there")
