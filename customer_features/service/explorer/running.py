@@ -31,12 +31,13 @@ class Runs:
         self._threads = 1 if settings.auth else os.cpu_count() or 1
         self._memory = f"{settings.table_memory}B"
         self._computing = Computing()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Dataset] = {}
 
     async def close(self) -> None:
-        """Let what computes end."""
-        for task in self._tasks:
-            task.cancel()
+        """Stop what computes, which nobody would come back for: its process ends in a moment then."""
+        for dataset in self._tasks.values():
+            self.cancel(dataset)
+        await asyncio.gather(*self._tasks)
         self._computing.close()
 
     async def receive(self, pieces: AsyncIterator[bytes], path: Path) -> None:
@@ -74,8 +75,8 @@ class Runs:
             (dataset.folder / CHOICES).write_bytes(msgspec.json.encode(choices))
         dataset.say(State(step, running=True, worker=os.getpid()))
         task = asyncio.get_running_loop().create_task(self._run(dataset, step, choices))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = dataset
+        task.add_done_callback(self._tasks.pop)
 
     async def _run(self, dataset: Dataset, step: str, choices: Choices) -> None:
         error = ""

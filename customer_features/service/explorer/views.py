@@ -12,6 +12,7 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import File
 
+from customer_features.addresses import named
 from customer_features.dialects import DIALECTS
 from customer_features.options import current_day
 from customer_features.service.explorer import again, results
@@ -196,7 +197,9 @@ def handlers(settings: Settings, datasets: Datasets, runs: Runs, admit: Admit) -
         if looked is None or checked is None or choices is None:
             return []
         base = str(request.base_url).rstrip("/")
-        given = (found.meta.source or found.meta.name, looked, checked, choices)
+        # Of an address without its password, which the command takes from the environment as well.
+        name = found.meta.name if found.meta.source is None else named(found.meta.source)
+        given = (name, looked, checked, choices)
         doors = [again.command_line(*given)]
         if found.meta.source is None or Path(found.meta.source).is_file():
             doors += [again.python(*given), again.curl(*given, base, auth=settings.auth)]

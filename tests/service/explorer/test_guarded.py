@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import httpx
 import pytest
 
@@ -130,6 +131,25 @@ def test_any_worker_answers(started: Callable[..., Running]) -> None:
         dataset, result = page.built(ROWS, "r.csv", today=TODAY)
         assert "1 customer" in text_of(result)
         assert page.download(dataset, "csv").status_code == 200
+
+
+@pytest.mark.slow
+def test_a_stop_does_not_wait_for_what_is_computed(started: Callable[..., Running], tmp_path: Path) -> None:
+    numbers = "range(4000000) rows(i)"
+    columns = (
+        "'c' || i % 9999 AS customer_id, i AS transaction_id, DATE '2025-01-01' AS date, 1.5 AS amount, i AS product_id"
+    )
+    duckdb.sql(f"COPY (SELECT {columns} FROM {numbers}) TO '{tmp_path}/r.csv'")
+    server = started("--no-auth", "--explorer")
+    page = Page(server.url)
+    dataset = page.give((tmp_path / "r.csv").read_bytes(), "r.csv")
+    page.settled(dataset)
+    assert "aria-busy" in page.ask("POST", f"/explorer/d/{dataset}/check", data={"today": TODAY}).text
+    begun = time.monotonic()
+    assert server.stop() == 0
+    took = time.monotonic() - begun
+    state = json.loads((server.folder / FOLDER / dataset / "state.json").read_text())
+    assert (state["running"], "was stopped" in state["error"]) == (False, True), took
 
 
 def test_there_are_not_too_many(tmp_path: Path) -> None:
