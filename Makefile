@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots serve lint format bench bench-http bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-http bench-large lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,6 +53,15 @@ explore: $(VENV)/.run
 #   make screenshots   pictures of the explorer and of a report for the documentation
 screenshots: $(VENV)/.dev
 	@$(BIN)/python -m tests.screenshots
+
+#   make docs    the documentation as a site, in build/site
+docs: $(VENV)/.dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html"
+
+#   make reference   the pages under docs/reference, made from the code
+reference: $(VENV)/.dev
+	@$(BIN)/python -m tests.docs.reference --write
 
 #   make serve   the service on http://127.0.0.1:8000, without credentials, for a local trial
 serve: $(VENV)/.run

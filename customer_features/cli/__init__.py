@@ -31,6 +31,16 @@ _COMMANDS = {
 }
 _LOGGED = ("build", "check", "report")
 """The commands that take --log."""
+EXIT_CODES = {
+    0: "Done.",
+    1: "The data were refused, and nothing was published; of `check`: there are faulty rows; of `doctor`: this machine"
+    " does not suffice.",
+    2: "Wrong usage: an option, a mapping, a source that cannot be read, an extra that is missing.",
+    130: "Interrupted (^C, SIGINT); nothing is left half-written.",
+    141: "Whoever read standard output went away, as `head` does.",
+    143: "Terminated (SIGTERM); nothing is left half-written.",
+}
+"""What every command exits with, as the documentation lists it."""
 _EXAMPLES = (
     ("customer-features check purchases.csv", "which rows of a file cannot be used, and why"),
     ("customer-features build purchases.csv --out features.csv", "one vector for each of its customers"),

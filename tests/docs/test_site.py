@@ -1,0 +1,147 @@
+"""The site: whole on its own, every link in it leads somewhere, and nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+from tools import site_hook as hook
+
+ROOT = Path(__file__).parents[2]
+LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src")}
+"""What a browser fetches without being asked."""
+
+
+class Document(HTMLParser):
+    """The links, what is loaded, and the anchors of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.anchors: set[str] = set()
+        self.tables = 0
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tables += tag == "table"
+        given = dict(attrs)
+        self.anchors |= {value for name in ("id", "name") if (value := given.get(name))}
+        for name in ("href", "src"):
+            value = given.get(name)
+            if value and (tag, name) in LOADED and given.get("rel") not in ("canonical", "next", "prev"):
+                self.loaded.append(value)
+            elif value:
+                self.links.append(value)
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    def pages(entry: object) -> list[str]:
+        if isinstance(entry, str):
+            return [entry]
+        parts = entry.values() if isinstance(entry, dict) else entry
+        return [page for part in parts for page in pages(part)]  # type: ignore[attr-defined]
+
+    listed = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"])
+    docs = ROOT / "docs"
+    assert sorted(listed) == sorted(["index.md", *(str(path.relative_to(docs)) for path in docs.rglob("*.md"))])
+
+
+def test_links_are_read_from_where_the_page_is_in_the_repository() -> None:
+    page = "[a](../examples/nightly.sh) [b](csv.md#top) [c](https://x.org) [d](../README.md)\n```\n[e](csv.md)\n```\n"
+    assert hook.targets(page, "docs/sql.md") == {"examples/nightly.sh", "docs/csv.md", "README.md"}
+    assert hook.relinked(page, "docs/sql.md", "sql.md") == (
+        "[a](repository/examples/nightly.sh.md) [b](csv.md#top) [c](https://x.org) [d](index.md)\n"
+        "```\n[e](csv.md)\n```\n"
+    )
+
+
+@pytest.mark.parametrize("link", ["gone.md", "../../../etc/passwd", "mailto:a@b.org", "../../passwd"])
+def test_a_link_that_is_no_file_of_the_repository_stays(link: str) -> None:
+    assert hook.relinked(f"[a]({link})", "docs/sql.md", "sql.md") == f"[a]({link})"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    mkdocs = Path(sys.executable).parent / "mkdocs"
+    done = subprocess.run(
+        [mkdocs, "build", "--strict", "--quiet", "--site-dir", folder],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_is_whole_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    pages = {path.resolve(): Document(path) for path in site.rglob("*.html")}
+    assert len(pages) > 40
+    broken = []
+    for path, page in pages.items():
+        if path.name == "404.html":
+            continue  # its addresses are those of a server's root
+        for link in page.links + page.loaded:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                assert link not in page.loaded, (path, link)
+                continue
+            to = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            to = to / "index.html" if to.is_dir() else to
+            if not to.is_file() or (parts.fragment and to in pages and parts.fragment not in pages[to].anchors):
+                broken.append((str(path.relative_to(site)), link))
+    assert broken == []
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?https?:", style.read_text("utf-8")), style
+
+
+@pytest.mark.slow
+def test_tables_are_tables_and_examples_come_along(site: Path) -> None:
+    for source in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        written = len(re.findall(r"^\|[\s:|-]+\|$", hook.FENCED.sub("", source.read_text("utf-8")), re.MULTILINE))
+        uri = hook.place(str(source.relative_to(ROOT)))
+        assert Document(site / uri.replace(".md", ".html")).tables == written, source
+    for name in ("segmentation.ipynb", "nightly.sh", "deploy/kubernetes.yaml"):
+        assert (site / "files" / "examples" / name).read_bytes() == (ROOT / "examples" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
+    for name in ("docs", "tools", "examples", "customer_features"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for name in ("mkdocs.yml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "README.md").write_text("# Home\n\n[nothing](docs/nothing.md) [no part](docs/csv.md#nothing)\n")
+    script = (
+        "import logging, sys; sys.path.insert(0, '.'); logging.basicConfig(level=logging.WARNING)\n"
+        "from pathlib import Path; import mkdocs.config, mkdocs.commands.build\n"
+        "config = mkdocs.config.load_config('mkdocs.yml', strict=True, site_dir=sys.argv[1])\n"
+        "import tools.site_hook\n"
+        "for hook in config.hooks.values(): hook.ROOT = Path.cwd()\n"
+        "mkdocs.commands.build.build(config)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "site"],
+        cwd=tmp_path,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "docs/nothing.md" in done.stderr
+    assert "#nothing" in done.stderr
