@@ -31,7 +31,11 @@ START = date(2024, 1, 1)
 HEAD = ["row_number", "fault", "faults", "message"]
 
 
-@pytest.fixture(params=list(FRAMES))
+FIRST = ("pyarrow", "duckdb", "pandas", "polars", "polars lazy", "dask")
+"""Asked on every change; the others, which are views of these, in the slow suite."""
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[] if name in FIRST else [pytest.mark.slow]) for name in FRAMES])
 def make(request: pytest.FixtureRequest) -> Make:
     return FRAMES[request.param]
 
