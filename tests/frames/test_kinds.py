@@ -31,7 +31,7 @@ START = date(2024, 1, 1)
 HEAD = ["row_number", "fault", "faults", "message"]
 
 
-FIRST = ("pyarrow", "duckdb", "pandas", "polars", "polars lazy", "dask")
+FIRST = ("pyarrow", "duckdb", "pandas", "polars", "polars lazy", "dask", "modin")
 """Asked on every change; the others, which are views of these, in the slow suite."""
 
 
