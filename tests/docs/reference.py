@@ -144,8 +144,8 @@ def problems() -> str:
         "Errors of the service",
         "Every error is a problem document (RFC 9457, `application/problem+json`) with `type`, `title`, `status`,"
         " `detail` and `instance`. `type` is `urn:customer-features:problem:` and the name; it does not change. A 422"
-        " also holds `errors`, from the path of each of the first hundred [faults](faults.md) to its sentences. A 503 bears"
-        " `Retry-After`. What a client does at which of them: [asking from Python](../client.md).",
+        " also holds `errors`, from the path of each of the first hundred [faults](faults.md) to its sentences. A 503"
+        " bears `Retry-After`. What a client does at which of them: [asking from Python](../client.md).",
         table(["Name", "Status", "Title", "Meaning"], rows),
     )
 
