@@ -55,8 +55,9 @@ screenshots: $(VENV)/.dev
 	@$(BIN)/python -m tests.screenshots
 
 #   make docs    the documentation as a site, in build/site
+# Not with --quiet: MkDocs counts no warnings then, and the strict build passes whatever is broken.
 docs: $(VENV)/.dev
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Open build/site/index.html"
 
 #   make reference   the pages under docs/reference, made from the code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ import yaml
 from tools import site_hook as hook
 
 ROOT = Path(__file__).parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src")}
 """What a browser fetches without being asked."""
 
@@ -69,20 +71,25 @@ def test_a_link_that_is_no_file_of_the_repository_stays(link: str) -> None:
     assert hook.relinked(f"[a]({link})", "docs/sql.md", "sql.md") == f"[a]({link})"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    mkdocs = Path(sys.executable).parent / "mkdocs"
-    done = subprocess.run(
-        [mkdocs, "build", "--strict", "--quiet", "--site-dir", folder],
-        cwd=ROOT,
+def build(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What `make docs` runs, to the letter: a switch too many there makes it blind."""
+    (words,) = (line.split("/mkdocs ")[1].split() for line in MAKEFILE.splitlines() if "/mkdocs " in line)
+    return subprocess.run(
+        [Path(sys.executable).parent / "mkdocs", *words, "--site-dir", folder],
+        cwd=root,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = build(ROOT, folder)
+    assert (done.returncode, re.findall(r"^(?:WARNING|ERROR).*", done.stdout + done.stderr, re.M)) == (0, [])
     return folder
 
 
@@ -120,28 +127,13 @@ def test_tables_are_tables_and_examples_come_along(site: Path) -> None:
 
 @pytest.mark.slow
 def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
-    for name in ("docs", "tools", "examples", "customer_features"):
+    for name in ("docs", "examples", "customer_features"):
         (tmp_path / name).symlink_to(ROOT / name)
-    for name in ("mkdocs.yml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "tools").mkdir()
+    for name in ("mkdocs.yml", "tools/site_hook.py", "CHANGELOG.md", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "README.md").write_text("# Home\n\n[nothing](docs/nothing.md) [no part](docs/csv.md#nothing)\n")
-    script = (
-        "import logging, sys; sys.path.insert(0, '.'); logging.basicConfig(level=logging.WARNING)\n"
-        "from pathlib import Path; import mkdocs.config, mkdocs.commands.build\n"
-        "config = mkdocs.config.load_config('mkdocs.yml', strict=True, site_dir=sys.argv[1])\n"
-        "import tools.site_hook\n"
-        "for hook in config.hooks.values(): hook.ROOT = Path.cwd()\n"
-        "mkdocs.commands.build.build(config)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, tmp_path / "site"],
-        cwd=tmp_path,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = build(tmp_path, tmp_path / "site")
     assert done.returncode != 0
-    assert "docs/nothing.md" in done.stderr
-    assert "#nothing" in done.stderr
+    assert "'docs/nothing.md'" in done.stderr
+    assert "'csv.md#nothing'" in done.stderr
