@@ -149,6 +149,8 @@ def judged(engine: Engine, place: Path) -> Checked:
 
 def built(engine: Engine, place: Path) -> None:
     """Publish the vectors as ``build`` does, and keep the rows that they are made of."""
+    for written in ("features.csv", "features.json"):  # of an earlier build with other options
+        (place / written).unlink(missing_ok=True)
     target = literal(str(place / ROWS))
     engine.connection.execute(f"COPY ({engine.counted_rows()}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
     publish(engine, place / FEATURES)

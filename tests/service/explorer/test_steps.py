@@ -105,6 +105,17 @@ def test_files_that_cannot_be_read(page: Page) -> None:
     assert "No customer is left" in text_of(page.run(only_head, "build"))
 
 
+def test_a_second_build_is_what_is_handed_out(page: Page) -> None:
+    rows = b"customer_id,transaction_id,date,amount,product_id\nc,t,2025-04-01,10,p\n"
+    dataset, _ = page.built(rows, "r.csv", today=TODAY)
+    first = [page.download(dataset, kind).content for kind in ("csv", "json")]
+    page.run(dataset, "check", today="2025-05-24")
+    page.run(dataset, "build")
+    second = [page.download(dataset, kind).content for kind in ("csv", "json")]
+    assert [b"23.0" in one for one in first] == [True, True]
+    assert [b"53.0" in one and b"23.0" not in one for one in second] == [True, True]
+
+
 def test_a_file_in_another_encoding(page: Page) -> None:
     """It cannot be read as it is; the page asks in which encoding it is written, and keeps the answer."""
     content = CSV.replace("Fecha", "Día").replace("P1", "Piña").encode("latin-1")
