@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from customer_features import staging
 from customer_features.service import listening
@@ -21,10 +21,14 @@ from customer_features.service.log import LOGGER
 from customer_features.service.replies import COMMON
 from customer_features.service.settings import Settings, resolve
 
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
 PATH = "/metrics"
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PATIENCE = 5
 """Seconds that one who asks may be silent."""
+_COLLECTING = threading.Lock()
 
 
 @contextmanager
@@ -57,14 +61,30 @@ def collected(folder: Path) -> tuple[bytes, str]:
     """All workers' metrics as text, and its media type."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.exposition import CONTENT_TYPE_LATEST
-    from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+    from prometheus_client.multiprocess import mark_process_dead
 
-    for number in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}:
-        if not _lives(number):
-            mark_process_dead(number, str(folder))  # type: ignore[no-untyped-call]
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+    # One at a time: of two that find the same dead worker, the second would find its files gone.
+    with _COLLECTING:
+        for number in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}:
+            if not _lives(number):
+                mark_process_dead(number, str(folder))  # type: ignore[no-untyped-call]
+        registry = CollectorRegistry()
+        registry.register(_Workers(folder))
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _Workers:
+    """The workers' files, added up. One that has no byte yet is passed over: its worker has only just begun, or was
+    killed at that very moment, and ``prometheus_client`` cannot read it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        files = [str(path) for path in self._folder.glob("*.db") if path.stat().st_size]
+        return MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def _lives(process: int) -> bool:

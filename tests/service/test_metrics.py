@@ -121,6 +121,23 @@ def test_workers_are_added_up_and_a_dead_one_leaves_what_it_did(started: Start) 
     assert value(after, "customers_total") == 21 * 2
 
 
+def test_a_worker_that_has_only_just_begun_hides_nobody_elses_numbers(
+    started: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    server = started("--no-auth", "--metrics-port", "0")
+    assert server.post().status_code == 200
+    server.log_lines()
+    (folder,) = {path.parent for path in tmp_path.rglob("counter_*.db")}
+    # Its files as they are between their creation and their first byte; of the gauge's no process is left.
+    (folder / "counter_1.db").touch()
+    (folder / "gauge_livesum_4194305.db").touch()
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: scrape(server), range(40)))
+    assert {value(samples, "customers_total") for samples in replies} == {len(EXAMPLE_REQUEST["customers"])}
+    assert not (folder / "gauge_livesum_4194305.db").exists()
+
+
 def test_the_folder_of_the_workers_is_gone_in_the_end(
     started: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
