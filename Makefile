@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-http bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-http bench-explorer bench-large lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -86,6 +86,10 @@ bench: $(VENV)/.dev
 #   make bench-http   the service beside FastAPI and bare ASGI under wrk, and small requests beside large ones
 bench-http: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.http_requests
+
+#   make bench-explorer   from a build's end to the result on the screen, a million customers, in a real browser
+bench-explorer: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.first_paint
 
 #   make bench-large   time and memory at 1, 10 and 100 million rows (half an hour, 3 GB of disk)
 bench-large: $(VENV)/.dev

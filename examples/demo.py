@@ -15,6 +15,7 @@ import pyarrow.parquet
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / ".demo"
+EXPLORER_PORT = 8765
 COMMAND = [sys.executable, "-m", "customer_features"]
 
 
@@ -89,4 +90,4 @@ if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     build()
     ask()
-    print("To look at these households on a page in the browser: make explore")
+    print(f"To look at these households on a page: `make explore` opens http://127.0.0.1:{EXPLORER_PORT}/")

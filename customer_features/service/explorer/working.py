@@ -16,7 +16,7 @@ import msgspec
 
 from customer_features.columns import FIELDS, literal, quoted, resolve
 from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected, lock
+from customer_features.engines.duckdb_session import connected, lock, translated
 from customer_features.errors import ColumnError, SourceError, UsageError
 from customer_features.formats import part_of
 from customer_features.options import Options
@@ -152,7 +152,8 @@ def built(engine: Engine, place: Path) -> None:
     for written in ("features.csv", "features.json"):  # of an earlier build with other options
         (place / written).unlink(missing_ok=True)
     target = literal(str(place / ROWS))
-    engine.connection.execute(f"COPY ({engine.counted_rows()}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
+    with translated():
+        engine.connection.execute(f"COPY ({engine.counted_rows()}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
     publish(engine, place / FEATURES)
     _keep(place / PICTURES, drawn(engine.connection, f"read_parquet({literal(str(place / FEATURES))})"))
     _keep(place / BUILT, {"customers": engine.outcome.customers})

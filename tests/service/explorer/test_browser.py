@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def visiting(browser: Browser, url: str, width: int, scheme: str) -> Iterator[Page]:
-    """A page of a fresh visitor; it must complain of nothing and ask nobody else for anything."""
+    """A page of a fresh visitor; it must complain of nothing, ask nobody else for anything, and load little."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -47,10 +47,13 @@ def visiting(browser: Browser, url: str, width: int, scheme: str) -> Iterator[Pa
     page.on("pageerror", lambda error: complaints.append(str(error)))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    weighed: list[int] = []
+    page.on("requestfinished", lambda request: weighed.append(request.sizes()["responseBodySize"]))
     page.goto(url)
     yield page
     assert complaints == []
     assert [one for one in asked if not one.startswith(f"{url}/")] == []
+    assert 50_000 < sum(weighed) < 2_000_000  # of a million customers no more: charts and tables hold no rows
     context.close()
 
 
