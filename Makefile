@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-http bench-explorer bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve wheel lint format bench bench-http bench-explorer bench-large lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,6 +67,15 @@ reference: $(VENV)/.dev
 #   make serve   the service on http://127.0.0.1:8000, without credentials, for a local trial
 serve: $(VENV)/.run
 	@$(BIN)/customer-features serve --no-auth
+
+#   make wheel   a wheel in dist/, its hot loops compiled where there is a C compiler
+wheel: $(VENV)/.dev
+	@rm -rf dist
+	@if command -v cc >/dev/null && $(BIN)/python -c 'import os, sys, sysconfig; \
+	      sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'; \
+	  then export HATCH_BUILD_HOOK_ENABLE_MYPYC=1; \
+	  else echo "There is no C compiler (cc), or no Python.h: a wheel of plain Python, which does the same, slower."; fi; \
+	  $(BIN)/python -m build >/dev/null && ls dist/*.whl
 
 #   make lint    formatting, lint, types, import arrows
 lint: $(VENV)/.dev

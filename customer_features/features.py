@@ -79,7 +79,7 @@ FEATURES: list[Feature] = [
         name="visit_frequency",
         formula="COUNT(transactions)",
         sql="CAST(visits AS DOUBLE)",
-        values=lambda m: [float(visits) for visits in m.visits],
+        values=lambda m: list(map(float, m.visits)),
         unit="visits",
         minimum=1,
         maximum=None,
@@ -99,7 +99,7 @@ FEATURES: list[Feature] = [
         name="product_diversity",
         formula="COUNT(DISTINCT product_id)",
         sql="CAST(products AS DOUBLE)",
-        values=lambda m: [float(products) for products in m.products],
+        values=lambda m: list(map(float, m.products)),
         unit="products",
         minimum=1,
         maximum=None,
@@ -132,7 +132,7 @@ FEATURES: list[Feature] = [
 
 def names() -> tuple[str, ...]:
     """The features' names in the order of every output."""
-    return tuple(feature.name for feature in FEATURES)
+    return tuple([feature.name for feature in FEATURES])
 
 
 def table() -> list[tuple[str, str, str, str, str]]:

@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from customer_features import __version__, machine
+from customer_features.engines import rows_kernel
 from customer_features.errors import MissingExtra, UsageError
 from customer_features.extras import OURS, PURPOSES, Extra, Installed, installed
 from customer_features.features import DEFINITION_VERSION
@@ -63,6 +64,9 @@ def examined(path: list[str] | None = None) -> list[Check]:
 def _ourselves() -> Iterator[Check]:
     means = f"definition {DEFINITION_VERSION}: wherever that is the same, the same rows give the same bits"
     yield Check(OURS, OK, f"{__version__} in {_PACKAGE}", means)
+    compiled = rows_kernel.COMPILED
+    means = "for JSON: as fast as it gets" if compiled else "for JSON: the same numbers; `make wheel` compiles it"
+    yield Check("kernel", OK, "compiled" if compiled else "plain Python", means)
     found = f"{platform.python_version()} ({platform.python_implementation()}) at {sys.executable}"
     yield Check("python", OK, found, "3.11 or newer is needed")
     posix = os.name == "posix"

@@ -1,7 +1,7 @@
 """The rows engine: JSON-sized input, bytes in, bytes out, plain Python over integers.
 
-The happy path is one typed decode, one pass and one encode. Everything that is wrong with a request
-is found on failure alone, by a second pass in ``rows_faults``.
+The happy path is one typed decode, in which each customer's rows are summed up as soon as they have been read, and
+one encode. Everything that is wrong with a request is found on failure alone, by a second pass in ``rows_faults``.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from functools import lru_cache
-from math import floor
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from customer_features import features, money
-from customer_features.engines import rows_faults
+from customer_features.engines import rows_faults, rows_kernel
 from customer_features.engines.rows_warnings import Warning_, find_warnings
 from customer_features.errors import InvalidOption
 from customer_features.features import Measures
@@ -57,6 +56,12 @@ class SignedCustomer(Customer, gc=False):
     transactions: Annotated[list[SignedTransaction], msgspec.Meta(min_length=1)]  # type: ignore[assignment]
 
 
+class SummedCustomer(Customer, gc=False):
+    """One customer of a request, whose rows gave way to their totals unless a transaction id repeats among them."""
+
+    __post_init__ = rows_kernel.sum_up  # type: ignore[misc]  # a compiled function is no method, nor need it be
+
+
 class RequestOptions(msgspec.Struct, gc=False):
     """The optional keys of a request; null is as good as absent."""
 
@@ -73,16 +78,30 @@ class Request(RequestOptions, gc=False, kw_only=True):
     customers: list[Customer]
 
 
+class SummedRequest(RequestOptions, gc=False, kw_only=True):
+    """A request body, summed up while it was read."""
+
+    customers: list[SummedCustomer]
+
+
 class SignedRequest(RequestOptions, gc=False, kw_only=True):
     """A request body that nets returns."""
 
     customers: list[SignedCustomer]
 
 
+AnyRequest = Request | SummedRequest | SignedRequest
+
 _decode = msgspec.json.Decoder(Request).decode
 _decode_options = msgspec.json.Decoder(RequestOptions).decode
 _decode_signed = msgspec.json.Decoder(SignedRequest).decode
+_decode_summed = msgspec.json.Decoder(SummedRequest).decode
 _encode = msgspec.json.Encoder().encode
+
+_NEED_ROWS = ('"window"', '"exclude"')
+"""A request that holds these chooses among its rows."""
+_PROBED = 256
+"""Characters at either end of a body in which the optional keys are looked for."""
 
 
 class Caps(NamedTuple):
@@ -102,7 +121,7 @@ def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC", caps:
     Raises InvalidRequest with status 400 (not JSON in UTF-8), 413 (above the caps) or 422 (any fault; nothing is
     computed), and the problem document to send.
     """
-    request: Request | SignedRequest
+    request: AnyRequest
     try:
         # Keys that are skipped are not decoded, so bad UTF-8 in them is looked for here.
         request = _read(str(body, "utf-8"))
@@ -112,30 +131,44 @@ def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC", caps:
     if caps is not None:
         _check_caps(request.customers, caps)
     try:
-        ids, measures, warnings = measure(request.customers, parse_options(request, timezone))
+        options = parse_options(request, timezone)
+        if isinstance(request, SummedRequest) and _needs_rows(options):
+            request = _decode(body)
+        ids, measures, warnings = measure(request.customers, options)
     except (_Faulty, InvalidOption) as error:
         rows_faults.explain(bytes(body), timezone)
         raise RuntimeError("the second pass found no fault where the first one did") from error
     return _encode(_answer(ids, measures, warnings))
 
 
-def _check_caps(customers: list[Customer] | list[SignedCustomer], caps: Caps) -> None:
+def _check_caps(customers: list[Any], caps: Caps) -> None:
     """Raise InvalidRequest (413) where there is more than one request may ask for."""
     if len(customers) > caps.customers:
         raise rows_faults.too_much("customers", len(customers), caps.customers)
-    transactions = sum([len(customer.transactions) for customer in customers])
+    transactions = sum([_visits(customer.transactions) for customer in customers])
     if transactions > caps.transactions:
         raise rows_faults.too_much("transactions", transactions, caps.transactions)
 
 
-def _read(text: str) -> Request | SignedRequest:
+def _visits(own: Any) -> int:
+    """How many rows a customer has, or had."""
+    return len(own) if type(own) is list else int(own[1])
+
+
+def _read(text: str) -> AnyRequest:
     """The typed request; amounts below 0 are looked at again when the request nets returns."""
     try:
-        return _decode(text)
+        # A guess that is wrong costs time alone: what was summed up in vain is read again.
+        ends = text[:_PROBED] + text[-_PROBED:]
+        return _decode(text) if any([key in ends for key in _NEED_ROWS]) else _decode_summed(text)
     except msgspec.ValidationError:
         if _decode_options(text).returns is Returns.NET:
             return _decode_signed(text)
         raise
+
+
+def _needs_rows(options: Options) -> bool:
+    return options.window_opens_after is not None or options.future is Future.EXCLUDE
 
 
 def parse_options(request: RequestOptions, timezone: str) -> Options:
@@ -164,16 +197,20 @@ class _Faulty(Exception):
 
 
 def measure(
-    customers: Iterable[Customer | SignedCustomer], options: Options
+    customers: Iterable[Customer | SummedCustomer | SignedCustomer], options: Options
 ) -> tuple[list[str], Measures, list[Warning_]]:
-    """Roll typed customers up: ids, measures and warnings, in the request's order."""
+    """Roll typed customers up: ids, measures and warnings, in the request's order.
+
+    Customers that were summed up go with options that choose no rows.
+    """
     customers = list(customers)
     ids = [customer.customer_id for customer in customers]
     if len(set(ids)) != len(ids):
         raise _Faulty
-    rows = [customer.transactions for customer in customers]
+    # Rows, or the totals of rows that are gone.
+    rows: list[Any] = [customer.transactions for customer in customers]
     loyalty = [customer.loyalty_score or 0.0 for customer in customers]
-    if options.window_opens_after is not None or options.future is Future.EXCLUDE:
+    if _needs_rows(options):
         if options.future is Future.FAULT and any(row.date > options.today for own in rows for row in own):
             raise _Faulty
         rows = [_counted(own, options) for own in rows]
@@ -181,26 +218,27 @@ def measure(
         ids = [ids[place] for place in kept]
         rows = [rows[place] for place in kept]
         loyalty = [loyalty[place] for place in kept]
-    rolled_up = _roll_up(rows)
-    if options.future is Future.FAULT and rolled_up.last_day and max(rolled_up.last_day) > options.today:
+    units, orders, products, last_day = _columns(rows)
+    if options.future is Future.FAULT and last_day and max(last_day) > options.today:
         raise _Faulty
-    warnings = find_warnings(ids, rows, rolled_up.orders, options)
-    units = _order_totals(rows) if options.grain is Grain.REPEATED_TOTAL else rolled_up.units
+    warnings = find_warnings(ids, rows, orders, options)
+    if options.grain is Grain.REPEATED_TOTAL:
+        units = [_order_totals(own) if type(own) is list else own[0] for own in rows]
     if units and (money.out_of_range(max(units)) or money.out_of_range(min(units))):
         raise _Faulty
     if options.returns is Returns.NET:
         # A return has taken from the total; it counts as nothing else.
-        rows = [[row for row in own if row.amount >= 0] for own in rows]
+        rows = [[row for row in own if row.amount >= 0] if type(own) is list else own for own in rows]
         if not all(rows):
             raise _Faulty
-        rolled_up = _roll_up(rows)
-    visits = [len(own) for own in rows] if options.grain is Grain.TRANSACTION else rolled_up.orders
+        _, orders, products, last_day = _columns(rows)
+    visits = [_visits(own) for own in rows] if options.grain is Grain.TRANSACTION else orders
     measures = Measures(
         today=options.today.toordinal(),
         units=units,
         visits=visits,
-        products=rolled_up.products,
-        last_day=[day.toordinal() for day in rolled_up.last_day],
+        products=products,
+        last_day=[day.toordinal() for day in last_day],
         loyalty=loyalty,
     )
     return ids, measures, warnings
@@ -212,45 +250,19 @@ def _counted(own: list[Transaction], options: Options) -> list[Transaction]:
     return [row for row in own if row.date <= today and (opens_after is None or row.date > opens_after)]
 
 
-class _RolledUp(NamedTuple):
-    """A list for each measure, an element for each customer; ``orders`` counts distinct transaction ids."""
-
-    units: list[int]
-    orders: list[int]
-    products: list[int]
-    last_day: list[dt.date]
+def _columns(rows: list[Any]) -> tuple[list[int], list[int], list[int], list[dt.date]]:
+    """A list of each of the totals, an element for each customer."""
+    totals = [rows_kernel.totals(own) if type(own) is list else own for own in rows]
+    units, orders, products, last_day = zip(*totals, strict=True) if totals else ((), (), (), ())
+    return list(units), list(orders), list(products), list(last_day)
 
 
-def _roll_up(rows: list[list[Transaction]]) -> _RolledUp:
-    """The hot loop: every row is touched once, which costs less than a comprehension for each measure."""
-    rolled_up = _RolledUp([], [], [], [])
-    for own in rows:
-        units = 0
-        orders = set()
-        products = set()
-        last_day = own[0].date
-        for row in own:
-            units += floor(row.amount * 10000 + 0.5)  # money.units, written out
-            orders.add(row.transaction_id)
-            products.add(row.product_id)
-            if row.date > last_day:
-                last_day = row.date
-        rolled_up.units.append(units)
-        rolled_up.orders.append(len(orders))
-        rolled_up.products.append(len(products))
-        rolled_up.last_day.append(last_day)
-    return rolled_up
-
-
-def _order_totals(rows: list[list[Transaction]]) -> list[int]:
-    """The sum of units of each customer where every line repeats its order's total, which counts once."""
-    totals: list[int] = []
-    for own in rows:
-        orders = {row.transaction_id: (money.units(row.amount), row.date) for row in own}
-        if any([orders[row.transaction_id] != (money.units(row.amount), row.date) for row in own]):
-            raise _Faulty
-        totals.append(sum([units for units, _ in orders.values()]))
-    return totals
+def _order_totals(own: list[Transaction]) -> int:
+    """The sum of a customer's units where every line repeats its order's total, which counts once."""
+    orders = {row.transaction_id: (money.units(row.amount), row.date) for row in own}
+    if any([orders[row.transaction_id] != (money.units(row.amount), row.date) for row in own]):
+        raise _Faulty
+    return sum([units for units, _ in orders.values()])
 
 
 @lru_cache(maxsize=8)

@@ -33,14 +33,15 @@ class _Row(Protocol):
     amount: float
 
 
-def find_warnings(ids: list[str], rows: list[list[Any]], orders: list[int], options: Options) -> list[Warning_]:
+def find_warnings(ids: list[str], rows: list[Any], orders: list[int], options: Options) -> list[Warning_]:
     """The first hundred warnings of a request: repeated ids and rows, and what they look like.
 
+    ``rows``: each customer's; of one without a repeated id the totals may stand there instead, which are no list.
     ``orders`` counts each customer's distinct transaction ids.
     """
     found: list[Warning_] = []
     several = alike = 0
-    repeating = [place for place, own in enumerate(rows) if orders[place] != len(own)]
+    repeating = [place for place, own in enumerate(rows) if type(own) is list and orders[place] != len(own)]
     for place in repeating:
         customer_id, own = ids[place], rows[place]
         if options.grain is Grain.TRANSACTION:

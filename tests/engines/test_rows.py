@@ -53,6 +53,24 @@ def test_any_buffer_of_bytes() -> None:
     assert answer(bytearray(body)) == answer(memoryview(body)) == answer(body)
 
 
+@pytest.mark.parametrize("where", ["first", "last", "between"])
+@pytest.mark.parametrize("key", [{"window": "10 days"}, {"future": "exclude"}])
+def test_options_that_choose_rows_stand_anywhere(key: dict[str, str], where: str) -> None:
+    rows = [row("1", "2024-12-31", 1), row("2", "2025-01-12", 2), row("3", "2025-02-01", 4)]
+    if "window" in key:
+        rows = rows[:2]
+    customers = {"customers": [{"customer_id": "c", "transactions": rows}]}
+    other = {"x-padding": "x" * 1_000}
+    parts = [key, other, customers] if where == "first" else [customers, other, key]
+    if where == "between":
+        parts = [other, key, customers, {"y-padding": "y" * 1_000}]
+    body = {name: value for part in parts for name, value in part.items()} | {"today": "2025-01-15"}
+    (answered,) = json.loads(answer(json.dumps(body).encode()))["customers"]
+    # In the window the second row alone; before today the first and the second.
+    expected = (2.0, 1.0, 2.0, 1.0, 0.0, 3.0) if "window" in key else (3.0, 2.0, 1.5, 1.0, 0.0, 3.0)
+    assert tuple(answered["features"].values()) == expected
+
+
 def test_no_customers_is_an_empty_answer() -> None:
     assert answer(b'{"customers":[]}') == b'{"customers":[]}'
 

@@ -321,21 +321,25 @@ MUTANTS: list[Mutant] = [
         ("an array is an object", 'return None if isinstance(value, dict) else "not an object"', "return None"),
     ),
     *_of(
+        "engines/rows_kernel.py",
+        ("rows: units truncated", "units += floor(amount * 10000 + 0.5)", "units += int(amount * 10000 + 0.5)"),
+        ("rows: half to even", "units += floor(amount * 10000 + 0.5)", "units += round(amount * 10000)"),
+        ("rows: the first day for the last", "if day > last_day:", "if day < last_day:"),
+        ("rows: repeated ids are not looked at", "if found[1] == len(own):", "if found:"),
+    ),
+    *_of(
         "engines/rows.py",
-        ("rows: units truncated", "units += floor(row.amount * 10000 + 0.5)", "units += int(row.amount * 10000 + 0.5)"),
-        ("rows: half to even", "units += floor(row.amount * 10000 + 0.5)", "units += round(row.amount * 10000)"),
         ("rows: window's eve counts", "row.date > opens_after)]", "row.date >= opens_after)]"),
         (
             "rows: COUNT DISTINCT for COUNT",
-            "[len(own) for own in rows] if options.grain is Grain.TRANSACTION else rolled_up.orders",
-            "rolled_up.orders",
+            "[_visits(own) for own in rows] if options.grain is Grain.TRANSACTION else orders",
+            "orders",
         ),
         (
             "rows: a purchase of nothing is a return",
             "[row for row in own if row.amount >= 0]",
             "[row for row in own if row.amount > 0]",
         ),
-        ("rows: the first day for the last", "if row.date > last_day:", "if row.date < last_day:"),
         (
             "rows: an order on two dates passes",
             "orders[row.transaction_id] != (money.units(row.amount), row.date)",
