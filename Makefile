@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve wheel lint format bench bench-http bench-explorer bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve wheel lint format bench bench-http bench-explorer bench-large lock clean notebook
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -63,6 +63,10 @@ docs: $(VENV)/.dev
 #   make reference   the pages under docs/reference, made from the code
 reference: $(VENV)/.dev
 	@$(BIN)/python -m tests.docs.reference --write
+
+#   make notebook   the notebook run once more, with the outputs that the site shows
+notebook: $(VENV)/.dev
+	@$(BIN)/python -m tests.examples.notebook
 
 #   make serve   the service on http://127.0.0.1:8000, without credentials, for a local trial
 serve: $(VENV)/.run

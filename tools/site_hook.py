@@ -1,9 +1,9 @@
 """A hook of MkDocs: the README is the home page, and what a page links to in the repository comes along.
 
 The pages are written to be read in the repository, where ``../examples/nightly.sh`` and ``docs/sql.md`` lead
-somewhere. The site stands alone, so each such file becomes part of it: a page of Markdown as a page, a text as a page
-that shows it beside a copy to download, a folder as a list of its files, anything else as a copy. A link to what is
-not there stays as it was written, and MkDocs' strict build fails at it.
+somewhere. The site stands alone, so each such file becomes part of it: a page of Markdown as a page, a text or a
+notebook as a page that shows it beside a copy to download, a folder as a list of its files, anything else as a copy. A
+link to what is not there stays as it was written, and MkDocs' strict build fails at it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
+from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(?=[)#])")
 FENCED = re.compile(r"(^(`{3,})[^\n]*\n.*?^\2$)", re.DOTALL | re.MULTILINE)
 LANGUAGES = {".py": "python", ".sh": "bash", ".sql": "sql", ".yaml": "yaml", ".yml": "yaml", ".conf": "nginx"}
-NOT_SHOWN = {".ipynb", ".png", ".csv"}
+NOT_SHOWN = {".png", ".csv"}
 """What is of more use as a copy than on a page."""
+IN_NAV = {"index.md", "repository/examples/segmentation.ipynb.md"}
+"""The pages from outside of docs/ that the navigation leads to."""
 
 _sources: dict[str, str] = {}
 """The path in the repository of what each page is made from: its links are read from there."""
@@ -84,6 +87,22 @@ def shown(path: str) -> str:
     return f"# `{path}`\n\n[Download]({copy})\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
 
 
+def notebook(path: str) -> tuple[str, dict[str, bytes]]:
+    """A page that shows a notebook as it is stored, run by nobody, and the pictures beside it by name.
+
+    What pandas makes of a table brings its own style; without it a table looks like any other on the site.
+    """
+    named = {"unique_key": posixpath.basename(path).removesuffix(".ipynb"), "output_files_dir": "."}
+    text, resources = MarkdownExporter().from_filename(str(ROOT / path), resources=named)
+    text = re.sub(r"<style scoped>.*?</style>\n", "", text, flags=re.DOTALL)
+    text = text.replace(' border="1" class="dataframe"', "").replace('<tr style="text-align: right;">', "<tr>")
+    text = text.replace("![png](./", "![What the code above draws](")
+    copy = posixpath.relpath(f"files/{path}", posixpath.dirname(place(path)))
+    title, rest = text.split("\n", 1)
+    page = f"{title}\n\n[Download the notebook]({copy}). Below each piece of code stands what it printed.\n{rest}"
+    return page, {posixpath.normpath(name): data for name, data in resources["outputs"].items()}
+
+
 def listed(path: str) -> str:
     """A page that lists a folder's files, by title where they have one."""
     lines = [f"# `{path}`", ""]
@@ -108,7 +127,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         uri = place(path)
         whole = ROOT / path
         inside = path.startswith("docs/") and whole.is_file()
-        level = InclusionLevel.INCLUDED if uri == "index.md" else InclusionLevel.NOT_IN_NAV
+        level = InclusionLevel.INCLUDED if uri in IN_NAV else InclusionLevel.NOT_IN_NAV
         if whole.is_dir():
             text = listed(path)
             _sources[uri] = f"{path}/index.md"
@@ -117,6 +136,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             _sources[uri] = path
         elif inside:
             continue  # a picture: MkDocs has it
+        elif whole.suffix == ".ipynb":
+            text, pictures = notebook(path)
+            _sources[uri] = path
+            files.append(File.generated(config, f"files/{path}", content=whole.read_bytes()))
+            for name, data in pictures.items():
+                files.append(File.generated(config, posixpath.join(posixpath.dirname(uri), name), content=data))
         else:
             files.append(File.generated(config, f"files/{path}", content=whole.read_bytes()))
             if uri.endswith(".md"):

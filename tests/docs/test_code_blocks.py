@@ -101,7 +101,7 @@ def test_blocks_print_what_the_page_shows(
 ) -> None:
     if page.name == "postgresql.md":
         request.getfixturevalue("shop")
-    if page.name in ("client.md", "service.md"):
+    if page.name in ("client.md", "service.md", "moving.md"):
         request.getfixturevalue("service")
     if "import pyspark" in page.read_text("utf-8"):
         request.getfixturevalue("spark_session")  # the tests' own session is the one that the page gets
@@ -156,8 +156,9 @@ def run_pycon(text: str, page: Path, names: dict[str, object]) -> None:
     assert test.examples
 
 
-def test_the_table_of_features_is_the_definition() -> None:
-    shown = (ROOT / "README.md").read_text("utf-8").split("held by a test -->\n")[1].split("<!-- /features")[0]
+@pytest.mark.parametrize("page", ["README.md", "docs/features.md"])
+def test_the_table_of_features_is_the_definition(page: str) -> None:
+    shown = (ROOT / page).read_text("utf-8").split("held by a test -->\n")[1].split("<!-- /features")[0]
     rows = [
         f"| `{name}` | `{formula}` | {unit} | {span} | {meaning} |"
         for name, formula, unit, span, meaning in features.table()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import os
 import re
 import shutil
@@ -54,7 +57,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
 
     listed = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"])
     docs = ROOT / "docs"
-    assert sorted(listed) == sorted(["index.md", *(str(path.relative_to(docs)) for path in docs.rglob("*.md"))])
+    assert sorted(listed) == sorted([*hook.IN_NAV, *(str(path.relative_to(docs)) for path in docs.rglob("*.md"))])
 
 
 def test_links_are_read_from_where_the_page_is_in_the_repository() -> None:
@@ -123,6 +126,44 @@ def test_tables_are_tables_and_examples_come_along(site: Path) -> None:
         assert Document(site / uri.replace(".md", ".html")).tables == written, source
     for name in ("segmentation.ipynb", "nightly.sh", "deploy/kubernetes.yaml"):
         assert (site / "files" / "examples" / name).read_bytes() == (ROOT / "examples" / name).read_bytes()
+
+
+def words(markup: str) -> str:
+    """What a person reads of a page, each blank one blank."""
+    return " ".join(html.unescape(re.sub(r"<style.*?</style>|<[^>]*>", "", markup, flags=re.DOTALL)).split())
+
+
+@pytest.mark.slow
+def test_the_notebook_is_a_page_with_its_code_and_its_outputs(site: Path) -> None:
+    path = site / "repository" / "examples" / "segmentation.ipynb.html"
+    article = path.read_text("utf-8").split("<article")[1].split("</article")[0]
+    page, loaded = words(article), Document(path).loaded
+    at, pictures, tables = 0, [], 0
+    for cell in json.loads((ROOT / "examples" / "segmentation.ipynb").read_text("utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        shown = ["".join(cell["source"])]
+        for output in cell["outputs"]:
+            data = output.get("data", {"text/plain": output.get("text")})
+            if "image/png" in data:
+                pictures.append(base64.b64decode(data["image/png"]))
+            elif "text/html" in data:
+                tables += 1
+                shown.append(words("".join(data["text/html"])))
+            else:
+                shown.append("".join(data["text/plain"]))
+        for text in shown:  # in this order
+            found = page.find(" ".join(text.split()), at)
+            assert found >= 0, text
+            at = found + 1
+    drawn = [name for name in loaded if name.startswith("segmentation_")]
+    assert [(path.parent / name).read_bytes() for name in drawn] == pictures
+    assert len(pictures) == 2
+    assert article.count("<table>") == tables > 5
+    # Nothing of it runs, and nothing comes from elsewhere.
+    assert "<script" not in article
+    assert "<style" not in article
+    assert not [name for name in loaded if urlsplit(name).netloc]
 
 
 @pytest.mark.slow

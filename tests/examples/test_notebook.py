@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
+import re
+from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-from tests.conftest import ROOT, child_environment
-
-NOTEBOOK = ROOT / "examples" / "segmentation.ipynb"
+from tests.examples.notebook import ENVIRONMENT, NOTEBOOK, run
 
 HOLDS = """
 import warnings
@@ -49,33 +47,51 @@ assert auc["with a leak"] > 0.999
 
 @pytest.fixture(autouse=True)
 def our_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel finds the package of this folder."""
-    for name, value in child_environment(MPLBACKEND="module://matplotlib_inline.backend_inline").items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
 
-def run(notebook: nbformat.NotebookNode) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+def printed(cell: nbformat.NotebookNode) -> list[Any]:
+    """What a cell shows: texts and tables as they are, of a picture that there is one."""
+    return [
+        output.text
+        if output.output_type == "stream"
+        else {kind: kind == "image/png" or data for kind, data in output.get("data", {}).items()}
+        for output in cell.get("outputs", [])
+    ]
 
 
 @pytest.mark.slow
-def test_the_notebook() -> None:
+def test_the_notebook_prints_what_is_stored_and_that_is_right() -> None:
+    stored = nbformat.read(NOTEBOOK, as_version=4)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
     notebook.cells.append(nbformat.v4.new_code_cell(HOLDS))
     run(notebook)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
-    assert [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"] == []
+    for ran, kept in zip(notebook.cells, stored.cells, strict=False):
+        assert printed(ran) == printed(kept), f"run: make notebook\n{kept.source}"
+    assert len(notebook.cells) == len(stored.cells) + 1
 
 
-def test_the_notebook_is_stored_without_outputs() -> None:
+def test_the_notebook_is_stored_as_one_run_left_it() -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
-    for cell in notebook.cells:
-        assert not cell.get("outputs")
-        assert not cell.get("execution_count")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    assert sum("text/html" in output.get("data", {}) for output in outputs) == 9
+    assert {output.output_type for output in outputs} == {"execute_result", "display_data", "stream"}
+    assert {output.name for output in outputs if output.output_type == "stream"} == {"stdout"}
+
+
+def test_the_notebook_tells_nothing_of_the_machine_that_ran_it() -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert all(cell.metadata == {} for cell in notebook.cells)
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert not re.search(r"/(home|root|tmp|usr|Users|work)/", NOTEBOOK.read_text("utf-8"))
 
 
 def test_a_dataframe_in_a_notebook() -> None:
