@@ -42,7 +42,7 @@ def rows(relation: str, options: Options, ranks: str) -> str:
 
 
 def _purchase(options: Options, signed: str) -> str:
-    return f"{f'{signed} >= 0' if options.returns is Returns.NET else 'TRUE'} AS purchase"
+    return f"CAST({f'{signed} >= 0' if options.returns is Returns.NET else 'TRUE'} AS UTINYINT) AS purchase"
 
 
 def products(relation: str, options: Options, ranks: str) -> str:

@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from customer_features import query_as_of
 from customer_features.engines.ahead import ahead
-from customer_features.engines.duckdb_products import BATCH, BYTES_A_WORD, number_products
+from customer_features.engines.duckdb_products import BATCH, BYTES_A_WORD, array, arrow, number_products
+from customer_features.engines.duckdb_session import threads_of
 from customer_features.engines.words import Array, Words
 from customer_features.errors import MissingExtra
 from customer_features.options import Grain, Options, Returns
@@ -98,7 +99,8 @@ def measure(
     for low in range(0, max(customers, 1), at_once):
         high = min(low + at_once, customers)
         ranks = query_as_of.ranks(low, high, customers)
-        measures = _Measures(calendar, high - low, int(rows_each * (high - low)) + BATCH, product_bits, piece_bits)
+        words = Words(int(rows_each * (high - low)) + BATCH, threads_of(connection))
+        measures = _Measures(calendar, high - low, words, product_bits, piece_bits)
         measures.take(connection, counted, options, ranks)
         ids = connection.sql(query_as_of.ids(ranks)).to_arrow_table()
         for table in ahead(measures.tables(ids)):
@@ -113,13 +115,13 @@ def _batches(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pa.Rec
 
 def _numbers(column: pa.Array) -> Array:
     """A column without nulls as an array; days as days since 1970."""
-    return (column.view(pa.int32()) if pa.types.is_date32(column.type) else column).to_numpy(zero_copy_only=False)
+    return array(column.view(pa.int32()) if pa.types.is_date32(column.type) else column)
 
 
 class _Measures:
-    """Measures of some customers at every date: arrays of dates by customers; ``rows`` says how many may come."""
+    """Measures of some customers at every date: arrays of dates by customers; ``words`` take in their products."""
 
-    def __init__(self, calendar: Calendar, customers: int, rows: int, product_bits: int, piece_bits: int) -> None:
+    def __init__(self, calendar: Calendar, customers: int, words: Words, product_bits: int, piece_bits: int) -> None:
         self.calendar = calendar
         self.customers = customers
         self._product_bits = np.uint64(product_bits)
@@ -130,7 +132,7 @@ class _Measures:
         self._visits = np.zeros(shape, np.int32)
         self._products = np.zeros(shape, np.int32)
         self._last = np.full(shape, _NEVER, np.int32)
-        self._words = Words(rows)
+        self._words = words
         # Where a piece begins and ceases to be seen, in an array of these measures laid flat.
         self._begin, self._end = calendar.first * customers, calendar.past * customers
 
@@ -144,6 +146,7 @@ class _Measures:
             self._spread(self._units, rank, piece, units)
             if options.returns is Returns.NET:
                 # A return takes from the total and counts as nothing else.
+                purchase = purchase.view(np.bool_)
                 rank, day, piece = rank[purchase], day[purchase], piece[purchase]
                 product = None if product is None else product[purchase]
             # A day that no date sees is put where all that is seen is later.
@@ -172,15 +175,15 @@ class _Measures:
             visits = self._visits[:dates, some].T
             seen = visits > 0
             line, date = np.nonzero(seen)
-            of = ids.take(pa.array(line + low))
+            of = ids.take(arrow(line + low))
             yield pa.table(
                 {
                     "customer_id": of["customer_id"],
-                    "as_of": pa.array(self.calendar.dates[date], pa.date32()),
-                    "units": self._units[:dates, some].T[seen],
-                    "visits": visits[seen],
-                    "products": self._products[:dates, some].T[seen],
-                    "last_day": pa.array(self._last[:dates, some].T[seen], pa.date32()),
+                    "as_of": arrow(self.calendar.dates[date]).view(pa.date32()),
+                    "units": arrow(self._units[:dates, some].T[seen]),
+                    "visits": arrow(visits[seen]),
+                    "products": arrow(self._products[:dates, some].T[seen]),
+                    "last_day": arrow(self._last[:dates, some].T[seen]).view(pa.date32()),
                     "loyalty": of["loyalty"],
                 }
             )
@@ -213,7 +216,7 @@ class _Measures:
 
     def _count_orders(self, batch: pa.RecordBatch) -> None:
         days = batch.column(1)
-        lengths = days.value_lengths().to_numpy()
+        lengths = array(days.value_lengths())
         again = np.ones(int(lengths.sum()), np.bool_)
         again[np.cumsum(lengths) - lengths] = False
         rank = np.repeat(_numbers(batch.column(0)), lengths)

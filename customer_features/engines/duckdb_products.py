@@ -13,8 +13,15 @@ import pyarrow as pa
 
 from customer_features import query
 from customer_features.engines.ahead import ahead
-from customer_features.engines.words import Words, counts_of_groups
+from customer_features.engines.duckdb_session import threads_of
+from customer_features.engines.words import Array, Words, counts_of_groups
+from customer_features.errors import MissingExtra
 from customer_features.options import Options
+
+try:
+    import numpy as np
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("building over tables", "bulk") from error
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,6 +29,16 @@ if TYPE_CHECKING:
 BYTES_A_WORD = 8
 BATCH = 1 << 18
 """Rows that are fetched at a time."""
+
+
+def array(column: pa.Array) -> Array:
+    """A column of numbers without nulls as an array of NumPy's; ``to_numpy`` would first import pandas."""
+    return np.from_dlpack(column)
+
+
+def arrow(values: Array) -> pa.Array:
+    """An array of NumPy's as one of Arrow's over the same memory; given as it is, Arrow would first import pandas."""
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def number_products(connection: duckdb.DuckDBPyConnection, counted: str) -> int:
@@ -50,13 +67,13 @@ def count_products(
     passes = -(-rows * BYTES_A_WORD // memory) or 1
     for number in range(passes):
         some = query.share_of(counted, number, passes) if passes > 1 else counted
-        words = Words(rows // passes + BATCH)
+        words = Words(rows // passes + BATCH, threads_of(connection))
         batches = connection.sql(query.pairs(some, options, key)).to_arrow_reader(BATCH)
         for batch in ahead(batches, connection.interrupt):
-            words.add(batch.column(0).to_numpy())
+            words.add(array(batch.column(0)))
         customers, products = counts_of_groups(words.sorted(), bits)
         del words  # its memory is needed by what follows
-        connection.register("counts", pa.table({"customer": customers, "products": products}))
+        connection.register("counts", pa.table({"customer": arrow(customers), "products": arrow(products)}))
         connection.execute("INSERT INTO products_counted SELECT customer, products FROM counts")
         connection.unregister("counts")
     return key

@@ -129,6 +129,11 @@ def translated(part: Part | None = None) -> Iterator[None]:
         raise SourceError(said) from None
 
 
+def threads_of(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many threads the session may use."""
+    return int(connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
+
+
 def spilling_to() -> Path | None:
     """The folder in which the run makes its temporary ones; None where no session is open."""
     found = _spilled.get(None)

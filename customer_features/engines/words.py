@@ -5,6 +5,7 @@ Sorting words takes less time and memory than a hash table of pairs, and equal w
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from customer_features.errors import MissingExtra
@@ -23,10 +24,11 @@ _BLOCK = 1 << 20
 class Words:
     """Distinct words, collected in one array that grows no further than distinct words make it.
 
-    ``expected``: how many words are likely to come, duplicates counted.
+    ``expected``: how many words are likely to come, duplicates counted; ``threads`` sort them.
     """
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self, expected: int, threads: int = 1) -> None:
+        self._threads = threads
         self._words = np.empty(max(expected, 1), np.uint64)
         self._count = 0
 
@@ -40,7 +42,7 @@ class Words:
     def sorted(self) -> Array:
         """The distinct words in ascending order: a view, good until more words are added."""
         held = self._words[: self._count]
-        held.sort()
+        _sort(held, self._threads)
         self._count = _squeezed(held)
         return self._words[: self._count]
 
@@ -51,6 +53,17 @@ class Words:
             larger = np.empty(2 * (self._count + wanted), np.uint64)
             larger[: self._count] = self._words[: self._count]
             self._words = larger
+
+
+def _sort(words: Array, threads: int) -> None:
+    """Sort in place, a share of the words in each thread: a cut is where the words below it are all smaller."""
+    if threads < 2 or len(words) < _BLOCK:
+        words.sort()
+        return
+    cuts = [len(words) * share // threads for share in range(1, threads)]
+    words.partition(cuts)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda part: part.sort(), np.split(words, cuts)))
 
 
 def _squeezed(words: Array) -> int:

@@ -31,6 +31,15 @@ def test_blocks_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     assert words.sorted().tolist() == sorted(set(numbers))
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_threads_sort_shares_of_the_words(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BLOCK", 64)
+    numbers = [number * 7919 % 1000 // 3 for number in range(1000)]  # three of each, in no order, across every cut
+    words = Words(1000, threads)
+    words.add(np.array(numbers, np.uint64))
+    assert words.sorted().tolist() == sorted(set(numbers))
+
+
 def test_what_repeats_needs_no_more_room() -> None:
     words = Words(1000)
     for _ in range(50):
