@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 
@@ -193,6 +192,8 @@ class ServiceUnavailable(ServiceError):
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` with the nearest allowed name, or nothing where none is near."""
+    from difflib import get_close_matches  # imported when somebody has mistyped something
+
     lowered = {option.lower(): option for option in allowed}
     near = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return f" (did you mean '{lowered[near[0]]}'?)" if near else ""

@@ -121,6 +121,20 @@ def test_the_core_is_light(code: str) -> None:
     assert loaded & set(HEAVY) == set()
 
 
+@pytest.mark.parametrize("arguments", [["--help"], [], ["--version"]])
+def test_help_loads_the_parser_of_arguments_and_little_else(arguments: list[str]) -> None:
+    ran = python(f"from customer_features.cli import run; run({arguments}); print(); print(*sys.modules)")
+    assert ran.returncode == 0, ran.stderr
+    loaded = set(ran.stdout.splitlines()[-1].split())
+    ours = {name.removeprefix("customer_features.") for name in loaded if name.startswith("customer_features.")}
+    assert ours == {"addresses", "cli", "cli.completing", "cli.completion", "cli.log", "errors", "features", "money"}
+    # Of all others only what the interpreter begins with, its own library, and click.
+    began = set(python("import click, click.shell_completion; print(*sys.modules)").stdout.split())
+    foreign = {name.partition(".")[0] for name in loaded - began} - sys.stdlib_module_names
+    assert foreign == {"customer_features", *({"click"} & foreign)}
+    assert not loaded & {"asyncio", "difflib", "json", "traceback", "unittest", "zoneinfo"}
+
+
 def test_the_core_works_without_any_extra() -> None:
     ran = python("import customer_features as c; print(c.answer(b'{\"customers\":[]}').decode())", *HEAVY)
     assert (ran.returncode, ran.stdout) == (0, '{"customers":[]}\n')

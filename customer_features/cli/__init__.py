@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any, NoReturn
@@ -173,7 +172,11 @@ def _failed(error: BaseException, words: list[str]) -> int:
         return 141
     if not isinstance(error, Exception) or (os.environ.get("CUSTOMER_FEATURES_DEBUG") and not log.as_json):
         raise error
-    where = {"traceback": traceback.format_exception(error)} if os.environ.get("CUSTOMER_FEATURES_DEBUG") else {}
+    where = {}
+    if os.environ.get("CUSTOMER_FEATURES_DEBUG"):
+        import traceback
+
+        where = {"traceback": traceback.format_exception(error)}
     return log.failed(
         f"this is a fault of customer-features itself; nothing is left half-written: {type(error).__name__}:"
         f" {error}\nSet CUSTOMER_FEATURES_DEBUG=1 to see where, and please report it.",

@@ -15,11 +15,9 @@ from enum import StrEnum
 from typing import Any
 
 import click
-import msgspec
 
 from customer_features.addresses import shown
 from customer_features.cli.completing import one_of
-from customer_features.options import parse_choice
 
 VARIABLE = "CUSTOMER_FEATURES_LOG"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
@@ -63,6 +61,9 @@ class Log:
         if self.as_json and not (self.quiet and level == "info"):
             time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             line = _safe({"time": time, "level": level, "event": event, "message": message, **fields})
+            # Imported when needed, as all that help and errors of usage go without.
+            import msgspec
+
             click.echo(msgspec.json.encode(line), err=True)
 
     def failed(self, message: str, code: int, error: BaseException, **fields: Any) -> int:
@@ -93,6 +94,8 @@ def asked(arguments: Iterable[str] | None, environ: Mapping[str, str] = os.envir
 
 
 def _chosen(ctx: click.Context, parameter: click.Parameter, value: str) -> None:
+    from customer_features.options import parse_choice
+
     log.as_json = parse_choice("log", value, Form) is Form.JSON
 
 
