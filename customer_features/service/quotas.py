@@ -7,6 +7,7 @@ cannot be reached stops nobody: the service answers on, unlimited, and the log s
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from dataclasses import dataclass
 from math import ceil
@@ -22,6 +23,8 @@ from customer_features.service.log import LOGGER
 from customer_features.service.replies import Headers
 from customer_features.service.settings import Settings
 
+SWEEP_EVERY = 5.0
+"""Seconds between two looks for what has expired in memory."""
 COMPLAIN_EVERY = 10.0
 """Seconds between two lines in the log about a store that cannot be reached: a line a request would bury the rest."""
 
@@ -49,6 +52,36 @@ def parse_quota(option: str, text: str) -> RateLimitItem | None:
     return items[0]
 
 
+class _Memory(MemoryStorage):
+    """The library's store in memory, swept every few seconds.
+
+    Its own way is a thread 10 milliseconds after a hit that looks at all keys, and that the thread which answers has
+    to share the interpreter with. What has expired counts for nothing meanwhile, here as there.
+    """
+
+    @property  # type: ignore[override]
+    def timer(self) -> _Seldom:
+        """What the library asks whether a sweep is on its way, before it begins one."""
+        return self._timer
+
+    @timer.setter
+    def timer(self, timer: threading.Timer) -> None:
+        self._timer = _Seldom(timer)
+
+
+class _Seldom:
+    """A timer that seems to be on its way for some seconds."""
+
+    def __init__(self, timer: threading.Timer) -> None:
+        self._timer, self._made = timer, time.monotonic()
+
+    def start(self) -> None:
+        self._timer.start()
+
+    def is_alive(self) -> bool:
+        return time.monotonic() - self._made < SWEEP_EVERY or self._timer.is_alive()
+
+
 class Quotas:
     """The quotas of one worker, or of all of them where they share a store."""
 
@@ -57,7 +90,7 @@ class Quotas:
         self._failures = parse_quota("failed-logins", settings.failed_logins)
         # In memory there is nothing to wait for, and the library's form for that takes a third of the time.
         self._limiter = (
-            SlidingWindowCounterRateLimiter(MemoryStorage())
+            SlidingWindowCounterRateLimiter(_Memory())
             if settings.redis is None
             else aio.strategies.SlidingWindowCounterRateLimiter(_storage(settings.redis))
         )

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -117,6 +118,27 @@ def test_req_16_the_bucket_is_a_peers() -> None:
         return over
 
     assert asyncio.run(fail()) == [False, False, False, True, False]
+
+
+def test_memory_is_swept_now_and_then_by_no_thread_a_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "SWEEP_EVERY", 0.3)
+    counted = Quotas(Settings(rate_limit="5/second", auth=False))
+    held = counted._limiter.storage.storage
+    begun: list[object] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (begun.append(thread), start(thread))[1])
+    ends = time.monotonic() + 1
+    while time.monotonic() < ends:
+        asyncio.run(counted.request("somebody who comes no more"))
+        time.sleep(0.02)
+    assert 1 <= len(begun) <= 4
+    assert len(held) in (1, 2)
+    # Of whom nobody asks again nothing is kept: two windows later it has expired, and somebody else's hit sweeps.
+    ends = time.monotonic() + 10
+    while any("comes no more" in key for key in held):
+        assert time.monotonic() < ends
+        asyncio.run(counted.request("another"))
+        time.sleep(0.05)
 
 
 def test_req_14_workers_count_together(started: Callable[..., Running], redis: str) -> None:
