@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from customer_features import SourceError
 from customer_features.transcoding import ends_differ, marked, odd_line, to_line_feeds, to_utf8
+from tests.conftest import examples
 
 
 def line_feeds(body: bytes, folder: Path, delimiter: str = ",") -> bytes:
@@ -88,7 +89,7 @@ FIELD = st.lists(st.sampled_from(["a", ",", '"', "\n", "\r\n", " "]), max_size=6
 
 
 @given(st.lists(st.tuples(st.lists(FIELD, min_size=1, max_size=3), st.sampled_from(["\n", "\r\n"])), max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_field_changes(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[list[str], str]]) -> None:
     text = io.StringIO(newline="")
     alike = io.StringIO(newline="")

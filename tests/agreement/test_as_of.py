@@ -18,7 +18,7 @@ from customer_features.engines import duckdb, duckdb_as_of
 from tests.agreement import oracle
 from tests.agreement.doors import table
 from tests.agreement.oracle import Row, bits
-from tests.conftest import Cli, assert_refused
+from tests.conftest import Cli, assert_refused, examples
 
 START = date(2023, 1, 31)
 
@@ -74,7 +74,7 @@ def expected(
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(purchases(), DATES, st.sampled_from(["transaction", "line", "repeated_total"]), WINDOWS)
 def test_each_vector_is_that_of_the_rows_up_to_its_date(
     rows: list[Row], days: list[date], grain: str, window: tuple[int, str] | None

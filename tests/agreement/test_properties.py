@@ -21,6 +21,7 @@ from customer_features.sources import opened
 from tests.agreement import oracle
 from tests.agreement.doors import answered, built, table, vectors_of
 from tests.agreement.oracle import Row
+from tests.conftest import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")
 
@@ -93,7 +94,7 @@ def agree(rows: list[Row], grain: str, window: tuple[int, str] | None, text: boo
 
 
 @given(**ASKED)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_both_engines_answer_the_oracles_bits(**asked: Any) -> None:
     agree(**asked)
 
@@ -106,7 +107,7 @@ def test_both_engines_answer_the_oracles_bits_at_length(**asked: Any) -> None:
 
 
 @given(rows=ROWS, returned=st.lists(st.builds(Row, FEW, FEW, DAYS, AMOUNTS, FEW), max_size=15), grain=GRAINS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_returns_are_netted_alike(rows: list[Row], returned: list[Row], grain: str) -> None:
     back = [
         Row(row.customer_id, f"back {row.transaction_id}", row.day, -row.amount, row.product_id) for row in returned
@@ -122,7 +123,7 @@ def test_returns_are_netted_alike(rows: list[Row], returned: list[Row], grain: s
 
 
 @given(cents=st.lists(st.integers(0, 10**6), min_size=1, max_size=20), factor=st.sampled_from([2, 10, 100, 1000]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_scaling_every_amount_scales_the_total(cents: list[int], factor: int) -> None:
     def rows(times: int) -> list[Row]:
         return [Row("c", str(place), TODAY, cent * times / 100, "p") for place, cent in enumerate(cents)]
@@ -136,7 +137,7 @@ def test_scaling_every_amount_scales_the_total(cents: list[int], factor: int) ->
 
 
 @given(odd=st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_every_two_visit_customer_with_odd_cents_is_a_tie(odd: list[int]) -> None:
     rows = []
     for place, half in enumerate(odd):
@@ -180,7 +181,7 @@ def test_one_and_a_hundred_thousand_transactions(count: int, grain: str) -> None
 
 
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 25), max_size=4))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_splitting_a_customer_over_files_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], cuts: list[int]
 ) -> None:

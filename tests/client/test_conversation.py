@@ -18,6 +18,7 @@ from customer_features.client.lists import ListedCustomers
 from customer_features.client.retrying import Patience
 from customer_features.client.steps import Conversation, Reply, Send
 from customer_features.options import current_day
+from tests.conftest import examples
 
 from .scripted import customer, problem
 
@@ -114,7 +115,7 @@ KEYS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     customers=st.one_of(people(CLEAN, 12), people(TRANSACTIONS, 8)),
     keys=KEYS,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from customer_features.engines.duckdb_distributions import BINS, Distribution, distributions
 from customer_features.features import names
+from tests.conftest import examples
 
 MONEY = st.integers(-(10**6), 10**9).map(lambda cents: cents / 100)
 COUNTS = st.integers(0, 3000).map(float)
@@ -26,7 +27,7 @@ def found(values: list[float]) -> list[Distribution]:
     return distributions(connection, f"SELECT {columns} FROM (VALUES {rows}) t(x)")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.one_of(*(st.lists(kind, min_size=1, max_size=40) for kind in (MONEY, COUNTS, SCORES))))
 def test_every_value_is_counted_once(values: list[float]) -> None:
     for name, one in zip(names(), found(values), strict=True):

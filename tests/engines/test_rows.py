@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from customer_features import InvalidRequest, answer
 from tests.agreement import oracle
-from tests.conftest import EXAMPLE, EXAMPLE_VECTORS, TODAY
+from tests.conftest import EXAMPLE, EXAMPLE_VECTORS, TODAY, examples
 
 
 def row(transaction_id: str, date: str, amount: float, product_id: str = "p") -> dict[str, Any]:
@@ -333,14 +333,14 @@ def only_bytes_or_a_refusal(body: bytes) -> None:
 
 
 @given(documents | nearly_request)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_any_document_is_answered_or_refused(document: Any) -> None:
     only_bytes_or_a_refusal(json.dumps(document).encode())
     only_bytes_or_a_refusal(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_bytes_are_answered_or_refused(body: bytes) -> None:
     only_bytes_or_a_refusal(body)
 
@@ -348,7 +348,7 @@ def test_any_bytes_are_answered_or_refused(body: bytes) -> None:
 @given(
     st.integers(0, 400), st.sampled_from([b"", b"\x00", b"\xff", b"}", b"]", b'"', b"\\ud800", b",", b"1e999", b"NaN"])
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_damaged_example_is_answered_or_refused(place: int, damage: bytes) -> None:
     body = json.dumps(EXAMPLE).encode()
     only_bytes_or_a_refusal(body[:place] + damage + body[place + 1 :])
