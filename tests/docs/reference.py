@@ -12,6 +12,7 @@ import click
 from customer_features.cli import EXIT_CODES, group
 from customer_features.faults import FAULTS, WARNINGS, Scope
 from customer_features.service.problems import KINDS
+from tests.docs import openapi_reference
 from tests.docs.python_reference import python
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -156,6 +157,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands(),
         "exit-codes.md": exit_codes(),
         "faults.md": faults(),
+        "openapi.md": page("Paths of the service", *openapi_reference.paths(table)),
         "problems.md": problems(),
         "python.md": page("Python", *python()),
     }

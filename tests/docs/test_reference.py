@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import signal
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 import customer_features
 from customer_features.cli import EXIT_CODES, group
 from customer_features.faults import FAULTS, WARNINGS
-from customer_features.service import environment
+from customer_features.service import environment, openapi
 from customer_features.service.problems import KINDS
+from customer_features.service.route import PATHS
+from customer_features.service.settings import Settings
 from tests.docs import python_reference, reference
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +57,32 @@ def test_every_setting_is_listed() -> None:
     pages = text("commands.md") + (DOCS / "operate.md").read_text("utf-8")
     for name in {*environment.SHARED, *environment.ELSEWHERE}:
         assert name in pages
+
+
+def test_every_path_answer_and_key_of_the_service_is_listed() -> None:
+    whole = json.loads(openapi.encoded(Settings()))
+    sections = dict(re.findall(r"^## (.*)\n(.*?)(?=^## |\Z)", text("openapi.md"), re.MULTILINE | re.DOTALL))
+    alias = PATHS[1]
+    assert f"The same as {PATHS[0]}." in sections[f"POST {alias}"]
+    assert whole["paths"][alias]["post"]["responses"] == whole["paths"][PATHS[0]]["post"]["responses"]
+    listed = [
+        (path, method) for path, item in whole["paths"].items() for method in set(item) & {"get", "post", "delete"}
+    ]
+    assert {f"{method.upper()} {path}" for path, method in listed} == set(sections) - {"Documents"}
+    for path, method in listed:
+        if path == alias:
+            continue
+        section, operation = sections[f"{method.upper()} {path}"], whole["paths"][path][method]
+        assert re.findall(r"^\| (\d{3}) \|", section, re.MULTILINE) == list(operation["responses"])
+        for content in (operation.get("requestBody", {}), *operation["responses"].values()):
+            assert all(f"`{media_type}`" in section for media_type in content.get("content", ()))
+        for parameter in operation.get("parameters", ()):
+            assert "name" not in parameter or f"| `{parameter['name']}` | {parameter['in']} |" in section
+    documents = dict(re.findall(r"^### (.*)\n(.*?)(?=^### |\Z)", text("openapi.md"), re.MULTILINE | re.DOTALL))
+    assert set(documents) == set(whole["components"]["schemas"])
+    for name, schema in whole["components"]["schemas"].items():
+        keys = re.findall(r"^\| `([\w-]+)` \|", documents[name], re.MULTILINE)
+        assert keys == list(schema.get("properties", ()))
 
 
 def test_every_fault_warning_and_kind_of_problem_is_listed_once() -> None:
