@@ -40,7 +40,7 @@ def paths(table: Table) -> Iterator[str]:
             yield schema["description"]
         required = schema.get("required", ())
         rows = [
-            [f"`{key}`", _type(value), "yes" if key in required else "", _flat(value.get("description", ""))]
+            [f"`{key}`", _type(value), "yes" if key in required else "", _meaning(value)]
             for key, value in schema.get("properties", {}).items()
         ]
         yield table(["Key", "Type", "Required", "Meaning"], rows) if rows else f"Type: {_type(schema)}."
@@ -102,6 +102,12 @@ def _type(schema: dict[str, Any]) -> str:
     more = [schema["format"]] if "format" in schema else []
     more += [f"{sign} {schema[bound]:,}" for bound, sign in bounds.items() if bound in schema]
     return f"{said} ({', '.join(more)})" if more else said
+
+
+def _meaning(schema: dict[str, Any]) -> str:
+    """What a key means, which a choice of types may say in one of them."""
+    told = (one.get("description", "") for one in (schema, *schema.get("anyOf", ())))
+    return _flat(next(filter(None, told), ""))
 
 
 def _flat(text: str) -> str:

@@ -61,7 +61,7 @@ def test_every_setting_is_listed() -> None:
 
 def test_every_path_answer_and_key_of_the_service_is_listed() -> None:
     whole = json.loads(openapi.encoded(Settings()))
-    sections = dict(re.findall(r"^## (.*)\n(.*?)(?=^## |\Z)", text("openapi.md"), re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", text("openapi.md"), re.MULTILINE | re.DOTALL))
     alias = PATHS[1]
     assert f"The same as {PATHS[0]}." in sections[f"POST {alias}"]
     assert whole["paths"][alias]["post"]["responses"] == whole["paths"][PATHS[0]]["post"]["responses"]
@@ -78,7 +78,7 @@ def test_every_path_answer_and_key_of_the_service_is_listed() -> None:
             assert all(f"`{media_type}`" in section for media_type in content.get("content", ()))
         for parameter in operation.get("parameters", ()):
             assert "name" not in parameter or f"| `{parameter['name']}` | {parameter['in']} |" in section
-    documents = dict(re.findall(r"^### (.*)\n(.*?)(?=^### |\Z)", text("openapi.md"), re.MULTILINE | re.DOTALL))
+    documents = dict(re.findall(r"^### ([^\n]*)\n(.*?)(?=^### |\Z)", text("openapi.md"), re.MULTILINE | re.DOTALL))
     assert set(documents) == set(whole["components"]["schemas"])
     for name, schema in whole["components"]["schemas"].items():
         keys = re.findall(r"^\| `([\w-]+)` \|", documents[name], re.MULTILINE)
