@@ -47,11 +47,6 @@ def _vector(cents: int, visits: int, products: int, latest: date) -> Vector:
     return (cents / 100, float(visits), average / 100, float(products), 0.0, float((TODAY - latest).days))
 
 
-def differing(found: dict[str, Vector], exact: dict[str, Vector]) -> int:
-    """How many vectors differ in a bit, are missing, or are too many."""
-    return sum(found.get(customer) != vector for customer, vector in exact.items()) + len(found.keys() - exact.keys())
-
-
 def answer_vectors(body: bytes) -> dict[str, Vector]:
     """The vectors of an answer's body."""
     return {customer["customer_id"]: tuple(customer["features"].values()) for customer in json.loads(body)["customers"]}
