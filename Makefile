@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-http bench-large lock clean
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-http bench-large guard guard-record lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -79,17 +79,25 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-#   make bench   ratios against peers, side by side in one run
+#   make bench   ratios against peers, side by side in one run, kept and written into the pages (ten minutes)
 bench: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --record
 
-#   make bench-http   the service beside FastAPI and bare ASGI under wrk, and small requests beside large ones
-bench-http: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks.http_requests
-
-#   make bench-large   time and memory at 1, 10 and 100 million rows (half an hour, 3 GB of disk)
+#   make bench-large   25 MB over HTTP, width, skew, and 1, 10 and 100 million rows (half an hour, 3 GB of disk)
 bench-large: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks.growth
+	@$(BIN)/python -m benchmarks --large --record
+
+#   make bench-http   small requests beside bodies of 25 MB, under wrk
+bench-http: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.http_beside
+
+#   make guard   fail where ours has become slower beside its peers than what is recorded (three minutes)
+guard: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.guard
+
+#   make guard-record   record what the guard compares with, on this machine, on a quiet moment
+guard-record: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.guard --record
 
 #   make lock    renew constraints.txt, the locked environment
 lock:

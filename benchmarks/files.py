@@ -55,7 +55,6 @@ def _rows(rows: int, customers: int, products: int, customer: str) -> str:
 
 def _copy(query: str, path: Path, form: str) -> None:
     with duckdb.connect() as connection:
-        connection.execute("SET preserve_insertion_order = false")
         connection.execute(f"COPY (SELECT * EXCLUDE (i) FROM ({query})) TO '{path}' ({form})")
 
 

@@ -93,15 +93,7 @@ def below_saturation(everyone: list[Server], body: Path, scale: Scale) -> Contes
     an exponential distribution whose mean brings about the rate: more of them than are ever waiting at once.
     """
     seconds = scale.seconds(2 * SECONDS)
-    pauses = {}
-    for server in everyone:
-        full = load(server, body, CONNECTIONS_AT_SHARE, seconds)
-        cycle = CONNECTIONS_AT_SHARE / (SHARE * full.rate) * 1000
-        # What a request takes at that load is not known before: a try with half of the cycle tells.
-        tried = load(server, body, CONNECTIONS_AT_SHARE, seconds, cycle / 2)
-        took = CONNECTIONS_AT_SHARE / tried.rate * 1000 - cycle / 2
-        pauses[server.name] = (max(1.0, cycle - min(took, cycle / 2)), full.rate)
-        server.runs.clear()
+    pauses = {server.name: _pause(server, body, seconds) for server in everyone}
 
     def turn(server: Server) -> None:
         server.runs.append(load(server, body, CONNECTIONS_AT_SHARE, seconds, pauses[server.name][0]))
@@ -115,6 +107,18 @@ def below_saturation(everyone: list[Server], body: Path, scale: Scale) -> Contes
         [_standing(server, everyone[0], None, share=shares[server.name], by="p99") for server in everyone],
         unit="s, the slowest of a hundred",
     )
+
+
+def _pause(server: Server, body: Path, seconds: float) -> tuple[float, float]:
+    """The mean pause in milliseconds that makes the load, and the requests a second of the server at its busiest."""
+    full = load(server, body, CONNECTIONS_AT_SHARE, seconds).rate
+    cycle = CONNECTIONS_AT_SHARE / (SHARE * full) * 1000
+    pause = cycle / 2
+    for _ in range(3):
+        # What a request takes depends on the load, and the load on what a request takes: a few steps settle both.
+        took = CONNECTIONS_AT_SHARE / load(server, body, CONNECTIONS_AT_SHARE, seconds / 2, pause).rate * 1000 - pause
+        pause = max(1.0, cycle - took)
+    return pause, full
 
 
 def _standing(server: Server, ours: Server, wrong: int | None, by: str = "rate", **figures: float) -> Standing:

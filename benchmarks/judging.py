@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 FEATURES = (
@@ -41,14 +42,13 @@ def judged(found: pl.DataFrame, exact: pl.DataFrame, columns: Sequence[str] = FE
         *(pl.col(name).cast(pl.Float64).alias(f"{name}_found") for name in columns),
     )
     joined = exact.join(renamed, left_on=keys, right_on=[f"{name}_key" for name in keys], how="full")
-    same = pl.all_horizontal(
-        pl.col(name).reinterpret(signed=True) == pl.col(f"{name}_found").reinterpret(signed=True) for name in columns
-    ).fill_null(value=False)
-    near = pl.all_horizontal(
-        (pl.col(name) - pl.col(f"{name}_found")).abs() <= (CENT if name in ROUNDED else 0) for name in columns
-    ).fill_null(value=False)
-    wrong = joined.filter(~same)
-    far = wrong.filter(~near)
+    # Polars holds -0.0 and 0.0 for equal: the bits are compared by NumPy, where nothing is NaN (no exact value is that).
+    same, near = np.ones(joined.height, bool), np.ones(joined.height, bool)
+    for name in columns:
+        one, other = (joined[column].to_numpy() for column in (name, f"{name}_found"))
+        same &= one.view(np.int64) == other.view(np.int64)
+        near &= np.abs(one - other) <= (CENT if name in ROUNDED else 0)
+    wrong, far = joined.filter(~same), joined.filter(~near)
     return Verdict(wrong.height, str(far.row(0, named=True)) if far.height else "")
 
 

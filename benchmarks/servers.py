@@ -143,7 +143,7 @@ def command(
     script = body.parent / "post.lua"
     script.write_text(_SCRIPT)
     wrk = installed("wrk", "wrk", "which makes the load")
-    words = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "60s", "-s", str(script)]
+    words = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "60s", "-s", str(script)]
     environment = {"BENCHMARK_BODY": str(body), "BENCHMARK_HEADERS": str(headers), "BENCHMARK_PAUSE": f"{pause}"}
     return [*words, server.url + ROUTE], {**os.environ, **environment}
 
