@@ -24,7 +24,7 @@ from benchmarks.judging import judged, judged_mapping
 BODY = "body.json"
 BULK_ROWS = 500_000
 CSV_ROWS = 200_000
-AS_OF_ROWS = 100_000
+AS_OF_ROWS = 50_000
 DATES = 24
 
 
@@ -88,7 +88,7 @@ CONTESTS: dict[str, Callable[[Path], Guarded]] = {
     "json-pydantic": partial(_json, peer="pydantic", rounds=20),
     "bulk": partial(_files, source=f"purchases_{BULK_ROWS}.parquet", rounds=5),
     "csv": partial(_files, source=f"purchases_{CSV_ROWS}.csv", rounds=5),
-    "as-of": partial(_files, source=f"purchases_{AS_OF_ROWS}.parquet", rounds=3, dates=DATES),
+    "as-of": partial(_files, source=f"purchases_{AS_OF_ROWS}.parquet", rounds=9, dates=DATES),
 }
 """1 MB of JSON against ``orjson.loads`` and against Pydantic; Parquet and CSV against DuckDB SQL by hand, exact; many
 as-of dates against a query a date."""

@@ -42,7 +42,7 @@ def judged(found: pl.DataFrame, exact: pl.DataFrame, columns: Sequence[str] = FE
         *(pl.col(name).cast(pl.Float64).alias(f"{name}_found") for name in columns),
     )
     joined = exact.join(renamed, left_on=keys, right_on=[f"{name}_key" for name in keys], how="full")
-    # Polars holds -0.0 and 0.0 for equal: the bits are compared by NumPy, where nothing is NaN (no exact value is that).
+    # Polars holds -0.0 and 0.0 for equal: NumPy compares the bits. What is missing is NaN there, as nothing exact is.
     same, near = np.ones(joined.height, bool), np.ones(joined.height, bool)
     for name in columns:
         one, other = (joined[column].to_numpy() for column in (name, f"{name}_found"))
