@@ -31,6 +31,10 @@ def by_hand() -> Process:
     return Process("DuckDB SQL, exact integers", "benchmarks.peers.duckdb_sql", "exact")
 
 
+def streaming() -> Process:
+    return Process("Polars, streaming, exact integers", "benchmarks.peers.polars_lazy", "streaming")
+
+
 def scan() -> Process:
     return Process(
         "DuckDB, bare scan of the columns", "benchmarks.peers.duckdb_sql", "scan", limit=True, columns=(),
@@ -43,7 +47,7 @@ def fast() -> list[Process]:
     return [
         Process("DuckDB SQL, floats", "benchmarks.peers.duckdb_sql", "floats"),
         by_hand(),
-        Process("Polars, streaming, exact integers", "benchmarks.peers.polars_lazy", "streaming"),
+        streaming(),
         Process("Polars, in memory, floats", "benchmarks.peers.polars_lazy", "in_memory"),
         Process("PyArrow, exact integers", "benchmarks.peers.pyarrow_groupby"),
         Process("ClickHouse (chdb), exact integers", "benchmarks.peers.clickhouse_sql", needs=("chdb",)),
@@ -98,6 +102,6 @@ def run_csv(scale: Scale) -> Iterator[Contest]:
     with tempfile.TemporaryDirectory(prefix="customer-features-bench-") as name:
         folder, rows = Path(name), scale.rows(CSV_ROWS)
         source = purchases_csv(folder, rows, customers=rows // 20, products=5_000)
-        everyone = [ours(), scan(), by_hand()]
+        everyone = [ours(), scan(), by_hand(), streaming()]
         title = f"CSV to Parquet, {said(rows)}"
         yield from process_contest(title, everyone, source, folder, exact_vectors(source), scale.rounds(5))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.data import answer_vectors, document, document_vectors
 from benchmarks.harness import Contender, run_contest
 from benchmarks.judging import Verdict, judged_mapping
-from benchmarks.peers import orjson_loads, orjson_loop, pydantic_loop
+from benchmarks.peers import orjson_loads, orjson_loop, pydantic_loop, pydantic_typed_dicts
 from benchmarks.results import Contest
 from benchmarks.scale import Scale
 from customer_features import answer
@@ -39,6 +39,9 @@ def bodies_contest(title: str, bodies: list[bytes], rounds: int) -> Contest:
         [
             Contender("`orjson.loads` alone", over(orjson_loads.run), None, "parses, computes nothing"),
             Contender("orjson and a loop", over(orjson_loop.run), judge, "checks nothing"),
+            Contender(
+                "Pydantic over `TypedDict` and a loop", over(pydantic_typed_dicts.run), judge, "checks the schema"
+            ),
             Contender("Pydantic models and a loop", over(pydantic_loop.run), judge, "checks the schema"),
         ],
         rounds,

@@ -103,6 +103,8 @@ def serving(command: list[str], port: int, **environment: str) -> Iterator[tuple
                 break
             except httpx.TransportError:
                 time.sleep(0.05)
+        else:
+            raise SystemExit(f"no answer from {url}: {' '.join(command)}")
         yield url, psutil.Process(process.pid)
     finally:
         process.terminate()

@@ -17,6 +17,7 @@ from benchmarks.judging import Verdict, judged
 from benchmarks.processes import vectors_of
 from benchmarks.results import Contest
 from benchmarks.scale import Scale, said
+from tests.spark_door import java
 
 ROWS = 4_000_000
 NAIVE = f"""
@@ -31,6 +32,7 @@ def run(scale: Scale) -> Iterator[Contest]:
     from benchmarks.peers.spark_frames import session
     from customer_features.spark import build, release
 
+    java()
     rows, spark = scale.rows(ROWS), session()
     with tempfile.TemporaryDirectory() as name:
         source = purchases(Path(name), rows, customers=rows // 20, products=5_000)

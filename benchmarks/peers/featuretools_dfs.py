@@ -10,6 +10,7 @@ from typing import Any
 
 import featuretools as ft
 import pandas as pd
+import pyarrow.parquet as pq
 from featuretools.primitives import TimeSinceLast
 
 from benchmarks.data import TODAY
@@ -32,8 +33,7 @@ def months(source: str, out: str, count: str) -> None:
 
 
 def _entities(source: str) -> ft.EntitySet:
-    rows = pd.read_parquet(source)
-    rows["date"] = pd.to_datetime(rows["date"])
+    rows = pq.read_table(source).to_pandas(date_as_object=False)
     entities = ft.EntitySet("shop")
     types = {"customer_id": "Categorical", "product_id": "Categorical", "amount": "Double", "date": "Datetime"}
     entities.add_dataframe(

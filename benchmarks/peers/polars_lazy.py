@@ -11,6 +11,15 @@ import polars as pl
 
 from benchmarks.data import TODAY
 
+CSV = {
+    "customer_id": pl.String,
+    "transaction_id": pl.String,
+    "date": pl.Date,
+    "amount": pl.Float64,
+    "product_id": pl.String,
+}
+"""Types declared, so that nothing is inferred."""
+
 
 def in_memory(source: str, out: str) -> None:
     """Floats, as one writes it first."""
@@ -35,7 +44,7 @@ def streaming(source: str, out: str) -> None:
     """Whole cents and categories, in the streaming engine."""
     cents, visits = pl.col("cents"), pl.col("visits")
     (
-        pl.scan_parquet(source)
+        _scanned(source)
         .with_columns(
             pl.col("product_id").cast(pl.Categorical), (pl.col("amount") * 100).round().cast(pl.Int64).alias("cents")
         )
@@ -59,3 +68,7 @@ def streaming(source: str, out: str) -> None:
         .collect(engine="streaming")
         .write_parquet(out)
     )
+
+
+def _scanned(source: str) -> pl.LazyFrame:
+    return pl.scan_csv(source, schema=CSV) if source.endswith(".csv") else pl.scan_parquet(source)

@@ -10,7 +10,7 @@ from benchmarks.data import TODAY
 
 @lru_cache
 def session() -> Any:
-    """Two threads of this machine."""
+    """As many threads as this machine has cores."""
     from pyspark.sql import SparkSession
 
     settings = {
@@ -20,7 +20,7 @@ def session() -> Any:
         "spark.driver.memory": "4g",
         "spark.sql.shuffle.partitions": "8",
     }
-    builder = SparkSession.builder.master("local[2]").appName("benchmark")
+    builder = SparkSession.builder.master("local[*]").appName("benchmark")
     for name, value in settings.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()

@@ -17,7 +17,16 @@ from benchmarks.data import answer_vectors, document, document_vectors
 from benchmarks.environment import featuretools_python
 from benchmarks.files import exact_at, exact_vectors, months, purchases_csv
 from benchmarks.judging import FEATURES, Verdict, judged, judged_mapping
-from benchmarks.peers import as_of_sql, bare_asgi, duckdb_sql, fastapi_app, orjson_loop, pydantic_loop
+from benchmarks.peers import (
+    as_of_sql,
+    bare_asgi,
+    duckdb_sql,
+    fastapi_app,
+    orjson_loop,
+    polars_lazy,
+    pydantic_loop,
+    pydantic_typed_dicts,
+)
 from benchmarks.processes import Process, vectors_of
 from benchmarks.servers import ROUTE
 from tests.benchmarks.conftest import CUSTOMERS, PRODUCTS, ROWS
@@ -80,7 +89,7 @@ def test_peers_at_many_dates(work: Callable[[str, str, str], None], tiny: Path, 
 
 def test_peers_over_csv(tmp_path: Path) -> None:
     source = purchases_csv(tmp_path, ROWS, CUSTOMERS, PRODUCTS)
-    for place, work in enumerate([duckdb_sql.exact, ours.build]):
+    for place, work in enumerate([duckdb_sql.exact, polars_lazy.streaming, ours.build]):
         out = tmp_path / f"out{place}.parquet"
         work(str(source), str(out))
         assert verdict(out, exact_vectors(source)) == Verdict(0)
@@ -93,7 +102,7 @@ def test_the_bare_scan_reads_every_column(tiny: Path, tmp_path: Path) -> None:
     assert all(f"({name})" in duckdb_sql.TOUCHED for name in pl.read_parquet_schema(tiny))
 
 
-@pytest.mark.parametrize("work", [orjson_loop.run, pydantic_loop.run])
+@pytest.mark.parametrize("work", [orjson_loop.run, pydantic_loop.run, pydantic_typed_dicts.run])
 def test_peers_over_json(work: Callable[[bytes], bytes]) -> None:
     body = document(60)
     assert judged_mapping(answer_vectors(work(body)), document_vectors(body)) == Verdict(0)
