@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-http bench-large guard guard-record lock clean
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve lint format bench bench-quick bench-http bench-large guard guard-record lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -86,6 +86,11 @@ bench: $(VENV)/.dev
 #   make bench-large   25 MB over HTTP, width, skew, and 1, 10 and 100 million rows (half an hour, 3 GB of disk)
 bench-large: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks --large --record
+
+#   make bench-quick   all contests at small sizes, to try whether they work; kept nowhere (five minutes)
+bench-quick: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks --quick
+	@$(BIN)/python -m benchmarks --large --quick
 
 #   make bench-http   small requests beside bodies of 25 MB, under wrk
 bench-http: $(VENV)/.dev

@@ -68,6 +68,22 @@ def test_recording_merges_what_was_run(elsewhere: Path, monkeypatch: pytest.Monk
     assert found.contests["json"][0].title == "tiny, 10000000"
 
 
+def left_out(scale: Scale) -> Iterator[Contest]:
+    pytest.skip("wrk is missing")
+    yield
+
+
+def test_what_cannot_run_here_is_left_out_and_the_rest_goes_on(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = {"http": ("standard", __name__, "left_out"), "json": ("standard", __name__, "quick_ones")}
+    monkeypatch.setattr(command, "GROUPS", groups)
+    ran = run("--record")
+    assert ran.exit_code == 0
+    assert "left out: http: wrk is missing" in ran.stderr
+    assert set(load(elsewhere / "standard.json").contests) == {"json"}
+
+
 def test_sizes() -> None:
     quick = Scale(quick=True)
     assert (quick.rows(10_000_000), quick.rows(1_000_000), quick.rows(5_000), quick.rounds(7)) == (
