@@ -20,19 +20,20 @@ FIRST = {"json": 1, "http": 2}
 WIDTH, STEP = 420, 20
 
 
+def shown(found: Results, name: str) -> list[Contest]:
+    """The contests of a group that are shown: warm ones, and where there are many alike the first of them."""
+    return [one for one in found.contests.get(name, []) if one.state != "cold"][: FIRST.get(name)]
+
+
 def drawn(found: Results) -> list[Contest]:
-    """The contests in the picture: those with peers, warm."""
-    return [
-        one
-        for name in GROUPS
-        for one in [c for c in found.contests.get(name, []) if c.state != "cold"][: FIRST.get(name)]
-    ]
+    """The contests in the picture."""
+    return [one for name in GROUPS for one in shown(found, name)]
 
 
 def words(found: Results) -> str:
     """The picture in words, a line of a list for each contest."""
     lines = [
-        f"- {contest.title}: " + ", ".join(f"{_median(other):.2f} of {other.name}" for other in contest.others) + "."
+        f"- {contest.title}: " + "; ".join(f"{_median(other):.2f} of {other.name}" for other in contest.others) + "."
         for contest in drawn(found)
     ]
     return "\n".join(lines) if lines else "Nothing is recorded yet."
@@ -42,7 +43,7 @@ def svg(found: Results) -> str:
     """The picture, described inside of it by the same words."""
     contests = drawn(found)
     medians = [_median(other) for contest in contests for other in contest.others] or [1.0]
-    domain = [min(0.5, *medians) / 1.6, max(2.0, *medians) * 2]
+    domain = [min(0.5, *medians) / 2.5, max(2.0, *medians) * 2]
     if contests:
         whole: Any = alt.vconcat(*(_bars(contest, domain) for contest in contests), spacing=14)
     else:

@@ -22,8 +22,7 @@ RECORDED = ("bench.json", "bench-large.json")
 REGION = re.compile(r"(<!-- made by make bench: ([\w-]+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
 IN_README = ("json", "bulk", "small", "csv", "as-of", "push-down", "spark", "http")
-"""Groups whose warm contests stand in the README; of JSON and HTTP only the first."""
-FIRST = {"json": 1, "http": 2}
+"""Groups of contests that stand in the README."""
 
 
 def recorded() -> Results:
@@ -149,15 +148,10 @@ def readme(found: Results) -> str:
             wrong(other, contest),
         ]
         for name in IN_README
-        for contest in shown(found, name)
+        for contest in chart.shown(found, name)
         for place, other in enumerate(contest.others)
     ]
     return table(head, rows) if rows else "Nothing is recorded yet: `make bench`."
-
-
-def shown(found: Results, name: str) -> list[Contest]:
-    """The contests of a group that the README and the chart show."""
-    return [one for one in found.contests.get(name, []) if one.state != "cold"][: FIRST.get(name)]
 
 
 def said(one: Standing) -> str:

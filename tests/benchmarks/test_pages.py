@@ -56,7 +56,7 @@ def test_a_picture_of_results(results: Results) -> None:
     drawn = chart.svg(results)
     texts = re.findall(r">([^<>]+)</text>", drawn)
     assert {"JSON, 1 MB", "a peer", "0.38", "parsing", "3.00"} <= set(texts)
-    assert "<desc>- JSON, 1 MB: 0.38 of a peer, 3.00 of parsing.</desc>" in drawn
+    assert "<desc>- JSON, 1 MB: 0.38 of a peer; 3.00 of parsing.</desc>" in drawn
 
 
 def test_a_table_of_a_group(results: Results) -> None:
