@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.bulk import ROWS
 from benchmarks.environment import featuretools_python
 from benchmarks.files import exact_at, months, purchases
 from benchmarks.processes import Process, process_contest
@@ -17,6 +16,7 @@ from benchmarks.results import Contest
 from benchmarks.scale import Scale, said
 
 DATES = 24
+ROWS = 5_000_000
 JOINED_ROWS = 1_000_000
 TINY = 20_000
 

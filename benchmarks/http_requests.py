@@ -24,7 +24,8 @@ from benchmarks.servers import ROUTE, Measured, Server, load, servers
 from customer_features.service.contract import EXAMPLE_REQUEST
 
 ROUNDS = 5
-SECONDS = 3
+LATENCY_ROUNDS = 3
+SECONDS = 2
 SHARE = 0.7
 CONNECTIONS_AT_SHARE = 32
 CUSTOMERS = 100
@@ -59,7 +60,7 @@ def run_large(scale: Scale) -> Iterator[Contest]:
     with tempfile.TemporaryDirectory(prefix="customer-features-bench-") as name, servers(Path(name)) as everyone:
         body = Path(name) / "body.json"
         body.write_bytes(document(1_000 if scale.quick else 24_500))
-        yield saturated("HTTP, 25 MB, 1 connection", everyone, body, 1, scale, SECONDS * 4)
+        yield saturated("HTTP, 25 MB, 1 connection", everyone, body, 1, scale, SECONDS * 6)
 
 
 def saturated(
@@ -96,7 +97,7 @@ def below_saturation(everyone: list[Server], body: Path, scale: Scale) -> Contes
     def turn(server: Server) -> None:
         server.runs.append(load(server, body, CONNECTIONS_AT_SHARE, seconds, pauses[server.name][0]))
 
-    in_turns(everyone, scale.rounds(ROUNDS), turn)
+    in_turns(everyone, scale.rounds(LATENCY_ROUNDS), turn)
     shares = {
         server.name: statistics.median(one.rate for one in server.runs) / pauses[server.name][1] for server in everyone
     }

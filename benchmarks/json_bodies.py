@@ -15,9 +15,9 @@ from customer_features import answer
 
 def run(scale: Scale) -> Iterator[Contest]:
     for title, bodies, rounds in (
-        ("JSON, 1 MB in to bytes out", [document(980)], 100),
-        ("JSON, 25 MB in to bytes out", [document(1_000 if scale.quick else 24_500)], 7),
-        ("JSON, 100 bodies of 10 kB", [document(10, seed) for seed in range(100)], 100),
+        ("JSON, 1 MB in to bytes out", [document(980)], 60),
+        ("JSON, 25 MB in to bytes out", [document(1_000 if scale.quick else 24_500)], 5),
+        ("JSON, 100 bodies of 10 kB", [document(10, seed) for seed in range(100)], 60),
     ):
         yield bodies_contest(title, bodies, scale.rounds(rounds))
 
@@ -33,11 +33,16 @@ def bodies_contest(title: str, bodies: list[bytes], rounds: int) -> Contest:
     def over(work: Callable[[bytes], object]) -> Callable[[], list[object]]:
         return lambda: [work(body) for body in bodies]
 
+    def parse() -> None:
+        # Nothing is kept: what holds all parsed bodies at once is slower than what frees each before the next.
+        for body in bodies:
+            orjson_loads.run(body)
+
     return run_contest(
         title,
         Contender("ours", over(answer), judge, "checks every fault"),
         [
-            Contender("`orjson.loads` alone", over(orjson_loads.run), None, "parses, computes nothing"),
+            Contender("`orjson.loads` alone", parse, None, "parses, computes nothing"),
             Contender("orjson and a loop", over(orjson_loop.run), judge, "checks nothing"),
             Contender(
                 "Pydantic over `TypedDict` and a loop", over(pydantic_typed_dicts.run), judge, "checks the schema"

@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,6 +43,8 @@ class Process:
     """Its own input, where it is not the contest's."""
     rows: int | None = None
     """The rows of its own input, where times are compared row by row."""
+    cold: bool = True
+    """Whether it takes part where the input is cold, too."""
     needs: tuple[str, ...] = ()
     """Packages and programs without which it is left out, and the reason told."""
     python: str = sys.executable
@@ -145,7 +146,6 @@ def process_contest(
     exact: pl.DataFrame | None,
     rounds: int,
     cold_rounds: int = 0,
-    report: Callable[[str], None] = lambda said: None,
 ) -> list[Contest]:
     """Run all in turn after one round that checks results, warm and, ``cold_rounds`` times, cold; ours is the first."""
     everyone = present(everyone)
@@ -154,10 +154,11 @@ def process_contest(
     for state, count in (("warm", rounds), ("cold", cold_rounds)):
         if not count:
             continue
-        for one in everyone:
+        cold = state == "cold"
+        those = [one for one in everyone if one.cold or not cold]
+        for one in those:
             one.reset()
-        report(f"{title}, {state}")
-        in_turns(everyone, count, lambda one, cold=state == "cold": one.run(source, folder / "out.parquet", cold))
-        standings = [one.standing(ours=place == 0) for place, one in enumerate(everyone)]
+        in_turns(those, count, lambda one, cold=cold: one.run(source, folder / "out.parquet", cold))
+        standings = [one.standing(ours=place == 0) for place, one in enumerate(those)]
         contests.append(contest(title, standings, state, None if exact is None else exact.height))
     return contests

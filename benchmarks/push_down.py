@@ -29,7 +29,7 @@ from tests.database import Database, running
 from tests.warehouses import clickhouse_session
 
 ROWS = 2_000_000
-ROUNDS = 7
+ROUNDS = 5
 
 _NAIVE = """SELECT customer_id, {total} AS purchase_total, COUNT(*) AS visit_frequency, {average} AS avg_ticket,
   COUNT(DISTINCT product_id) AS product_diversity, 0 AS loyalty_score, {days} AS recency_days

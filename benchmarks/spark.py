@@ -60,7 +60,7 @@ def run(scale: Scale) -> Iterator[Contest]:
             f"Parquet to Parquet on Spark, {said(rows)}",
             Contender("ours", ours, judge, "checks every fault"),
             [Contender("Spark SQL by hand, floats", naive, judge, "checks nothing")],
-            scale.rounds(5),
+            scale.rounds(3),
             vectors=exact.height,
             cpu=False,
         )
