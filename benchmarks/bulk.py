@@ -49,6 +49,7 @@ def fast() -> list[Process]:
         by_hand(),
         streaming(),
         Process("Polars, in memory, floats", "benchmarks.peers.polars_lazy", "in_memory", cold=False),
+        Process("pandas, floats", "benchmarks.peers.pandas_groupby", cold=False),
         Process("PyArrow, exact integers", "benchmarks.peers.pyarrow_groupby", cold=False),
         Process("ClickHouse (chdb), exact integers", "benchmarks.peers.clickhouse_sql", cold=False, needs=("chdb",)),
     ]
@@ -57,7 +58,6 @@ def fast() -> list[Process]:
 def slow() -> list[Process]:
     """The peers that take longer, or ask for more memory; Spark's start is not counted."""
     return [
-        Process("pandas", "benchmarks.peers.pandas_groupby"),
         Process("PySpark, local", "benchmarks.peers.spark_frames", needs=("pyspark", "java")),
         Process(
             "lifetimes, summary (a part)", "benchmarks.peers.lifetimes_summary", needs=("lifetimes",),

@@ -31,7 +31,13 @@ from benchmarks.processes import Process, vectors_of
 from benchmarks.servers import ROUTE
 from tests.benchmarks.conftest import CUSTOMERS, PRODUCTS, ROWS
 
-INEXACT = {"DuckDB SQL, floats": 1, "Polars, in memory, floats": 3, "pandas": 4, "PySpark, local": 2, "featuretools": 4}
+INEXACT = {
+    "DuckDB SQL, floats": 1,
+    "Polars, in memory, floats": 3,
+    "pandas, floats": 4,
+    "PySpark, local": 2,
+    "featuretools": 4,
+}
 """Of 150 vectors. Floats are off where a mean is a half of a cent."""
 ELSEWHERE = {"ClickHouse (chdb), exact integers", "PySpark, local"}
 """In a process of its own: another test of this process may have begun a session there."""
