@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference serve wheel lint format bench bench-http bench-explorer bench-large lock clean notebook
+.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference notebook serve wheel lint format \
+  bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -92,21 +93,34 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-#   make bench   ratios against peers, side by side in one run
+#   make bench   ratios against peers, side by side in one run, kept and written into the pages (ten minutes)
 bench: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks
-
-#   make bench-http   the service beside FastAPI and bare ASGI under wrk, and small requests beside large ones
-bench-http: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks.http_requests
+	@$(BIN)/python -m benchmarks --record
 
 #   make bench-explorer   from a build's end to the result on the screen, a million customers, in a real browser
 bench-explorer: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.first_paint
 
-#   make bench-large   time and memory at 1, 10 and 100 million rows (half an hour, 3 GB of disk)
+#   make bench-large   25 MB over HTTP, width, skew, and 1, 10 and 100 million rows (half an hour, 3 GB of disk)
 bench-large: $(VENV)/.dev
-	@$(BIN)/python -m benchmarks.growth
+	@$(BIN)/python -m benchmarks --large --record
+
+#   make bench-quick   all contests at small sizes, to try whether they work; kept nowhere (five minutes)
+bench-quick: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks --quick
+	@$(BIN)/python -m benchmarks --large --quick
+
+#   make bench-http   small requests beside bodies of 25 MB, under wrk
+bench-http: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.http_beside
+
+#   make guard   fail where ours has become slower beside its peers than what is recorded (four minutes)
+guard: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.guard
+
+#   make guard-record   record what the guard compares with, on this machine, on a quiet moment
+guard-record: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.guard --record
 
 #   make lock    renew constraints.txt, the locked environment
 lock:

@@ -30,26 +30,23 @@ def document(customers: int, seed: int = 1) -> bytes:
 
 def document_vectors(body: bytes) -> dict[str, Vector]:
     """The exact vectors of such a document."""
-    vectors = {}
-    for customer in json.loads(body)["customers"]:
+    vectors, request = {}, json.loads(body)
+    today = date.fromisoformat(request["today"])
+    for customer in request["customers"]:
         rows = customer["transactions"]
         vectors[customer["customer_id"]] = _vector(
             sum(round(row["amount"] * 100) for row in rows),
             len(rows),
             len({row["product_id"] for row in rows}),
-            max(date.fromisoformat(row["date"]) for row in rows),
+            (today - max(date.fromisoformat(row["date"]) for row in rows)).days,
+            customer.get("loyalty_score", 0.0),
         )
     return vectors
 
 
-def _vector(cents: int, visits: int, products: int, latest: date) -> Vector:
+def _vector(cents: int, visits: int, products: int, days: int, loyalty: float) -> Vector:
     average = (2 * cents + visits) // (2 * visits)
-    return (cents / 100, float(visits), average / 100, float(products), 0.0, float((TODAY - latest).days))
-
-
-def differing(found: dict[str, Vector], exact: dict[str, Vector]) -> int:
-    """How many vectors differ in a bit, are missing, or are too many."""
-    return sum(found.get(customer) != vector for customer, vector in exact.items()) + len(found.keys() - exact.keys())
+    return (cents / 100, float(visits), average / 100, float(products), loyalty, float(days))
 
 
 def answer_vectors(body: bytes) -> dict[str, Vector]:

@@ -7,6 +7,7 @@ person would write, in the same engine, on the same table, over a connection tha
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from benchmarks.data import TODAY
-from benchmarks.files import FEATURES, exact_vectors, purchases, wrong_in
-from benchmarks.harness import Contender, Row, contest
+from benchmarks.files import exact_vectors, purchases
+from benchmarks.harness import Contender, run_contest
+from benchmarks.judging import Verdict, judged
+from benchmarks.results import Contest
+from benchmarks.scale import Scale, said
 from customer_features import clickhouse
 from customer_features.engines.duckdb_session import connected
 from customer_features.engines.postgres import PushDown
@@ -25,7 +29,7 @@ from tests.database import Database, running
 from tests.warehouses import clickhouse_session
 
 ROWS = 2_000_000
-ROUNDS = 7
+ROUNDS = 5
 
 _NAIVE = """SELECT customer_id, {total} AS purchase_total, COUNT(*) AS visit_frequency, {average} AS avg_ticket,
   COUNT(DISTINCT product_id) AS product_diversity, 0 AS loyalty_score, {days} AS recency_days
@@ -42,19 +46,17 @@ _IN_CLICKHOUSE = _NAIVE.format(
 )
 
 
-def run() -> list[Row]:
+def run(scale: Scale) -> Iterator[Contest]:
+    rows, rounds = scale.rows(ROWS), scale.rounds(ROUNDS)
     with tempfile.TemporaryDirectory(prefix="customer-features-bench-") as name:
-        source = purchases(Path(name), ROWS, customers=ROWS // 20, products=5_000)
+        source = purchases(Path(name), rows, customers=rows // 20, products=5_000)
         exact = exact_vectors(source)
-        return [*_in_postgresql(source, exact, Path(name)), *_in_clickhouse(source, exact)]
+        where = f"{said(rows)} in "
+        yield from _in_postgresql(where, source, exact, Path(name), rounds)
+        yield _in_clickhouse(where, source, exact, rounds)
 
 
-def _wrong(found: Any, exact: pl.DataFrame) -> int:
-    frame = pl.DataFrame(pl.from_arrow(found))
-    return wrong_in(frame.with_columns(pl.col(name).cast(pl.Float64) for name in FEATURES), exact)
-
-
-def _in_postgresql(source: Path, exact: pl.DataFrame, folder: Path) -> list[Row]:
+def _in_postgresql(where: str, source: Path, exact: pl.DataFrame, folder: Path, rounds: int) -> list[Contest]:
     folder.chmod(0o755)
     serving = running(folder)
     database = Database(next(serving), "postgres")
@@ -80,35 +82,37 @@ def _in_postgresql(source: Path, exact: pl.DataFrame, folder: Path) -> list[Row]
                 return cursor.fetch_arrow_table()
 
             return [
-                row
-                for kind, table in (("double precision", "orders"), ("numeric", "orders_numeric"))
-                for row in _contest(f"PostgreSQL, {kind}", partial(ours, table), partial(theirs, table), exact)
+                _contest(f"{where}PostgreSQL, {kind}", partial(ours, table), partial(theirs, table), exact, rounds)
+                for kind, table in (("`double precision`", "orders"), ("`numeric`", "orders_numeric"))
             ]
     finally:
         serving.close()
 
 
-def _in_clickhouse(source: Path, exact: pl.DataFrame) -> list[Row]:
+def _in_clickhouse(where: str, source: Path, exact: pl.DataFrame, rounds: int) -> Contest:
     session = clickhouse_session()
     session.query("DROP TABLE IF EXISTS orders")
     session.query(
         f"CREATE TABLE orders ENGINE = MergeTree ORDER BY tuple() AS SELECT * FROM file('{source}', 'Parquet')"
     )
     return _contest(
-        "ClickHouse",
+        f"{where}ClickHouse (chdb)",
         lambda: clickhouse.build(session, "orders", today=TODAY),
         lambda: session.query(_IN_CLICKHOUSE, "ArrowTable"),
         exact,
+        rounds,
     )
 
 
-def _contest(engine: str, ours: Any, theirs: Any, exact: pl.DataFrame) -> list[Row]:
-    def wrong(found: Any) -> int:
-        return _wrong(found, exact)
+def _contest(title: str, ours: Any, theirs: Any, exact: pl.DataFrame, rounds: int) -> Contest:
+    def judge(found: Any) -> Verdict:
+        return judged(pl.DataFrame(pl.from_arrow(found)), exact)
 
-    return contest(
-        f"{ROWS // 1_000_000} million rows in {engine}",
-        Contender("ours", ours, wrong),
-        [Contender("hand-written SQL, no checks", theirs, wrong)],
-        ROUNDS,
+    return run_contest(
+        title,
+        Contender("ours", ours, judge, "checks every fault"),
+        [Contender("SQL by hand", theirs, judge, "checks nothing")],
+        rounds,
+        vectors=exact.height,
+        cpu=False,
     )

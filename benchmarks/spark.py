@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from benchmarks.data import TODAY
-from benchmarks.files import exact_vectors, purchases, wrong_vectors
-from benchmarks.harness import Contender, Row, contest
+from benchmarks.files import exact_vectors, purchases
+from benchmarks.harness import Contender, run_contest
+from benchmarks.judging import Verdict, judged
+from benchmarks.processes import vectors_of
+from benchmarks.results import Contest
+from benchmarks.scale import Scale, said
+from tests.spark_door import java
 
 ROWS = 4_000_000
 NAIVE = f"""
@@ -25,27 +28,12 @@ FROM purchases GROUP BY customer_id ORDER BY customer_id
 """
 
 
-def session() -> Any:
-    """Two threads of this machine."""
-    from pyspark.sql import SparkSession
-
-    settings = {
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
-        "spark.driver.memory": "4g",
-        "spark.sql.shuffle.partitions": "8",
-    }
-    builder = SparkSession.builder.master("local[2]").appName("benchmark")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    return builder.getOrCreate()
-
-
-def run(rows: int = ROWS, rounds: int = 7) -> list[Row]:
+def run(scale: Scale) -> Iterator[Contest]:
+    from benchmarks.peers.spark_frames import session
     from customer_features.spark import build, release
 
-    spark = session()
+    java()
+    rows, spark = scale.rows(ROWS), session()
     with tempfile.TemporaryDirectory() as name:
         source = purchases(Path(name), rows, customers=rows // 20, products=5_000)
         exact = exact_vectors(source)
@@ -65,14 +53,16 @@ def run(rows: int = ROWS, rounds: int = 7) -> list[Row]:
             spark.sql(NAIVE).write.mode("overwrite").parquet(str(out))
             return out
 
-        def wrong(out: Path) -> int:
-            whole = out.with_suffix(".parquet")
-            pl.read_parquet(out / "*.parquet").write_parquet(whole)
-            return wrong_vectors(whole, exact)
+        def judge(out: Path) -> Verdict:
+            return judged(vectors_of(out), exact)
 
-        return contest(
-            f"Spark, {rows // 1_000_000} million rows of Parquet to Parquet",
-            Contender("ours", ours, wrong),
-            [Contender("hand-written Spark SQL, floats", naive, wrong)],
-            rounds,
+        yield run_contest(
+            f"Parquet to Parquet on Spark, {said(rows)}",
+            Contender("ours", ours, judge, "checks every fault"),
+            [Contender("Spark SQL by hand, floats", naive, judge, "checks nothing")],
+            scale.rounds(3),
+            vectors=exact.height,
+            cpu=False,
         )
+    spark.stop()
+    session.cache_clear()

@@ -54,14 +54,9 @@ def compute(request: Request) -> Answer:
     today = request.today or date.today()  # noqa: DTZ011
     answers = []
     for customer in request.customers:
-        units = 0
-        products = set()
-        latest = date.min
-        for row in customer.transactions:
-            units += int(row.amount * 10000 + 0.5)
-            products.add(row.product_id)
-            latest = max(latest, row.date)
-        visits = len(customer.transactions)
+        rows = customer.transactions
+        visits = len(rows)
+        units = sum([int(row.amount * 10000 + 0.5) for row in rows])
         answers.append(
             CustomerFeatures(
                 customer_id=customer.customer_id,
@@ -69,9 +64,9 @@ def compute(request: Request) -> Answer:
                     purchase_total=(units + 50) // 100 / 100,
                     visit_frequency=visits,
                     avg_ticket=(2 * units + 100 * visits) // (200 * visits) / 100,
-                    product_diversity=len(products),
+                    product_diversity=len({row.product_id for row in rows}),
                     loyalty_score=customer.loyalty_score or 0.0,
-                    recency_days=(today - latest).days,
+                    recency_days=(today - max([row.date for row in rows])).days,
                 ),
             )
         )
