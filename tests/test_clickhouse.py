@@ -21,9 +21,12 @@ from tests.warehouses import clickhouse_session, put_into_clickhouse
 
 DAY = date.fromisoformat(TODAY)
 NAMES = ("customer_id", "transaction_id", "date", "amount", "product_id", "loyalty_score")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::customer_features.frames.Suspicious", "ignore::customer_features.frames.FaultsQuarantined"
-)
+pytestmark = [
+    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
+    pytest.mark.filterwarnings(
+        "ignore::customer_features.frames.Suspicious", "ignore::customer_features.frames.FaultsQuarantined"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

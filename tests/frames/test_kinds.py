@@ -21,9 +21,12 @@ from tests.agreement.doors import FRAMES, Capsule, table, to_arrow, vectors_of
 from tests.agreement.oracle import Row
 from tests.conftest import EXAMPLE_VECTORS, FIELDS, TODAY, example_columns
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::customer_features.frames.Suspicious", "ignore:.*Dask support is moving out of Narwhals:FutureWarning"
-)
+pytestmark = [
+    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
+    pytest.mark.filterwarnings(
+        "ignore::customer_features.frames.Suspicious", "ignore:.*Dask support is moving out of Narwhals:FutureWarning"
+    ),
+]
 
 Make = Callable[[pa.Table], Any]
 NOW = date.fromisoformat(TODAY)

@@ -30,10 +30,11 @@ def logged() -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(sink)
     handler.setFormatter(JsonLines())
     LOGGER.addHandler(handler)
-    before, LOGGER.level = LOGGER.level, logging.INFO
+    before = LOGGER.level
+    LOGGER.setLevel(logging.INFO)  # not the attribute: what was asked of it before is remembered
     yield sink
     LOGGER.removeHandler(handler)
-    LOGGER.level = before
+    LOGGER.setLevel(before)
 
 
 def ask(application: Any, path: str = ROUTE, **more: Any) -> httpx.Response:

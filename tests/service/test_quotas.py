@@ -131,7 +131,7 @@ def test_memory_is_swept_now_and_then_by_no_thread_a_hit(monkeypatch: pytest.Mon
     while time.monotonic() < ends:
         asyncio.run(counted.request("somebody who comes no more"))
         time.sleep(0.02)
-    assert 1 <= len(begun) <= 4
+    assert 1 <= len(begun) <= 10  # of its own accord it would be one for nearly each of the fifty
     assert len(held) in (1, 2)
     # Of whom nobody asks again nothing is kept: two windows later it has expired, and somebody else's hit sweeps.
     ends = time.monotonic() + 10

@@ -21,6 +21,8 @@ from customer_features.service.taking import LATER, PIECE, _drop, limit_silence,
 from .harness import EXAMPLE, Running
 from .test_jobs import ended, submit
 
+pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+
 ROW = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}
 CUSTOMERS = 60_000
 """Of a request whose answer, 10 MB, is more than the buffers of two sockets hold."""
