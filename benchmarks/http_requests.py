@@ -93,6 +93,8 @@ def below_saturation(everyone: list[Server], body: Path, scale: Scale) -> Contes
     """
     seconds = scale.seconds(2 * SECONDS)
     pauses = {server.name: _pause(server, body, seconds) for server in everyone}
+    for server in everyone:
+        server.runs.clear()  # of the contests before
 
     def turn(server: Server) -> None:
         server.runs.append(load(server, body, CONNECTIONS_AT_SHARE, seconds, pauses[server.name][0]))

@@ -12,12 +12,13 @@ from benchmarks import guard
 from benchmarks.guarded import CONTESTS, slowed
 
 SMALL = ("json-pydantic",)
-"""A second a repeat; it is measured beside other tests, whose work falls on both of a pair."""
+"""A second a repeat; it is measured beside other tests, whose work falls on both of a pair, and scatters them: so what
+is planted here is larger than what the guard finds on a quiet machine (``--plant 1.3``)."""
 
 
 @pytest.mark.slow
 def test_the_same_passes_and_a_slower_one_fails(tmp_path: Path) -> None:
-    same, slower = guard.sampler(tmp_path), guard.sampler(tmp_path, slower=1.3)
+    same, slower = guard.sampler(tmp_path), guard.sampler(tmp_path, slower=1.6)
     recorded = guard.samples(SMALL, same)
     assert [one.failed for one in guard.guard(recorded, same, guard.MARGIN)] == [False]
     assert [one.failed for one in guard.guard(recorded, slower, guard.MARGIN)] == [True]
