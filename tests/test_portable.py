@@ -19,6 +19,8 @@ from tests.agreement import oracle
 from tests.agreement.doors import Found, table
 from tests.agreement.oracle import Row
 
+pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+
 TODAY = date(2025, 3, 31)
 WINDOW = (6, "months")
 OUR_WORDS = """

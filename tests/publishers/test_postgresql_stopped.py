@@ -20,6 +20,8 @@ from tests.conftest import TODAY, Cli, Ran, child_environment
 from tests.database import Database, rows_in, unseen
 from tests.publishers.harness import GOOD, TABLES, bits, built, manifest, refused, vectors
 
+pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+
 
 def command(source: Path, out: str) -> list[str]:
     """The same run as a process of its own."""
