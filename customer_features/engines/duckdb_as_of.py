@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from customer_features import query_as_of
 from customer_features.engines.ahead import ahead
-from customer_features.engines.duckdb_products import BATCH, BYTES_A_WORD, array, arrow, number_products
+from customer_features.engines.arrays import array, arrow
+from customer_features.engines.duckdb_products import BATCH, BYTES_A_WORD, number_products
 from customer_features.engines.duckdb_session import threads_of
 from customer_features.engines.words import Array, Words
 from customer_features.errors import MissingExtra

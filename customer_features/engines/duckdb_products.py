@@ -13,15 +13,10 @@ import pyarrow as pa
 
 from customer_features import query
 from customer_features.engines.ahead import ahead
+from customer_features.engines.arrays import array, arrow
 from customer_features.engines.duckdb_session import threads_of
-from customer_features.engines.words import Array, Words, counts_of_groups
-from customer_features.errors import MissingExtra
+from customer_features.engines.words import Words, counts_of_groups
 from customer_features.options import Options
-
-try:
-    import numpy as np
-except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
-    raise MissingExtra("building over tables", "bulk") from error
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,16 +24,6 @@ if TYPE_CHECKING:
 BYTES_A_WORD = 8
 BATCH = 1 << 18
 """Rows that are fetched at a time."""
-
-
-def array(column: pa.Array) -> Array:
-    """A column of numbers without nulls as an array of NumPy's; ``to_numpy`` would first import pandas."""
-    return np.from_dlpack(column)
-
-
-def arrow(values: Array) -> pa.Array:
-    """An array of NumPy's as one of Arrow's over the same memory; given as it is, Arrow would first import pandas."""
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def number_products(connection: duckdb.DuckDBPyConnection, counted: str) -> int:
