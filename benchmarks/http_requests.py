@@ -70,7 +70,7 @@ def saturated(
     content, wrong = body.read_bytes(), {}
     for server in everyone:
         wrong[server.name] = held(title, server.name, check(server, content), server is everyone[0])
-        load(server, body, connections, scale.seconds(1))
+        load(server, body, connections, scale.seconds(seconds / 2))
         server.runs.clear()
 
     def turn(server: Server) -> None:
