@@ -28,6 +28,8 @@ LIBRARIES = (
     "uvicorn",
 )
 
+_TOLD_APART = {"family": "cpu family", "model": "model", "cache": "cache size"}
+
 
 def run() -> Run:
     """What is recorded beside the measurements of a run."""
@@ -54,13 +56,18 @@ def machine() -> dict[str, str]:
 
 
 def processor() -> str:
-    """The processor's name, as Linux tells it."""
+    """The processor's name, as Linux tells it, and what tells apart those that a cloud gives the same name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or "unknown"
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or "unknown"
+    found: dict[str, str] = {}
+    for name, _, value in (line.partition(":") for line in lines):
+        found.setdefault(name.strip(), value.strip())
+    if "model name" not in found:
+        return platform.processor() or "unknown"
+    more = [f"{name} {found[key]}" for name, key in _TOLD_APART.items() if found.get(key)]
+    return f"{found['model name']} ({', '.join(more)})" if more else found["model name"]
 
 
 def versions() -> dict[str, str]:

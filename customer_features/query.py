@@ -21,10 +21,10 @@ def date_literal(day: date) -> str:
     return f"DATE '{day.isoformat()}'"
 
 
-def staged(readings: dict[str, str], relation: str, more: str = "") -> str:
-    """The staged columns over a relation; ``more`` is further select items."""
-    items = ", ".join(f"{sql} AS {name}" for name, sql in readings.items())
-    return f"SELECT {more}{items} FROM {relation}"
+def staged(readings: dict[str, str], relation: str, *more: str) -> str:
+    """The staged columns over a relation; ``more`` are further select items."""
+    items = [*more, *(f"{sql} AS {name}" for name, sql in readings.items())]
+    return f"SELECT {', '.join(items)} FROM {relation}"
 
 
 def counted(relation: str, options: Options, conflicts: bool = False) -> str:

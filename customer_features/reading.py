@@ -15,7 +15,11 @@ NUMERIC = "NUMERIC"
 _DAYS = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
-
+_NO_LOYALTY = {
+    "loyalty": "CAST(NULL AS DOUBLE)",
+    "loyalty_faulty": "FALSE",
+    "loyalty_found": "CAST(NULL AS VARCHAR)",
+}
 
 FIT = {
     **dict.fromkeys(("customer_id", "transaction_id", "product_id"), "text or a whole number"),
@@ -34,6 +38,8 @@ class Readings:
     found: dict[str, str]
     integral: dict[str, str]
     """Fields whose id is a floating-point column: SQL that is true where a value is no whole number."""
+    derived: dict[str, str]
+    """Of the staged columns those that follow from others: SQL over these, for a table that need not hold them."""
 
 
 def read(
@@ -63,15 +69,15 @@ def read(
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
         "amount_hint": amount_hint_sql(_text(fields["amount"].sql), decimal),
     }
+    derived: dict[str, str] = {}
+    if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
+        derived["units"] = _in_range("number", money.units_of_double_sql("number"))
     if "loyalty_score" in fields:
         staged |= read_loyalty(fields["loyalty_score"], types["loyalty_score"], source, decimal)
     else:
-        staged |= {
-            "loyalty": "CAST(NULL AS DOUBLE)",
-            "loyalty_faulty": "FALSE",
-            "loyalty_found": "CAST(NULL AS VARCHAR)",
-        }
-    return Readings(staged, found, integral)
+        staged |= _NO_LOYALTY
+        derived |= _NO_LOYALTY
+    return Readings(staged, found, integral, derived)
 
 
 def _text(sql: str) -> str:
@@ -133,8 +139,8 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_forma
         joined = f"regexp_replace({sql}, ' ([-+Z])', '\\1')"
         stamp = f"timezone({zone}, TRY_CAST({joined} AS TIMESTAMPTZ))"
         day = (
-            # A day reads back as the very text it was: that is what makes it YYYY-MM-DD and no other form.
-            f"CASE WHEN LENGTH({sql}) = 10 AND CAST(TRY_CAST({sql} AS DATE) AS VARCHAR) = {sql}"
+            # The cast takes signs, blanks around a day, other marks and fewer digits: this leaves YYYY-MM-DD.
+            f"CASE WHEN {sql} LIKE '____-__-__' AND {sql} BETWEEN '0' AND ':' AND RIGHT({sql}, 1) >= '0'"
             f" THEN TRY_CAST({sql} AS DATE)"
             f" WHEN LENGTH({sql}) >= 16 AND regexp_full_match({sql}, '{_TIMESTAMP}')"
             f" THEN CAST(TRY_CAST({sql} AS TIMESTAMP) AS DATE)"
@@ -229,8 +235,11 @@ def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> 
         units = "CAST(NULL AS BIGINT)"
     else:
         raise unfit("amount", mapped, type_name, source, FIT["amount"])
-    in_range = f"ABS({number}) <= {money.MAX_AMOUNT:.0f}"
-    return {"amount_missing": missing, "number": number, "units": f"CASE WHEN {in_range} THEN {units} END"}
+    return {"amount_missing": missing, "number": number, "units": _in_range(number, units)}
+
+
+def _in_range(number: str, units: str) -> str:
+    return f"CASE WHEN ABS({number}) <= {money.MAX_AMOUNT:.0f} THEN {units} END"
 
 
 def read_loyalty(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,7 @@ from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options, parse_timezone
 from customer_features.parts import table_part
 from tests.agreement import oracle
-from tests.conftest import Cli, assert_refused
+from tests.conftest import Cli, assert_refused, examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")
 
@@ -54,6 +55,31 @@ def built(transactions: pa.Table, feature: str, **options: Any) -> list[Any]:
 
 
 # -- dates ---------------------------------------------------------------------------------------------
+
+
+@st.composite
+def nearly_days(draw: st.DrawFn) -> str:
+    """A day as text with up to three characters changed, put in or taken out."""
+    year, month, day = (draw(st.integers(low, high)) for low, high in ((0, 9999), (0, 13), (0, 32)))
+    text = list(f"{year:04}-{month:02}-{day:02}")
+    for _ in range(draw(st.integers(0, 3))):
+        place, size = draw(st.integers(0, len(text))), draw(st.integers(0, 1))
+        text[place : place + size] = draw(st.sampled_from([*"0123456789-/+:.% \t\n\r\v_BCTZé٣５", ""]))
+    return "".join(text)
+
+
+@given(st.lists(nearly_days(), min_size=1, max_size=200))
+@settings(max_examples=examples(100), deadline=None)
+def test_a_day_is_read_where_it_is_written_as_one_and_nowhere_else(texts: list[str]) -> None:
+    def is_day(text: str) -> bool:
+        with suppress(ValueError):
+            return bool(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text)) and date.fromisoformat(text) is not None
+        return False
+
+    rows = table(len(texts), date=texts, amount=[str(place) for place in range(len(texts))])
+    checked = customer_features.check(rows, today="9999-12-31")
+    faulty = {place - 1 for place in checked["row_number"].to_pylist()}
+    assert faulty == {place for place, text in enumerate(texts) if not is_day(text)}
 
 
 @pytest.mark.parametrize(

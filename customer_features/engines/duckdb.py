@@ -197,12 +197,16 @@ class Engine:
         relation = f"staged_{number}"
         if part.parse_once:
             # Parsing text costs more than all else: the typed rows are kept, and spilled when memory is short.
-            more = f"filename={literal(_FILE)}"
+            more, file = [], []
+            if len(part.files) > 1:
+                more, file = [f"filename={literal(_FILE)}"], [f"{quoted(_FILE)} AS source_file"]
             if part.kind == "csv":
-                more += f", {broken.recorded(relation)}"
-            reader = part.over(part.files, more)
-            select = query.staged(readings.staged, reader, f"{quoted(_FILE)} AS source_file, ")
-            self.connection.execute(f"CREATE TEMP TABLE {relation} AS {select}")
+                more.append(broken.recorded(relation))
+            kept = {name: sql for name, sql in readings.staged.items() if name not in readings.derived}
+            select = query.staged(kept, part.over(part.files, ", ".join(more)), *file)
+            self.connection.execute(f"CREATE TEMP TABLE kept_{relation} AS {select}")
+            derived = query.staged(readings.derived, f"kept_{relation}", "*")
+            self.connection.execute(f"CREATE TEMP VIEW {relation} AS {derived}")
             self._steps_done += 1
             if part.kind == "csv":
                 broken.collect(self.connection, relation, part)
@@ -342,10 +346,7 @@ class Engine:
         for staged in self._staged:
             part = staged.part
             if part.parse_once:
-                counts = self.connection.sql(
-                    f"SELECT source_file, COUNT(*) FROM {staged.relation} GROUP BY 1"
-                ).fetchall()
-                by_path = Counter({str(path): int(count) for path, count in counts})
+                by_path = self._rows_by_path(staged)
                 if part.kind == "csv":
                     by_path.update(broken.counts(self.connection, staged.relation))
                 self.outcome.rows_by_source |= {file.name: by_path[str(file.read_from)] for file in part.files}
@@ -354,6 +355,13 @@ class Engine:
                     self.outcome.rows_by_source[file.name] = self._count(f"SELECT COUNT(*) FROM {part.over([file])}")
             else:
                 self.outcome.rows_by_source[part.name] = self._count(f"SELECT COUNT(*) FROM {part.relation}")
+
+    def _rows_by_path(self, staged: Staged) -> Counter[str]:
+        files = staged.part.files
+        if len(files) == 1:
+            return Counter({str(files[0].read_from): self._count(f"SELECT COUNT(*) FROM {staged.relation}")})
+        counts = self.connection.sql(f"SELECT source_file, COUNT(*) FROM {staged.relation} GROUP BY 1").fetchall()
+        return Counter({str(path): int(count) for path, count in counts})
 
     # -- setting aside -------------------------------------------------------------------------------------
 

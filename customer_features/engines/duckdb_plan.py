@@ -27,7 +27,8 @@ _TABLE = re.compile(r"CREATE (?:OR REPLACE )?TEMP (?:TABLE|VIEW) (\w+)")
 _FILLED = re.compile(r"(CREATE (?:OR REPLACE )?TEMP) (?:TABLE|VIEW) (\w+ AS .*)", re.DOTALL)
 _REJECTS = re.compile(r"rejects_table='(\w+)', rejects_scan='(\w+)'")
 _TITLES = {
-    "staged": "read the rows of a source as typed columns",
+    "kept": "read the rows of a source, and keep what their typed columns are made of",
+    "staged": "the rows of a source as typed columns",
     "broken": "keep the lines that break a file's own syntax",
     "loyalty_scores": "read the loyalty scores",
     "conflicting_orders": "find orders whose lines do not agree",
@@ -168,5 +169,5 @@ def _title(sql: str) -> str:
     if made is None:
         names = dict.fromkeys(re.findall(r"(?:FROM|JOIN) (\w+)", sql))
         return f"ask of {' and '.join(names)} what decides the steps that follow"
-    name = re.sub(r"^(staged|broken)_.*", r"\1", made[1])
+    name = re.sub(r"^(kept|staged|broken)_.*", r"\1", made[1])
     return _TITLES.get(name, f"make {made[1]}")

@@ -113,9 +113,9 @@ class Quarantine:
                 number = broken.shifted(staged.relation, file, number)
         # Original columns travel as o0, o1, ... so that none can be taken for a staged one.
         carried = {f"o{number}": name for number, name in enumerate(part.columns)}
-        more = "row_number() OVER () AS row_number, "
-        more += "".join(f"{quoted(name)} AS {alias}, " for alias, name in carried.items())
-        inner = query.staged({**staged.readings.staged, **staged.readings.found}, relation, more)
+        more = [f"{quoted(name)} AS {alias}" for alias, name in carried.items()]
+        readings = {**staged.readings.staged, **staged.readings.found}
+        inner = query.staged(readings, relation, "row_number() OVER () AS row_number", *more)
         aside = query.quarantined(f"({inner})", self._options, orders_out, customers_out)
         source = literal(part.name if file is None else file.name)
         shown = [self._originals[name.lower()] for name in carried.values()]

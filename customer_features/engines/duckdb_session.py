@@ -53,6 +53,8 @@ def connected(
         told = _spilled.set((str(spill.parent), spill_limit))
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            # Each statement would read a file's footer anew, which takes long where it tells of many columns.
+            connection.execute("SET parquet_metadata_cache = true")
             with suppress(duckdb.Error):  # in a notebook without ipywidgets it cannot be had, nor is it asked for there
                 connection.execute("SET enable_progress_bar = true")
                 connection.execute("SET enable_progress_bar_print = false")

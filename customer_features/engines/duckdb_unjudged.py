@@ -28,7 +28,7 @@ def rows_read(engine: Engine) -> duckdb.DuckDBPyRelation:
     with translated():
         (staged,) = engine.stage()
         readings = {**staged.readings.staged, **staged.readings.found}
-        rows = query.staged(readings, staged.part.relation, "row_number() OVER () - 1 AS row, ")
+        rows = query.staged(readings, staged.part.relation, "row_number() OVER () - 1 AS row")
         scores, joined = _OWN, ""
         if engine.loyalty is not None:
             scores, joined = _OF_TABLE, " LEFT JOIN loyalty_scores s USING (customer_id)"

@@ -180,7 +180,7 @@ MUTANTS: list[Mutant] = [
         ("an empty amount is unreadable", "missing += f\" OR {sql} = ''\"", 'missing += ""'),
         (
             "days of other forms are read",
-            "LENGTH({sql}) = 10 AND CAST(TRY_CAST({sql} AS DATE) AS VARCHAR) = {sql}",
+            "{sql} LIKE '____-__-__' AND {sql} BETWEEN '0' AND ':' AND RIGHT({sql}, 1) >= '0'",
             "TRY_CAST({sql} AS DATE) IS NOT NULL",
         ),
         ("days past the calendar are read", 'return f"CASE WHEN {day} {_DAYS} THEN {day} END"', "return day"),
