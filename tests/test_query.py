@@ -50,4 +50,4 @@ def test_days_as_literals() -> None:
 
 
 def test_staged_columns_keep_their_order() -> None:
-    assert query.staged({"a": "1", "b": '"x y"'}, "t", "z, ") == 'SELECT z, 1 AS a, "x y" AS b FROM t'
+    assert query.staged({"a": "1", "b": '"x y"'}, "t", "z") == 'SELECT z, 1 AS a, "x y" AS b FROM t'
