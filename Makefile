@@ -93,7 +93,7 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-#   make bench   ratios against peers, side by side in one run, kept and written into the pages (ten minutes)
+#   make bench   ratios against peers, side by side in one run, kept and written into the pages (10 to 25 minutes)
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks --record
 
