@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
 from typing import Self
 
 from litestar.types import Receive
@@ -22,6 +23,9 @@ BODIES_HELD = 4
 
 LINGER_BYTES = 64 * 1024 * 1024
 LINGER_SECONDS = 2.0
+
+_Piece = tuple[bytes, bool]
+"""Some bytes as they were received, and whether more come."""
 
 
 class Share:
@@ -78,15 +82,31 @@ class Limits:
         """
         if declared is not None and declared > self.max_body:
             raise _too_large(self.max_body, f"{declared} bytes were announced")
-        ends = asyncio.get_running_loop().time() + self.request_timeout
-        begun = None
-        if unpacker is None or isinstance(unpacker, Plain):
-            begun = piece, more = await self._next(receive, ends)
-            if not more and len(piece) <= min(LARGE_BODY, self.max_body):
-                share.hold(len(piece))
-                return piece  # the most frequent body, without the detour that the others take
+        try:
+            # One timer for the whole body: one for each piece would take as long as computing some customers does.
+            async with asyncio.timeout(self.request_timeout):
+                return await self._read(receive, share, unpacker or Plain())
+        except TimeoutError:
+            raise self._late() from None
+
+    async def _read(self, receive: Receive, share: Share, unpacker: Unpacker) -> bytes | Handed:
         pieces: list[bytes] = []
-        async for piece in self._pieces(receive, self.max_body, self.max_unpacked, unpacker or Plain(), ends, begun):
+        begun = None
+        if isinstance(unpacker, Plain):
+            # The most frequent bodies, without the detour that the others take.
+            more, size, small = True, 0, min(LARGE_BODY, self.max_body)
+            while more and size <= small:
+                piece, more = await _next(receive)
+                share.hold(len(piece))
+                size += len(piece)
+                pieces.append(piece)
+            if size <= small:
+                return b"".join(pieces)
+            begun = b"".join(pieces), more
+            pieces.clear()
+            share.shrink(share.held - size)  # it is held again below
+        coming = partial(_next, receive)
+        async for piece in self._pieces(coming, self.max_body, self.max_unpacked, unpacker, begun):
             share.hold(len(piece))
             pieces.append(piece)
             if share.file is not None or share.held > LARGE_BODY:
@@ -118,23 +138,22 @@ class Limits:
             raise _too_large(allowed, f"{declared} bytes were announced")
         ends = asyncio.get_running_loop().time() + self.request_timeout
         most = max(self.max_unpacked, self.max_table if table else 0)
-        return self._pieces(receive, allowed, most, unpacker, ends)
+        return self._pieces(partial(self._in_time, receive, ends), allowed, most, unpacker)
 
     async def _pieces(
         self,
-        receive: Receive,
+        coming: Callable[[], Awaitable[_Piece]],
         allowed: int,
         most: int,
         unpacker: Unpacker,
-        ends: float,
-        begun: tuple[bytes, bool] | None = None,
+        begun: _Piece | None = None,
     ) -> AsyncIterator[bytes]:
         """The same of at most ``allowed`` bytes, ``most`` unpacked, where ``begun`` may have come already."""
         received = unpacked = 0
         most = allowed if isinstance(unpacker, Plain) else most
         more = True
         while more:
-            piece, more = begun or await self._next(receive, ends)
+            piece, more = begun or await coming()
             begun = None
             received += len(piece)
             if received > allowed:
@@ -146,20 +165,25 @@ class Limits:
                 yield part
         unpacker.end()
 
-    async def _next(self, receive: Receive, ends: float) -> tuple[bytes, bool]:
-        """The next piece as it was received, and whether more come."""
+    async def _in_time(self, receive: Receive, ends: float) -> _Piece:
+        """The next piece, where whoever asks for it may take longer over a piece than all of them have to arrive."""
         try:
             async with asyncio.timeout_at(ends):
-                message = await receive()
+                return await _next(receive)
         except TimeoutError:
             raise self._late() from None
-        if message["type"] != "http.request":
-            raise Refused("bad-request", "The body broke off, or its chunks are malformed.", close=True)
-        return message["body"], message["more_body"]
 
     def _late(self) -> Refused:
         detail = f"The body did not arrive within {self.request_timeout:g} seconds."
         return Refused("request-timeout", detail, close=True)
+
+
+async def _next(receive: Receive) -> _Piece:
+    """The next piece as it was received, and whether more come."""
+    message = await receive()
+    if message["type"] != "http.request":
+        raise Refused("bad-request", "The body broke off, or its chunks are malformed.", close=True)
+    return message["body"], message["more_body"]
 
 
 def _too_large(allowed: int, found: str) -> Refused:
