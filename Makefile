@@ -114,7 +114,7 @@ bench-quick: $(VENV)/.dev
 bench-http: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.http_beside
 
-#   make guard   fail where ours has become slower beside its peers than what is recorded (four minutes)
+#   make guard   fail where ours has become slower beside its peers than what is recorded (four to eight minutes)
 guard: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.guard
 
