@@ -18,6 +18,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+# A shell ignores Ctrl-C for what it runs in the background, and so would all that the tests start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def examples(thorough: int) -> int:
     """How many examples a property is tried on: all of them in CI, a third of them on every change."""

@@ -68,8 +68,8 @@ def nearly_days(draw: st.DrawFn) -> str:
     return "".join(text)
 
 
-@given(st.lists(nearly_days(), min_size=1, max_size=200))
-@settings(max_examples=examples(100), deadline=None)
+@given(st.lists(nearly_days(), min_size=1, max_size=60))
+@settings(max_examples=examples(60), deadline=None)
 def test_a_day_is_read_where_it_is_written_as_one_and_nowhere_else(texts: list[str]) -> None:
     def is_day(text: str) -> bool:
         with suppress(ValueError):
