@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -57,17 +58,13 @@ def machine() -> dict[str, str]:
 
 def processor() -> str:
     """The processor's name, as Linux tells it, and what tells apart those that a cloud gives the same name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
     found: dict[str, str] = {}
-    for name, _, value in (line.partition(":") for line in lines):
-        found.setdefault(name.strip(), value.strip())
-    if "model name" not in found:
-        return platform.processor() or "unknown"
-    more = [f"{name} {found[key]}" for name, key in _TOLD_APART.items() if found.get(key)]
-    return f"{found['model name']} ({', '.join(more)})" if more else found["model name"]
+    with suppress(OSError):
+        for name, _, value in (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()):
+            found.setdefault(name.strip(), value.strip())
+    model = found.get("model name") or platform.processor() or "unknown"
+    more = ", ".join(f"{name} {found[key]}" for name, key in _TOLD_APART.items() if found.get(key))
+    return f"{model} ({more})" if more else model
 
 
 def versions() -> dict[str, str]:

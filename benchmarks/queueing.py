@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.queueing`` simulates the load of ``http_requests.below_saturation``: connections that pause for
 exponentially distributed times between an answer and the next request, before a server that does nothing but its
-work, in the order of arrival and never a moment longer. No server with one worker has a smaller p99 / p50 there.
+work, in the order of arrival, and takes as long for each. A real one shares its cores with the load and takes now more,
+now less, so its own p99 / p50 may lie on either side of this.
 """
 
 from __future__ import annotations
