@@ -109,6 +109,23 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         signal.signal(number, handler)
 
 
+FIRST_GROUPS = ("spark", "spark cluster", "service", "postgresql", "clickhouse")
+"""What takes longest is begun first, so that no process works alone in the end."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the process that it runs in: that of its resource, or that of its module.
+
+    So one process starts each expensive thing once, and what a module makes for all its tests is made once.
+    """
+    for item in items:
+        resource = item.get_closest_marker("resource")
+        item.add_marker(pytest.mark.xdist_group(resource.args[0] if resource else item.nodeid.partition("::")[0]))
+    places = {name: place for place, name in enumerate(FIRST_GROUPS)}
+    items.sort(key=lambda item: places.get(next(item.iter_markers("xdist_group")).args[0], len(places)))
+
+
 @pytest.fixture(scope="session")
 def spark_session() -> Iterator[Any]:
     """One Spark session for all tests of a process: to start one takes longer than most tests."""

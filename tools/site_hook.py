@@ -15,7 +15,6 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
-from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(?=[)#])")
@@ -92,6 +91,8 @@ def notebook(path: str) -> tuple[str, dict[str, bytes]]:
 
     What pandas makes of a table brings its own style; without it a table looks like any other on the site.
     """
+    from nbconvert import MarkdownExporter  # half a second, which the tests of this module do without
+
     named = {"unique_key": posixpath.basename(path).removesuffix(".ipynb"), "output_files_dir": "."}
     text, resources = MarkdownExporter().from_filename(str(ROOT / path), resources=named)
     text = re.sub(r"<style scoped>.*?</style>\n", "", text, flags=re.DOTALL)

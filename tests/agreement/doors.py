@@ -10,12 +10,7 @@ from datetime import date
 from importlib.util import find_spec
 from typing import Any
 
-import dask
-import dask.dataframe as dd
 import duckdb
-import narwhals as nw
-import pandas as pd
-import polars as pl
 import pyarrow as pa
 
 import customer_features
@@ -85,7 +80,13 @@ class Capsule:
         return self._frame.__arrow_c_stream__(requested_schema)
 
 
+# Each kind's library is imported where it is needed: together they take seconds, in every process that collects tests.
+
+
 def _dask(frame: pa.Table) -> Any:
+    import dask
+    import dask.dataframe as dd
+
     with dask.config.set({"dataframe.convert-string": False}):  # it would make text of lists, bytes and days
         return dd.from_pandas(frame.to_pandas(), npartitions=3)
 
@@ -99,18 +100,36 @@ def _modin(frame: pa.Table) -> Any:
         return modin.pandas.DataFrame(frame.to_pandas())
 
 
+def _pandas_of_arrow(frame: pa.Table) -> Any:
+    import pandas as pd
+
+    return frame.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _polars(frame: pa.Table) -> Any:
+    import polars as pl
+
+    return pl.from_arrow(frame)
+
+
+def _narwhals(native: Any) -> Any:
+    import narwhals as nw
+
+    return nw.from_native(native)
+
+
 FRAMES: dict[str, Callable[[pa.Table], Any]] = {
     "pyarrow": lambda frame: frame,
     "pyarrow reader": lambda frame: frame.to_reader(),
     "arrow stream": Capsule,
     "duckdb": lambda frame: duckdb.connect().from_arrow(frame),
     "pandas": lambda frame: frame.to_pandas(),
-    "pandas of arrow": lambda frame: frame.to_pandas(types_mapper=pd.ArrowDtype),
-    "polars": pl.from_arrow,
-    "polars lazy": lambda frame: pl.LazyFrame(pl.from_arrow(frame)),
+    "pandas of arrow": _pandas_of_arrow,
+    "polars": _polars,
+    "polars lazy": lambda frame: _polars(frame).lazy(),
     "dask": _dask,
-    "narwhals": lambda frame: nw.from_native(frame.to_pandas()),
-    "narwhals lazy": lambda frame: nw.from_native(pl.LazyFrame(pl.from_arrow(frame))),
+    "narwhals": lambda frame: _narwhals(frame.to_pandas()),
+    "narwhals lazy": lambda frame: _narwhals(_polars(frame).lazy()),
 }
 if find_spec("modin"):  # it asks for pandas 2: tests/frames/test_modin.py runs all of this in such an environment
     FRAMES["modin"] = _modin
@@ -118,20 +137,20 @@ if find_spec("modin"):  # it asks for pandas 2: tests/frames/test_modin.py runs 
 
 def to_arrow(frame: Any) -> pa.Table:
     """Any kind of dataframe as an Arrow table."""
-    if isinstance(frame, nw.DataFrame | nw.LazyFrame):
+    library = type(frame).__module__.partition(".")[0]
+    if library == "narwhals":
         frame = frame.to_native()
-    if isinstance(frame, pl.LazyFrame):
-        frame = frame.collect()
-    if isinstance(frame, pl.DataFrame):
-        return frame.to_arrow()
+        library = type(frame).__module__.partition(".")[0]
+    if library == "polars":
+        return frame.lazy().collect().to_arrow()
+    if library == "dask":
+        frame, library = frame.compute(), "pandas"
+    if library == "modin":
+        frame, library = frame.modin.to_pandas(), "pandas"
+    if library == "pandas":
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     if isinstance(frame, pa.RecordBatchReader):
         return frame.read_all()
     if isinstance(frame, duckdb.DuckDBPyRelation):
         return frame.to_arrow_table()
-    if isinstance(frame, dd.DataFrame):
-        frame = frame.compute()
-    elif type(frame).__module__.startswith("modin."):
-        frame = frame.modin.to_pandas()
-    if isinstance(frame, pd.DataFrame):
-        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     return pa.table(frame)

@@ -42,10 +42,15 @@ FIRST = (
 """The doors that lead to an engine or a query by the shortest way: they are asked everything on every change."""
 
 
+RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
+"""What these doors share with other tests."""
+
+
 def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
+    marks = [pytest.mark.resource(RESOURCES[door])] if door in RESOURCES else []
     if door in FIRST or (scenario in QUICK[:3] and door != "Spark"):
-        return []
-    return [pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
+        return marks
+    return [*marks, pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
 
 
 def _pairs() -> Iterator[Any]:

@@ -19,9 +19,7 @@ from benchmarks.files import exact_at, exact_vectors, months, purchases_csv
 from benchmarks.judging import FEATURES, Verdict, judged, judged_mapping
 from benchmarks.peers import (
     as_of_sql,
-    bare_asgi,
     duckdb_sql,
-    fastapi_app,
     orjson_loop,
     polars_lazy,
     pydantic_loop,
@@ -114,9 +112,9 @@ def test_peers_over_json(work: Callable[[bytes], bytes]) -> None:
     assert judged_mapping(answer_vectors(work(body)), document_vectors(body)) == Verdict(0)
 
 
-@pytest.mark.parametrize("app", [fastapi_app.app, bare_asgi.app])
-def test_peers_over_http(app: Any) -> None:
-    body = document(60)
+@pytest.mark.parametrize("peer", ["fastapi_app", "bare_asgi"])
+def test_peers_over_http(peer: str) -> None:
+    body, app = document(60), import_module(f"benchmarks.peers.{peer}").app
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)
