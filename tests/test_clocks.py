@@ -68,9 +68,9 @@ def clocks_in(source: str) -> list[str]:
         if isinstance(node, ast.ImportFrom) and node.module in CLOCKS:
             names = {alias.name for alias in node.names} & CLOCKS[node.module]
             found += [f"{node.lineno}: {node.module}.{name}" for name in sorted(names)]
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.attr in CLOCKS.get(node.value.id, ()):
-                found.append(f"{node.lineno}: {node.value.id}.{node.attr}")
+        named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if named and node.attr in CLOCKS.get(node.value.id, ()):
+            found.append(f"{node.lineno}: {node.value.id}.{node.attr}")
     return found
 
 

@@ -35,11 +35,9 @@ QUICK = (
 """The first three are asked of every door on every change; all of them of Spark about every mutant, which takes seconds
 for what others do in a blink."""
 
-FIRST = (
-    *("rows, in-process", "HTTP", "command line, Parquet", "Python, PyArrow", "Python, DuckDB", "printed SQL, DuckDB"),
-    *("PostgreSQL, pushed down", "ClickHouse"),
-)
-"""The doors that lead to an engine or a query by the shortest way: they are asked everything on every change."""
+FIRST = ("rows, in-process", "Python, PyArrow", "printed SQL, DuckDB")
+"""The doors that lead to an engine or a query by the shortest way: they are asked everything on every change, the others
+three scenarios; CI asks every door everything."""
 
 
 RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
@@ -86,7 +84,10 @@ def engine(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, Mappi
         return found.vectors().to_arrow_table(), counts, out.faults
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    "scenario",
+    [pytest.param(one, id=one.name, marks=[] if one.name in QUICK else pytest.mark.slow) for one in SCENARIOS],
+)
 def test_a_function_over_a_table_is_a_door_and_is_asked_within_its_limits(scenario: Scenario) -> None:
     door = TableDoor("a function", engine, frozenset(Limit))
     case, expected = asked(scenario, door.form, CUSTOMERS, 1, door.limits)

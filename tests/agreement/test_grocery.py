@@ -58,6 +58,7 @@ def expected(lines: Path) -> Found:
     return oracle.all_bits(found)
 
 
+@pytest.mark.slow
 def test_every_vector_is_the_oracles(lines: Path, expected: Found, cli: Cli, tmp_path: Path) -> None:
     out = tmp_path / "f.parquet"
     mapping = [word for pair in MAPPING.items() for word in ("--map", "=".join(pair))]

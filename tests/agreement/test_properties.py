@@ -162,7 +162,7 @@ def test_the_whole_calendar(day: date) -> None:
             assert answered(rows, today) == built(rows, today) == expected
 
 
-@pytest.mark.parametrize("count", [1, 100_000])
+@pytest.mark.parametrize("count", [1, pytest.param(100_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
 def test_one_and_a_hundred_thousand_transactions(count: int, grain: str) -> None:
     rows = [

@@ -17,7 +17,7 @@ from tests.conftest import TODAY
 NOW = date.fromisoformat(TODAY)
 
 
-@pytest.fixture(params=["threads", "synchronous", "processes"])
+@pytest.fixture(params=["threads", "synchronous", pytest.param("processes", marks=pytest.mark.slow)])
 def scheduler(request: pytest.FixtureRequest) -> Iterator[None]:
     with dask.config.set(scheduler=request.param):
         yield
