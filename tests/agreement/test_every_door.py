@@ -36,8 +36,8 @@ QUICK = (
 for what others do in a blink."""
 
 FIRST = ("rows, in-process", "Python, PyArrow", "printed SQL, DuckDB")
-"""The doors that lead to an engine or a query by the shortest way: they are asked everything on every change, the others
-three scenarios; CI asks every door everything."""
+"""The doors that lead to an engine or a query by the shortest way: they are asked everything on every change, the
+others three scenarios. CI asks every door everything."""
 
 
 RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
