@@ -6,11 +6,15 @@ that can be seen do not belong here; one that survives calls for a sharper suite
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "customer_features"
-
+SUITE = ("tests/agreement/test_every_door.py", "tests/agreement/test_as_of.py")
+"""The modules that are to kill a mutant, in this order."""
+DOOR_TEST = f"{SUITE[0]}::test_it_answers_the_oracles_bits_and_counts"
+"""The test that asks a door about a scenario."""
 
 _LIKELIEST = {
     "dialects/postgres.py": "PostgreSQL",
@@ -31,12 +35,24 @@ _LIKELIEST = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One slip: a name, a file of the package, its text, and the text of the slip."""
+    """One slip: a name, a file of the package, its text, the text of the slip, and the test that kills it.
+
+    The killer is ``DOOR: SCENARIO`` or, of another test of the suite, ``MODULE.py::TEST``.
+    """
 
     name: str
     file: str
     text: str
     instead: str
+    killer: str = ""
+
+    @property
+    def killing_test(self) -> str:
+        """The recorded killer by pytest's name for it."""
+        if not self.killer or "::" in self.killer:
+            return self.killer and f"tests/agreement/{self.killer}"
+        door, _, scenario = self.killer.partition(": ")
+        return f"{DOOR_TEST}[{door}-{scenario}]"
 
     @property
     def first(self) -> str:
@@ -53,8 +69,16 @@ class Mutant:
         return source.replace(self.text, self.instead)
 
 
-def _of(file: str, *mutants: tuple[str, str, str]) -> list[Mutant]:
-    return [Mutant(name, file, text, instead) for name, text, instead in mutants]
+def killer_of(test: str) -> str:
+    """A test as it is recorded, from pytest's name for it; nothing where that is no test's name."""
+    if asked := re.fullmatch(rf"{re.escape(DOOR_TEST)}\[(.+)-([^-]+)\]", test):
+        return f"{asked[1]}: {asked[2]}"
+    return test.removeprefix("tests/agreement/") if "::" in test else ""
+
+
+def _of(file: str, *mutants: tuple[str, str, str] | tuple[str, str, str, str]) -> list[Mutant]:
+    """Mutants of a file: name, text, text of the slip and, once it is recorded, the killer."""
+    return [Mutant(mutant[0], file, *mutant[1:]) for mutant in mutants]
 
 
 MUTANTS: list[Mutant] = [
