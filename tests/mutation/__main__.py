@@ -8,6 +8,7 @@ engine takes its SQL).
 from __future__ import annotations
 
 import argparse
+import os
 import select
 import sys
 import time
@@ -192,18 +193,16 @@ def performed(mutants: list[Mutant], recording: bool = False) -> int:
         except Unsound as unsound:
             print(unsound)
             return 1
-    return summed_up(mutants, fates, time.monotonic() - began, recording)
+    print(f"\n{time.monotonic() - began:.0f} s, {sum(os.times()[:4]):.0f} s of all processors")
+    return summed_up(mutants, fates, recording)
 
 
-def summed_up(mutants: list[Mutant], fates: list[Fate], seconds: float, recording: bool) -> int:
+def summed_up(mutants: list[Mutant], fates: list[Fate], recording: bool) -> int:
     """Tell how many were killed, and what is to be recorded; the exit code."""
     left = [found for found in fates if found.what != "killed"]
     news = {found.name: found.killer for found in fates if found.killer}
     killed = len(fates) - len(left)
-    print(
-        f"\n{len(fates)} mutants, {killed} killed in {seconds:.0f} s, {killed - len(news)} of them by the test"
-        " recorded beside them"
-    )
+    print(f"{len(fates)} mutants, {killed} killed, {killed - len(news)} of them by the test recorded beside them")
     for found in left:
         print(f"{found.what}: {found.name}")
     for mutant in mutants:

@@ -28,7 +28,9 @@ def recorded(source: str, killers: Mapping[str, str]) -> str:
                 name = ast.literal_eval(entry.elts[0])
                 if name in killers:
                     changes.append((entry.elts[2:], ast.Constant(killers[name])))
-    for (slip, *before), killer in sorted(changes, key=lambda change: change[0][0].lineno, reverse=True):
+    for (slip, *before), killer in sorted(
+        changes, key=lambda change: (change[0][0].lineno, change[0][0].col_offset), reverse=True
+    ):
         start, end = _end_of(slip, lines), _end_of(before[0] if before else slip, lines)
         text = b"".join(lines)
         lines = (text[:start] + f", {ast.unparse(killer)}".encode() + text[end:]).splitlines(keepends=True)

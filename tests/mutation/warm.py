@@ -11,6 +11,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -218,6 +219,7 @@ class Warm:
             log = os.open(self._log(name), os.O_CREAT | os.O_WRONLY)
             for descriptor in (1, 2):
                 os.dup2(log, descriptor)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that lends it
             for where in WAREHOUSES[name]():
                 os.write(write, json.dumps(where).encode())
                 os.read(held, 1)
@@ -286,8 +288,10 @@ def _spark() -> Iterator[Any]:
     from tests import spark_door
 
     with spark_door.running() as session:
-        parameters = session.sparkContext._gateway.gateway_parameters
-        yield [parameters.port, parameters.auth_token]
+        gateway = session.sparkContext._gateway
+        yield [gateway.gateway_parameters.port, gateway.gateway_parameters.auth_token]
+    gateway.proc.stdin.close()  # which Java takes for the end
+    gateway.proc.wait()
 
 
 WAREHOUSES: dict[str, Callable[[], Iterator[Any]]] = {"PostgreSQL": _postgresql, "Spark": _spark}
