@@ -1,4 +1,4 @@
-"""What a child of the warm process does: import the package with the mutant in it, run tests, tell what failed."""
+"""Run tests over a mutant, in a child of the warm process, and report the first failure."""
 
 from __future__ import annotations
 
@@ -15,32 +15,39 @@ from tests.mutation.mutants import PACKAGE, SUITE, Mutant, source_of
 from tests.mutation.warm import Run
 
 
-def tested(run: Run, tree: Path, lent: Mapping[str, Any]) -> dict[str, Any]:
-    """Run tests over the package in a tree; the fields of a ``Result``. It changes this process for good."""
+def tested(run: Run, tree: Path, package: Path, lent: Mapping[str, Any]) -> dict[str, Any]:
+    """Run tests over the mutant of a package in a tree; return the fields of a ``Result``.
+
+    This changes the process for good: its output, its working folder, its path.
+    """
     output = os.open(tree / "output", os.O_CREAT | os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
-    # The first folder of the path, for this process and for those that the tests start.
+    # This process, and the servers and commands that the tests start, import from the tree.
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
     sys.path.insert(0, str(tree))
     sys.modules["tests"].__path__ = [str(tree / "tests")]
-    watch = Watch(run, tree, lent)
+    watch = Watch(run, tree, package, lent)
     modules = sorted({test.partition("::")[0] for test in run.tests}) or list(SUITE)
     options = ["-x", "-q", "--tb=no", "--hypothesis-seed=0", "-p", "_hypothesis_pytestplugin"]
     options += ["-p", "no:cacheprovider", *([] if run.tests else ["-m", "not slow or mutants"])]
     code = int(pytest.main([*modules, *options], plugins=[watch]))
-    in_place(run.mutant, tree)
+    try:
+        in_place(run.mutant, tree, package)
+    except AssertionError as error:
+        return {"code": 3, "message": str(error)}
     return {"code": code, **watch.first}
 
 
 class Watch:
-    """Choose the tests, see that the mutant is in place before the first of them, and keep the first failure."""
+    """A plugin that selects the tests, checks before them that the mutant is in place, and keeps the first failure."""
 
-    def __init__(self, run: Run, tree: Path, lent: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, tree: Path, package: Path, lent: Mapping[str, Any]) -> None:
         self.first: dict[str, Any] = {}
         self._run = run
         self._tree = tree
+        self._package = package
         self._lent = lent
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -51,7 +58,7 @@ class Watch:
             items.sort(key=lambda item: first not in item.name)
 
     def pytest_collection_finish(self) -> None:
-        in_place(self._run.mutant, self._tree)
+        in_place(self._run.mutant, self._tree, self._package)
         borrow(self._lent)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -73,18 +80,18 @@ class Watch:
         self.first = self.first or {"test": test, "kinds": kinds, "message": message}
 
 
-def in_place(mutant: Mutant | None, tree: Path) -> None:
-    """Raise AssertionError unless the package of this process is that of a tree, and its module the mutant."""
+def in_place(mutant: Mutant | None, tree: Path, original: Path = PACKAGE) -> None:
+    """Raise AssertionError unless this process uses the package in a tree, with the mutant in it."""
     package = tree / PACKAGE.name
     if mutant is not None:
         parts = Path(mutant.file).with_suffix("").parts
         name = ".".join((PACKAGE.name, *parts)).removesuffix(".__init__")
-        module, changed = import_module(name), mutant.applied(source_of(mutant))
+        module, changed = import_module(name), mutant.applied(source_of(mutant, original))
         assert module.__file__ == str(package / mutant.file), f"{module.__file__} is not the mutant"
         assert module.__loader__ is not None
-        # The code too, which could come from a file of bytecode.
+        # The file alone proves little: the code could come from old bytecode.
         assert module.__loader__.get_code(name) == compile(changed, module.__file__, "exec", dont_inherit=True), (  # type: ignore[attr-defined]
-            f"{name} is not of the mutant's text"
+            f"{name} was not compiled from the mutant's text"
         )
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == PACKAGE.name:
@@ -92,7 +99,7 @@ def in_place(mutant: Mutant | None, tree: Path) -> None:
 
 
 def borrow(lent: Mapping[str, Any]) -> None:
-    """Have doors use warehouses that are running already."""
+    """Make doors use warehouses that are running already."""
     if not lent:
         return
     from tests import database, spark_door, warehouses
@@ -105,7 +112,7 @@ def borrow(lent: Mapping[str, Any]) -> None:
 
 
 def _session(port: int, secret: str) -> Any:
-    """A session of its own in the JVM of another process, over that one's context."""
+    """Open a new session over the Spark context in the JVM of another process."""
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession

@@ -48,7 +48,7 @@ class Mutant:
 
     @property
     def killing_test(self) -> str:
-        """The recorded killer by pytest's name for it."""
+        """The recorded killer, by pytest's name for it."""
         if not self.killer or "::" in self.killer:
             return self.killer and f"tests/agreement/{self.killer}"
         door, _, scenario = self.killer.partition(": ")
@@ -70,7 +70,7 @@ class Mutant:
 
 
 def killer_of(test: str) -> str:
-    """A test as it is recorded, from pytest's name for it; nothing where that is no test's name."""
+    """Return a test as it is recorded, from pytest's name for it, or an empty string if that is no test's name."""
     if asked := re.fullmatch(rf"{re.escape(DOOR_TEST)}\[(.+)-([^-]+)\]", test):
         return f"{asked[1]}: {asked[2]}"
     return test.removeprefix("tests/agreement/") if "::" in test else ""
@@ -819,6 +819,6 @@ MUTANTS: list[Mutant] = [
 ]
 
 
-def source_of(mutant: Mutant) -> str:
-    """The text of the file that a mutant is of."""
-    return (PACKAGE / mutant.file).read_text(encoding="utf-8")
+def source_of(mutant: Mutant, package: Path = PACKAGE) -> str:
+    """Return the text of the file that a mutant changes."""
+    return (package / mutant.file).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The table of mutants is true to the source and to the suite; whether each is killed, ``make mutants`` finds out."""
+"""The table of mutants matches the source and the suite, and the runner judges them. ``make mutants`` runs them all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.agreement.every_door import DOORS
 from tests.agreement.every_door.scenarios import SCENARIOS
 from tests.conftest import ROOT, child_environment
-from tests.mutation.__main__ import Fate, Story, Unsound, main, of_mutant, of_package
+from tests.mutation.__main__ import Fate, Trial, Unsound, main, mutant_trial, package_trial
 from tests.mutation.child import in_place
 from tests.mutation.mutants import DOOR_TEST, MUTANTS, PACKAGE, Mutant, killer_of, source_of
 from tests.mutation.recording import TABLE, recorded
@@ -60,13 +60,13 @@ FAILED = Result(1, f"{DOOR_TEST}[HTTP-visits]", ["AssertionError"], "two and two
 PASSED = Result(0)
 
 
-def fate_of(story: Story, *runs: tuple[Run, Result]) -> Fate | None:
-    """The verdict of a story in which these runs are asked for, with what came of them."""
-    asked = next(story)
+def fate_of(trial: Trial, *runs: tuple[Run, Result]) -> Fate | None:
+    """Return the verdict of a trial that asks for these runs and gets these results."""
+    asked = next(trial)
     for place, (run, result) in enumerate(runs, 1):
         assert asked == run
         try:
-            asked = story.send(result)
+            asked = trial.send(result)
         except StopIteration as end:
             assert place == len(runs)
             found: Fate | None = end.value
@@ -78,28 +78,28 @@ KILLER, SUITE = Run(SLIP, (SLIP.killing_test,)), Run(SLIP)
 
 
 def test_the_recorded_killer_alone_is_enough() -> None:
-    fate = fate_of(of_mutant(SLIP), (KILLER, FAILED))
-    assert fate == Fate("a slip", "killed", "HTTP: visits: two and two are five", 1.0)
+    fate = fate_of(mutant_trial(SLIP), (KILLER, FAILED))
+    assert fate == Fate("a slip", "killed", "HTTP: visits: two and two are five", 1.0, as_recorded=True)
 
 
 def test_without_it_the_suite_kills_and_tells_by_what() -> None:
     without = Run(None, (FAILED.test,))
-    fate = fate_of(of_mutant(SLIP), (KILLER, PASSED), (SUITE, FAILED), (without, PASSED))
-    assert fate == Fate("a slip", "killed", "HTTP: visits: two and two are five", 1.0, "HTTP: visits")
+    fate = fate_of(mutant_trial(SLIP), (KILLER, PASSED), (SUITE, FAILED), (without, PASSED))
+    assert fate == Fate("a slip", "killed", "HTTP: visits: two and two are five", 1.0, killer="HTTP: visits")
     not_there = Result(5)
-    assert fate_of(of_mutant(SLIP), (KILLER, not_there), (SUITE, FAILED), (without, PASSED)) == fate
+    assert fate_of(mutant_trial(SLIP), (KILLER, not_there), (SUITE, FAILED), (without, PASSED)) == fate
 
 
 def test_what_fails_without_the_mutant_kills_nothing() -> None:
-    fate = fate_of(of_mutant(SLIP), (KILLER, PASSED), (SUITE, FAILED), (Run(None, (FAILED.test,)), FAILED))
+    fate = fate_of(mutant_trial(SLIP), (KILLER, PASSED), (SUITE, FAILED), (Run(None, (FAILED.test,)), FAILED))
     assert fate is not None
     assert (fate.what, fate.by) == ("invalid", "HTTP: visits fails without the mutant too")
     with pytest.raises(Unsound, match="two and two are five"):
-        fate_of(of_package((FAILED.test,)), (Run(None, (FAILED.test,)), FAILED))
+        fate_of(package_trial((FAILED.test,)), (Run(None, (FAILED.test,)), FAILED))
 
 
 def test_a_mutant_that_no_test_notices_survives() -> None:
-    fate = fate_of(of_mutant(SLIP), (KILLER, PASSED), (SUITE, PASSED))
+    fate = fate_of(mutant_trial(SLIP), (KILLER, PASSED), (SUITE, PASSED))
     assert fate is not None
     assert fate.what == "survived"
 
@@ -108,14 +108,14 @@ def test_a_mutant_that_no_test_notices_survives() -> None:
     "broken",
     [
         Result(2, "tests/agreement/test_every_door.py", [], "cannot be imported"),
-        Result(3, "", [], "the process ended without a word"),
+        Result(3, "", [], "the process ended without a result"),
         Result(1, FAILED.test, ["UnboundLocalError", "NameError", "Exception"], "x"),
         Result(1, FAILED.test, ["BinderException", "Exception"], "Binder Error: no such column"),
     ],
 )
 def test_what_nobody_could_have_overlooked_is_no_mutant(broken: Result) -> None:
     for runs in [[(KILLER, broken)], [(KILLER, PASSED), (SUITE, broken)]]:
-        fate = fate_of(of_mutant(SLIP), *runs)
+        fate = fate_of(mutant_trial(SLIP), *runs)
         assert fate is not None
         assert fate.what == "invalid"
 
@@ -142,18 +142,18 @@ def test_it_is_noticed_that_a_mutant_is_not_in_place(tmp_path: Path) -> None:
         in_place(None, tmp_path)
     with pytest.raises(AssertionError, match="is not the mutant"):
         in_place(SLIP, tmp_path)
-    with pytest.raises(AssertionError, match="is not of the mutant's text"):
+    with pytest.raises(AssertionError, match="was not compiled from the mutant's text"):
         in_place(SLIP, PACKAGE.parent)
 
 
 def test_parts_of_names_choose_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen: list[str] = []
 
-    def performed(mutants: list[Mutant], recording: bool) -> int:
+    def tried(mutants: list[Mutant], recording: bool) -> int:
         chosen.extend(mutant.name for mutant in mutants)
         return 7 if recording else 0
 
-    monkeypatch.setattr("tests.mutation.__main__.performed", performed)
+    monkeypatch.setattr("tests.mutation.__main__.tried", tried)
     assert main(["ids ", "rows: half", "--record"]) == 7
     assert chosen == [mutant.name for mutant in MUTANTS if "ids " in mutant.name or "rows: half" in mutant.name]
     chosen.clear()
@@ -163,21 +163,21 @@ def test_parts_of_names_choose_mutants(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PLANTED = """
 import sys
-from tests.mutation import child
-from tests.mutation.__main__ import performed
+from tests.mutation import __main__, child
 from tests.mutation.mutants import Mutant
 
-child.SUITE = ("tests/agreement/test_as_of.py",)
+child.SUITE = ("tests/agreement/test_doors.py",)
+__main__.limit_of = lambda run: 0 if run.mutant and run.mutant.name == "hanging" else 600
 cents, recency = "MAX_CENTS = 2**53 - 1", "float(m.today - last)"
-searched = "np.searchsorted(opens, ends)"
 elsewhere = "Python, PyArrow: visits"
 sys.exit(
-    performed(
+    __main__.tried(
         [
             Mutant("of a server", "features.py", recency, "float(m.today - last + 1)", "HTTP: visits"),
-            Mutant("of the suite", "engines/duckdb_as_of.py", searched, searched.replace(")", ", 'right')"), elsewhere),
+            Mutant("of the suite", "engines/rows_kernel.py", "if day > last_day:", "if day < last_day:", elsewhere),
             Mutant("equivalent", "money.py", cents, "MAX_CENTS = 2**53 - 2 + 1", elsewhere),
             Mutant("broken", "money.py", cents, "MAX_CENTS = 2**53 -", elsewhere),
+            Mutant("hanging", "features.py", recency, "sum(iter(int, 1))", "rows, in-process: visits"),
         ]
     )
 )
@@ -186,7 +186,7 @@ sys.exit(
 
 @pytest.mark.slow
 def test_children_run_tests_over_their_mutants() -> None:
-    """One is killed through a server of the child's own, one by the suite; one changes nothing; one is no Python."""
+    """Kill one through a server of the child, one with the suite; one changes nothing, one is no Python, one hangs."""
     ran = _ran("-c", PLANTED)
     fates = {name: rest for line in ran.stdout.splitlines() if "  " in line for name, _, rest in [line.partition("  ")]}
     assert fates["of a server"].split()[0] == "killed"
@@ -194,10 +194,12 @@ def test_children_run_tests_over_their_mutants() -> None:
     assert fates["of the suite"].split()[0] == "killed"
     assert fates["equivalent"].split()[0] == "survived"
     assert fates["broken"].split()[0] == "invalid"
-    assert "4 mutants, 2 killed" in ran.stdout
-    assert "1 of them by the test recorded beside them" in ran.stdout
+    assert fates["hanging"].split()[0] == "killed"
+    assert "took longer than 0 s" in fates["hanging"]
+    assert "5 mutants, 3 killed" in ran.stdout
+    assert "2 by their recorded killers" in ran.stdout
     assert (
-        "of the suite: recorded killer 'Python, PyArrow: visits' did not kill it; killed by 'test_as_of.py::"
+        "of the suite: recorded killer 'Python, PyArrow: visits' did not kill it; killed by 'test_doors.py::test_bytes'"
         in ran.stdout
     )
     assert ran.returncode == 1
@@ -208,7 +210,7 @@ def test_one_mutant_by_its_name() -> None:
     ran = _ran("-m", "tests.mutation", "rows: half to even")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "1 mutants, 1 killed" in ran.stdout
-    assert "1 of them by the test recorded beside them" in ran.stdout
+    assert "1 by their recorded killers" in ran.stdout
 
 
 def _ran(*arguments: str) -> subprocess.CompletedProcess[str]:

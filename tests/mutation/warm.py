@@ -1,6 +1,6 @@
-"""The one warm process: it imports the heavy libraries once, and forks a child for each run of tests.
+"""Import the heavy libraries once, in one warm process, and fork a child for each run of tests.
 
-The package under test is imported by children alone, each from a tree of its own with the mutant in it.
+Only children import the package under test, each from a tree of its own with the mutant in it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -23,24 +24,17 @@ from typing import Any
 from tests.mutation.mutants import DOOR_TEST, PACKAGE, Mutant, source_of
 
 LIBRARIES = (
-    *("_hypothesis_pytestplugin", "hypothesis.strategies", "pytest", "unittest.mock"),
-    *(
-        "duckdb",
-        "numpy",
-        "pandas",
-        "pyarrow.compute",
-        "pyarrow.dataset",
-        "pyarrow.parquet",
-    ),
+    *("_hypothesis_pytestplugin", "anyio", "hypothesis.strategies", "pdb", "pytest", "tomllib", "unittest.mock"),
+    *("duckdb", "numpy", "pandas", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet"),
     *("dask.dataframe", "narwhals", "sklearn.base", "sklearn.utils.validation", "sklearn.exceptions"),
-    *("httpx", "msgspec", "rich.console", "rich.progress", "sqlglot.dialects", "sqlglot.optimizer"),
+    *("click.shell_completion", "httpx", "msgspec", "rich.console", "sqlglot.dialects", "sqlglot.optimizer"),
     *("pyspark.sql", "pyspark.sql.classic.dataframe", "pyspark.sql.pandas.types"),
 )
-"""What children need and none should import by itself.
+"""The libraries that children need.
 
-Not among them: Polars, the driver of PostgreSQL, which imports Polars, and chDB. They start threads when they are
-imported. A fork takes only the thread that calls it along, and a lock that another thread holds at that moment stays
-locked in the child for good.
+Polars, chDB, and the driver of PostgreSQL, which imports Polars, are missing: they start threads when they are
+imported. A fork copies only the thread that calls it. A lock that another thread holds at that moment stays locked in
+the child for ever. DuckDB and PyArrow start theirs when they first compute, which happens in children only.
 """
 QUIET = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -48,27 +42,27 @@ QUIET = {
     "_RJEM_MALLOC_CONF": "background_thread:false",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
 }
-"""Keeps libraries from starting threads when they are imported, and pytest from looking for plugins in each child."""
+"""Environment that stops libraries from starting threads on import, and pytest from searching plugins in each child."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Tests to run in a child, over a mutant or over the package as it is: those named, or the whole suite."""
+    """Tests to run in a child over a mutant, or over the unchanged package. Without names they are the whole suite."""
 
     mutant: Mutant | None
     tests: tuple[str, ...] = ()
 
     @property
     def warehouse(self) -> str:
-        """The one of WAREHOUSES that the named tests need. The whole suite starts its own where it comes to it."""
+        """The one of WAREHOUSES that the named tests need. The whole suite starts its own when it needs them."""
         needed = {name for name in WAREHOUSES for test in self.tests if test.startswith(f"{DOOR_TEST}[{name}")}
-        assert len(needed) <= 1, "tests of several warehouses belong into several runs"
+        assert len(needed) <= 1, "split the tests of several warehouses into several runs"
         return next(iter(needed), "")
 
 
 @dataclass(slots=True)
 class Result:
-    """What came of a run: pytest's exit code, the first failure, and the CPU seconds of all its processes."""
+    """The outcome of a run: pytest's exit code, the first failure, and the CPU seconds of all its processes."""
 
     code: int
     test: str = ""
@@ -78,12 +72,12 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed, be it that no test is of these names."""
+        """Whether nothing failed. That includes exit code 5: no test has such a name."""
         return self.code in (0, 5)
 
 
 class Child:
-    """A process that runs tests, and its tree."""
+    """A process that runs tests over the package in its tree."""
 
     def __init__(self, run: Run, tree: tempfile.TemporaryDirectory[str], process: int, told: int) -> None:
         self.run = run
@@ -92,7 +86,7 @@ class Child:
         self._process = process
 
     def result(self) -> Result:
-        """Wait for the end of the child."""
+        """Wait for the child to end."""
         with os.fdopen(self.told, "rb") as told:
             said = told.read()
         _, _, used = os.wait4(self._process, 0)
@@ -100,13 +94,13 @@ class Child:
         output = Path(self._tree.name, "output").read_text(errors="replace")
         self._tree.cleanup()
         if not said:
-            return Result(3, message=f"the process ended without a word\n{output[-2000:]}", seconds=seconds)
+            return Result(3, message=f"the process ended without a result\n{output[-2000:]}", seconds=seconds)
         result = Result(**json.loads(said), seconds=seconds)
         result.message = result.message or output[-2000:]
         return result
 
     def kill(self) -> None:
-        """End the child and all that it started."""
+        """Kill the child and all processes that it started."""
         import psutil
 
         parent = psutil.Process(self._process)
@@ -118,16 +112,16 @@ class Child:
 
 
 class Lent:
-    """A warehouse that a process of its own keeps for all children, one after the other."""
+    """A warehouse that runs in a process of its own, for one child at a time."""
 
     def __init__(self, process: int, told: int, hold: int) -> None:
         self.process = process
         self.told = told
-        """Can be read once the warehouse is up, and ends where it cannot be had."""
+        """A pipe that can be read once the warehouse is up. It ends without data if the warehouse cannot be started."""
         self.hold = hold
-        """The process ends when nobody holds this any more."""
+        """A pipe that ends the process when it is closed."""
         self.where: Any = None
-        """What a child needs to reach it."""
+        """What a child needs to connect to it; None until it is up."""
         self.busy = False
 
     def close(self) -> None:
@@ -137,7 +131,7 @@ class Lent:
 
 
 class Warm:
-    """The process that forks: a folder with a copy of the package, the libraries, and the warehouses that it lends."""
+    """The process that forks. It holds a copy of the package, the libraries, and the warehouses that it lends."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
@@ -145,15 +139,15 @@ class Warm:
 
     def __enter__(self) -> Warm:
         os.environ.update(QUIET)
-        # Hypothesis and pytest leave files in the folder that they are started in.
+        # Hypothesis and pytest write files into the folder that they are started in.
         os.chdir(self._folder.name)
-        without = shutil.ignore_patterns("*.so", "*.pyd")  # a compiled module would hide its mutant
+        without = shutil.ignore_patterns("*.so", "*.pyd")  # Python would prefer a compiled module to its mutant
         shutil.copytree(PACKAGE, self._package, ignore=without)
         compileall.compile_dir(self._package, quiet=1)
         for name in LIBRARIES:
             import_module(name)
         gc.collect()
-        gc.freeze()  # children then share the memory of what is imported
+        gc.freeze()  # the collector of a child would otherwise copy the shared memory page by page
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -168,24 +162,24 @@ class Warm:
         return Path(self._folder.name, PACKAGE.name)
 
     def can_start(self, run: Run) -> bool:
-        """Whether the warehouse that a run needs is up and nobody else's at the moment."""
+        """Whether the warehouse that a run needs is up, and not in use."""
         if (lent := self._lent.get(run.warehouse)) is None:
             return True
         if lent.where is None and select.select([lent.told], [], [], 0)[0]:
             if not (said := os.read(lent.told, 1 << 16)):
-                said_last = self._log(run.warehouse).read_text(errors="replace")[-500:]
-                print(f"{run.warehouse} cannot be lent, each child tries for itself: {said_last}")
+                why = self._log(run.warehouse).read_text(errors="replace")[-500:]
+                print(f"{run.warehouse} could not be started, so each child tries to start its own: {why}")
                 self._lent.pop(run.warehouse).close()
                 return True
             lent.where = json.loads(said)
         return lent.where is not None and not lent.busy
 
     def awaited(self) -> list[int]:
-        """What can be read from when a further warehouse is up."""
+        """The pipes that become readable when another warehouse is up."""
         return [lent.told for lent in self._lent.values() if lent.where is None]
 
     def start(self, run: Run) -> Child:
-        """Begin a run in a child."""
+        """Start a run in a child."""
         tree = tempfile.TemporaryDirectory(prefix="run-", dir=self._folder.name, ignore_cleanup_errors=True)
         plant(run.mutant, self._package, Path(tree.name))
         where = {}
@@ -197,7 +191,7 @@ class Warm:
         def testing() -> None:
             from tests.mutation.child import tested
 
-            told = tested(run, Path(tree.name), where)
+            told = tested(run, Path(tree.name), self._package, where)
             with os.fdopen(write, "w") as out:
                 json.dump(told, out)
 
@@ -206,12 +200,12 @@ class Warm:
         return Child(run, tree, process, read)
 
     def ended(self, child: Child) -> None:
-        """Let others have the warehouse of a child that has ended."""
+        """Take back the warehouse of a child that has ended."""
         if lent := self._lent.get(child.run.warehouse):
             lent.busy = False
 
     def lend(self, name: str) -> None:
-        """Begin to start a warehouse."""
+        """Start a warehouse in the background."""
         read, write = os.pipe()
         held, hold = os.pipe()
 
@@ -219,7 +213,7 @@ class Warm:
             log = os.open(self._log(name), os.O_CREAT | os.O_WRONLY)
             for descriptor in (1, 2):
                 os.dup2(log, descriptor)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that lends it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when its pipe is closed
             for where in WAREHOUSES[name]():
                 os.write(write, json.dumps(where).encode())
                 os.read(held, 1)
@@ -233,10 +227,10 @@ class Warm:
         return Path(self._folder.name, f"{name}.log")
 
     def _forked(self, work: Callable[[], None], *closed: int) -> int:
-        """The number of a new process that does some work and ends."""
-        assert len(list(Path("/proc/self/task").iterdir())) == 1, "a process with several threads must not be forked"
+        """Fork a process that does some work and ends; return its number."""
+        assert _threads() == 1, "a process with several threads must not be forked"
         early = [name for name in sys.modules if name.partition(".")[0] == PACKAGE.name]
-        assert not early, f"{early} would be in each child without its mutant"
+        assert not early, f"children would inherit {early} without the mutant"
         sys.stdout.flush()
         sys.stderr.flush()
         if process := os.fork():
@@ -250,12 +244,18 @@ class Warm:
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
-            # No clean-up that is the parent's: it has the same objects.
+            # Skip the clean-up of the objects that are copies of the parent's.
             os._exit(code)
 
 
+def _threads() -> int:
+    """Count the threads of this process: on Linux, also those that no Python code started."""
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.exists() else threading.active_count()
+
+
 def plant(mutant: Mutant | None, package: Path, tree: Path) -> None:
-    """Make a tree with a mutant of a package in it; all but the mutated file and the folders above it are links."""
+    """Make a tree of links to a package, in which only the mutated file and the folders above it are new."""
     for name in ("tests", "pyproject.toml"):
         tree.joinpath(name).symlink_to(PACKAGE.parent / name)
     there = tree / package.name
@@ -264,11 +264,11 @@ def plant(mutant: Mutant | None, package: Path, tree: Path) -> None:
         return
     file = package / mutant.file
     _link(package, there, file)
-    there.joinpath(mutant.file).write_text(mutant.applied(source_of(mutant)), encoding="utf-8")
+    there.joinpath(mutant.file).write_text(mutant.applied(source_of(mutant, package)), encoding="utf-8")
 
 
 def _link(folder: Path, there: Path, file: Path) -> None:
-    """Link what is in a folder, but for a file in it and the file's own bytecode."""
+    """Link everything in a folder except one file below it and the bytecode of that file."""
     there.mkdir()
     cached = file.parent / "__pycache__"
     for path in folder.iterdir():
@@ -290,9 +290,12 @@ def _spark() -> Iterator[Any]:
     with spark_door.running() as session:
         gateway = session.sparkContext._gateway
         yield [gateway.gateway_parameters.port, gateway.gateway_parameters.auth_token]
-    gateway.proc.stdin.close()  # which Java takes for the end
+    gateway.proc.stdin.close()  # Java ends when its input ends
     gateway.proc.wait()
 
 
 WAREHOUSES: dict[str, Callable[[], Iterator[Any]]] = {"PostgreSQL": _postgresql, "Spark": _spark}
-"""What takes longer to start than to ask, by the beginnings of the names of doors: an iterator over where it is."""
+"""Warehouses that are slow to start, by the beginning of the names of their doors.
+
+Each starts when its iterator is first asked, yields what a child needs to connect to it, and ends with the iterator.
+"""
