@@ -43,7 +43,7 @@ agreement: $(VENV)/.dev
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.soak
 
-#   make mutants    seeded slips in the definition and the engines: the suite must notice each
+#   make mutants    seeded slips in the definition and the engines: the suite must notice each (two minutes)
 mutants: $(VENV)/.dev
 	@$(BIN)/python -m tests.mutation
 

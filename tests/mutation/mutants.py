@@ -6,11 +6,15 @@ that can be seen do not belong here; one that survives calls for a sharper suite
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "customer_features"
-
+SUITE = ("tests/agreement/test_every_door.py", "tests/agreement/test_as_of.py")
+"""The modules that are to kill a mutant, in this order."""
+DOOR_TEST = f"{SUITE[0]}::test_it_answers_the_oracles_bits_and_counts"
+"""The test that asks a door about a scenario."""
 
 _LIKELIEST = {
     "dialects/postgres.py": "PostgreSQL",
@@ -31,12 +35,24 @@ _LIKELIEST = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One slip: a name, a file of the package, its text, and the text of the slip."""
+    """One slip: a name, a file of the package, its text, the text of the slip, and the test that kills it.
+
+    The killer is ``DOOR: SCENARIO`` or, of another test of the suite, ``MODULE.py::TEST``.
+    """
 
     name: str
     file: str
     text: str
     instead: str
+    killer: str = ""
+
+    @property
+    def killing_test(self) -> str:
+        """The recorded killer, by pytest's name for it."""
+        if not self.killer or "::" in self.killer:
+            return self.killer and f"tests/agreement/{self.killer}"
+        door, _, scenario = self.killer.partition(": ")
+        return f"{DOOR_TEST}[{door}-{scenario}]"
 
     @property
     def first(self) -> str:
@@ -53,77 +69,177 @@ class Mutant:
         return source.replace(self.text, self.instead)
 
 
-def _of(file: str, *mutants: tuple[str, str, str]) -> list[Mutant]:
-    return [Mutant(name, file, text, instead) for name, text, instead in mutants]
+def killer_of(test: str) -> str:
+    """Return a test as it is recorded, from pytest's name for it, or an empty string if that is no test's name."""
+    if asked := re.fullmatch(rf"{re.escape(DOOR_TEST)}\[(.+)-([^-]+)\]", test):
+        return f"{asked[1]}: {asked[2]}"
+    return test.removeprefix("tests/agreement/") if "::" in test else ""
+
+
+def _of(file: str, *mutants: tuple[str, str, str] | tuple[str, str, str, str]) -> list[Mutant]:
+    """Mutants of a file: name, text, text of the slip and, once it is recorded, the killer."""
+    return [Mutant(mutant[0], file, *mutant[1:]) for mutant in mutants]
 
 
 MUTANTS: list[Mutant] = [
     *_of(
         "money.py",
-        ("units truncated", "return floor(amount * 10000 + 0.5)", "return int(amount * 10000 + 0.5)"),
-        ("totals half down", "[(units + 50) // 100 / 100", "[(units + 49) // 100 / 100"),
-        ("totals rounded as doubles", "[(units + 50) // 100 / 100", "[round(units / 10000, 2)"),
+        (
+            "units truncated",
+            "return floor(amount * 10000 + 0.5)",
+            "return int(amount * 10000 + 0.5)",
+            "rows, in-process: sums beyond 2^63",
+        ),
+        ("totals half down", "[(units + 50) // 100 / 100", "[(units + 49) // 100 / 100", "rows, in-process: visits"),
+        (
+            "totals rounded as doubles",
+            "[(units + 50) // 100 / 100",
+            "[round(units / 10000, 2)",
+            "rows, in-process: visits",
+        ),
         (
             "averages of rounded totals",
             "[(2 * units + 100 * n)",
             "[(2 * ((units + 50) // 100 * 100) + 100 * n)",
+            "rows, in-process: visits",
         ),
         (
             "averages truncated",
             "[(2 * units + 100 * n) // (200 * n) / 100",
             "[int((2 * units + 100 * n) / (200 * n)) / 100",
+            "rows, in-process: returns in decimals",
         ),
         (
             "largest total excluded",
             "-MAX_CENTS <= cents(total_units) <= MAX_CENTS",
             "-MAX_CENTS < cents(total_units) < MAX_CENTS",
+            "rows, in-process: sums beyond 2^63",
         ),
-        ("one cent more than a double holds", "MAX_CENTS = 2**53 - 1", "MAX_CENTS = 2**53"),
-        ("amounts up to 10^12", "MAX_AMOUNT = 100_000_000_000.0", "MAX_AMOUNT = 1_000_000_000_000.0"),
+        (
+            "one cent more than a double holds",
+            "MAX_CENTS = 2**53 - 1",
+            "MAX_CENTS = 2**53",
+            "rows, in-process: sums beyond 2^63",
+        ),
+        (
+            "amounts up to 10^12",
+            "MAX_AMOUNT = 100_000_000_000.0",
+            "MAX_AMOUNT = 1_000_000_000_000.0",
+            "rows, in-process: visits with faults",
+        ),
         (
             "SQL: division truncates below zero",
             "({numerator} - {remainder}) // {divisor}",
             "({numerator}) // {divisor}",
+            "Python, PyArrow: returned lines in long decimals",
         ),
-        ("SQL: totals half down", '"({total_units} + 50)"', '"({total_units} + 49)"'),
+        ("SQL: totals half down", '"({total_units} + 50)"', '"({total_units} + 49)"', "Python, PyArrow: visits"),
         (
             "SQL: averages of rounded totals",
             "(2 * {total_units} + 100 * {visits})",
             "(2 * (({total_units} + 50) // 100 * 100) + 100 * {visits})",
+            "Python, PyArrow: visits",
         ),
         (
             "SQL: cents times 0.01",
             "AS DOUBLE) / CAST(100 AS DOUBLE)",
             "AS DOUBLE) * CAST(0.01 AS DOUBLE)",
+            "Python, PyArrow: visits",
         ),
-        ("SQL: range ends half a cent late", "{MAX_CENTS * 100 + 49}", "{MAX_CENTS * 100 + 50}"),
-        ("SQL: range begins a unit early", "{-MAX_CENTS * 100 - 50}", "{-MAX_CENTS * 100 - 51}"),
-        ("SQL: units truncated", "CAST(FLOOR({amount} *", "CAST(TRUNC({amount} *"),
-        ("SQL: units rounded down", "+ CAST(0.5 AS DOUBLE)) AS BIGINT)", "+ CAST(0 AS DOUBLE)) AS BIGINT)"),
-        ("SQL: decimals round away from zero", "= 0.00005 THEN 1 ELSE 0", "= 0.00005 THEN 0 ELSE 0"),
+        (
+            "SQL: range ends half a cent late",
+            "{MAX_CENTS * 100 + 49}",
+            "{MAX_CENTS * 100 + 50}",
+            "Python, PyArrow: sums beyond 2^63",
+        ),
+        (
+            "SQL: range begins a unit early",
+            "{-MAX_CENTS * 100 - 50}",
+            "{-MAX_CENTS * 100 - 51}",
+            "Python, PyArrow: sums beyond 2^63",
+        ),
+        ("SQL: units truncated", "CAST(FLOOR({amount} *", "CAST(TRUNC({amount} *", "Python, PyArrow: sums beyond 2^63"),
+        (
+            "SQL: units rounded down",
+            "+ CAST(0.5 AS DOUBLE)) AS BIGINT)",
+            "+ CAST(0 AS DOUBLE)) AS BIGINT)",
+            "Python, PyArrow: visits",
+        ),
+        (
+            "SQL: decimals round away from zero",
+            "= 0.00005 THEN 1 ELSE 0",
+            "= 0.00005 THEN 0 ELSE 0",
+            "Python, PyArrow: returned lines in long decimals",
+        ),
     ),
     *_of(
         "features.py",
-        ("average over products", 'money.rounded_sql("units", "visits")', 'money.rounded_sql("units", "products")'),
-        ("SQL: negative zero passes", '"loyalty + CAST(0 AS DOUBLE)"', '"loyalty"'),
-        ("recency counts today", "float(m.today - last)", "float(m.today - last + 1)"),
-        ("SQL: recency backwards", "DATE_DIFF('day', last_day, today)", "DATE_DIFF('day', today, last_day)"),
+        (
+            "average over products",
+            'money.rounded_sql("units", "visits")',
+            'money.rounded_sql("units", "products")',
+            "Python, PyArrow: visits",
+        ),
+        (
+            "SQL: negative zero passes",
+            '"loyalty + CAST(0 AS DOUBLE)"',
+            '"loyalty"',
+            "Python, PyArrow: visits with faults",
+        ),
+        ("recency counts today", "float(m.today - last)", "float(m.today - last + 1)", "rows, in-process: visits"),
+        (
+            "SQL: recency backwards",
+            "DATE_DIFF('day', last_day, today)",
+            "DATE_DIFF('day', today, last_day)",
+            "Python, PyArrow: visits",
+        ),
     ),
     *_of(
         "faults.py",
-        ("SQL: an empty product is a product", "\"product_id IS NULL OR product_id = ''\"", '"product_id IS NULL"'),
-        ("SQL: today is in the future", '"day > today"', '"day >= today"'),
-        ("today is in the future", "row.day > options.today,", "row.day >= options.today,"),
-        ("SQL: amounts far below zero are in range", "NOT ABS(number) <=", "NOT number <="),
-        ("SQL: zero is negative", '"number < 0"', '"number <= 0"'),
-        ("zero is negative", "row.number is not None and row.number < 0", "row.number is not None and row.number <= 0"),
-        ("SQL: an order on two dates passes", '"first_day <> last_day"', '"first_day > last_day"'),
+        (
+            "SQL: an empty product is a product",
+            "\"product_id IS NULL OR product_id = ''\"",
+            '"product_id IS NULL"',
+            "Python, PyArrow: visits with faults",
+        ),
+        ("SQL: today is in the future", '"day > today"', '"day >= today"', "Python, PyArrow: visits"),
+        (
+            "today is in the future",
+            "row.day > options.today,",
+            "row.day >= options.today,",
+            "rows, in-process: visits with faults",
+        ),
+        (
+            "SQL: amounts far below zero are in range",
+            "NOT ABS(number) <=",
+            "NOT number <=",
+            "Python, PyArrow: visits with faults",
+        ),
+        ("SQL: zero is negative", '"number < 0"', '"number <= 0"', "Python, PyArrow: visits"),
+        (
+            "zero is negative",
+            "row.number is not None and row.number < 0",
+            "row.number is not None and row.number <= 0",
+            "rows, in-process: visits with faults",
+        ),
+        (
+            "SQL: an order on two dates passes",
+            '"first_day <> last_day"',
+            '"first_day > last_day"',
+            "Python, PyArrow: order totals",
+        ),
         (
             "SQL: scores nearly alike are alike",
             '"lowest_loyalty <> highest_loyalty"',
             '"highest_loyalty - lowest_loyalty > 1e-9"',
+            "Python, PyArrow: visits with faults",
         ),
-        ("SQL: only returns is a negative total", '"visits = 0"', '"units < 0"'),
+        (
+            "SQL: only returns is a negative total",
+            '"visits = 0"',
+            '"units < 0"',
+            "Python, PyArrow: returned lines in long decimals",
+        ),
     ),
     *_of(
         "options.py",
@@ -131,16 +247,19 @@ MUTANTS: list[Mutant] = [
             "windows of days are a day short",
             "today - timedelta(days=self.days)",
             "today - timedelta(days=self.days - 1)",
+            "rows, in-process: returned lines in long decimals",
         ),
         (
             "windows of months begin on the 28th at most",
             "min(today.day, monthrange(year, month + 1)[1])) if year >= 1",
             "min(today.day, 28)) if year >= 1",
+            "rows, in-process: returns in decimals",
         ),
         (
             "windows of months count whole years",
             "date(year, month + 1, min(today.day",
             "date(year, today.month, min(today.day",
+            "rows, in-process: returns in decimals",
         ),
     ),
     *_of(
@@ -149,46 +268,79 @@ MUTANTS: list[Mutant] = [
             "time zone dropped",
             'f"CAST(timezone({literal(timezone)}, {sql}) AS DATE)"',
             "f\"CAST(timezone('UTC', {sql}) AS DATE)\"",
+            "Python, PyArrow: instants where midnight is skipped",
         ),
-        ("time zone of text dropped", "zone = literal(timezone)\n", "zone = literal('UTC')\n"),
+        (
+            "time zone of text dropped",
+            "zone = literal(timezone)\n",
+            "zone = literal('UTC')\n",
+            "Python, PyArrow: order totals at times in text",
+        ),
         (
             "offset of text dropped",
             '"timezone({zone}, TRY_CAST({joined} AS TIMESTAMPTZ))"',
             '"TRY_CAST({sql}[:19] AS TIMESTAMP)"',
+            "Python, PyArrow: lines of text",
         ),
         (
             "ids trimmed",
             '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
             '{"VARCHAR", NUMERIC}:\n        return f"TRIM({mapped.sql})"',
+            "Python, PyArrow: visits",
         ),
         (
             "ids folded",
             '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
             '{"VARCHAR", NUMERIC}:\n        return f"LOWER({mapped.sql})"',
+            "Python, PyArrow: visits",
         ),
         (
             "ids normalised",
             '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
             '{"VARCHAR", NUMERIC}:\n        return f"NFC_NORMALIZE({mapped.sql})"',
+            "Python, PyArrow: visits",
         ),
         (
             "ids read as numbers",
             '{"VARCHAR", NUMERIC}:\n        return mapped.sql',
             '{"VARCHAR", NUMERIC}:\n        return f"COALESCE(TRY_CAST({mapped.sql} AS BIGINT)::TEXT, {mapped.sql})"',
+            "Python, PyArrow: visits",
         ),
-        ("scores a little above 1 pass", "{score} BETWEEN 0 AND 1, FALSE", "{score} BETWEEN 0 AND 1.0000001, FALSE"),
-        ("an empty amount is unreadable", "missing += f\" OR {sql} = ''\"", 'missing += ""'),
+        (
+            "scores a little above 1 pass",
+            "{score} BETWEEN 0 AND 1, FALSE",
+            "{score} BETWEEN 0 AND 1.0000001, FALSE",
+            "Python, PyArrow: visits with faults",
+        ),
+        (
+            "an empty amount is unreadable",
+            "missing += f\" OR {sql} = ''\"",
+            'missing += ""',
+            "Python, PyArrow: lines of text",
+        ),
         (
             "days of other forms are read",
             "{sql} LIKE '____-__-__' AND {sql} BETWEEN '0' AND ':' AND RIGHT({sql}, 1) >= '0'",
             "TRY_CAST({sql} AS DATE) IS NOT NULL",
+            "Python, PyArrow: lines of text",
         ),
-        ("days past the calendar are read", 'return f"CASE WHEN {day} {_DAYS} THEN {day} END"', "return day"),
-        ("whole amounts a digit short", 'f"CAST({sql} AS BIGINT) * 10000"', 'f"CAST({sql} AS BIGINT) * 1000"'),
+        (
+            "days past the calendar are read",
+            'return f"CASE WHEN {day} {_DAYS} THEN {day} END"',
+            "return day",
+            "Python, PyArrow: visits with faults",
+        ),
+        (
+            "whole amounts a digit short",
+            'f"CAST({sql} AS BIGINT) * 10000"',
+            'f"CAST({sql} AS BIGINT) * 1000"',
+            "Python, PyArrow: whole numbers",
+        ),
         (
             "decimals read as doubles",
             "units = money.units_of_decimal_sql(sql, int(scaled[1]))",
             "units = money.units_of_double_sql(number)",
+            "Python, PyArrow: returned lines in long decimals",
         ),
     ),
     *_of(
@@ -197,11 +349,13 @@ MUTANTS: list[Mutant] = [
             "digits grouped by underscores are read",
             "f\"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END\"",
             'f"TRY_CAST({sql} AS DOUBLE)"',
+            "Python, PyArrow: lines of text",
         ),
         (
             "text read in single precision",
             "THEN TRY_CAST({sql} AS DOUBLE) END",
             "THEN CAST(TRY_CAST({sql} AS FLOAT) AS DOUBLE) END",
+            "Python, PyArrow: lines of text",
         ),
     ),
     *_of(
@@ -210,66 +364,122 @@ MUTANTS: list[Mutant] = [
             "window's eve counts",
             'f"day <= {date_literal(options.window_opens_after)}"',
             'f"day < {date_literal(options.window_opens_after)}"',
+            "Python, PyArrow: lines of text",
         ),
-        ("last date's own rows are outside", 'f"day <= {date_literal(last)}"', 'f"day < {date_literal(last)}"'),
+        (
+            "last date's own rows are outside",
+            'f"day <= {date_literal(last)}"',
+            'f"day < {date_literal(last)}"',
+            "Python, PyArrow: many dates",
+        ),
         (
             "eves of many windows count",
             "day > {date_literal(opens_after)} AND",
             "day >= {date_literal(opens_after)} AND",
+            "Python, PyArrow: many dates of returned lines",
         ),
-        ("rows after today count when excluded", 'out.append("day > today")', 'out.append("day > today + 1")'),
+        (
+            "rows after today count when excluded",
+            'out.append("day > today")',
+            'out.append("day > today + 1")',
+            "Python, PyArrow: lines of text",
+        ),
         (
             "COUNT for COUNT DISTINCT",
             'visits = "DISTINCT " + purchase.format("transaction_id")',
             'visits = purchase.format("transaction_id")',
+            "Python, PyArrow: lines of text",
         ),
         (
             "COUNT DISTINCT for COUNT",
             "if options.grain is Grain.TRANSACTION:\n        visits = ",
             "if options.grain is None:\n        visits = ",
+            "Python, PyArrow: visits",
         ),
-        ("returns count for recency", 'MAX({purchase.format("day")}) AS last_day', "MAX(day) AS last_day"),
+        (
+            "returns count for recency",
+            'MAX({purchase.format("day")}) AS last_day',
+            "MAX(day) AS last_day",
+            "Python, PyArrow: returned lines in long decimals",
+        ),
         (
             "a purchase of nothing is a return",
             '"CASE WHEN number >= 0 THEN {} END"',
             '"CASE WHEN number > 0 THEN {} END"',
+            "Python, PyArrow: returns in decimals",
         ),
-        ("sums of 64 bits", 'return f"SUM({units})"', 'return f"CAST(SUM({units}) AS BIGINT)"'),
-        ("sums in doubles", 'return f"SUM({units})"', 'return f"CAST(SUM(CAST({units} AS DOUBLE)) AS HUGEINT)"'),
-        ("orders of two totals pass", "MIN(units) AS lowest_units", "MAX(units) AS lowest_units"),
+        (
+            "sums of 64 bits",
+            'return f"SUM({units})"',
+            'return f"CAST(SUM({units}) AS BIGINT)"',
+            "Python, PyArrow: sums beyond 2^63",
+        ),
+        (
+            "sums in doubles",
+            'return f"SUM({units})"',
+            'return f"CAST(SUM(CAST({units} AS DOUBLE)) AS HUGEINT)"',
+            "Python, PyArrow: sums beyond 2^63",
+        ),
+        (
+            "orders of two totals pass",
+            "MIN(units) AS lowest_units",
+            "MAX(units) AS lowest_units",
+            "Python, PyArrow: order totals",
+        ),
         (
             "an order's total counts on each line",
             "SELECT * EXCLUDE (order_units) REPLACE (order_units AS units)",
             "SELECT * EXCLUDE (order_units)",
+            "Python, PyArrow: order totals",
         ),
         (
             "conflicting orders keep their rows",
             " ANTI JOIN conflicting_orders USING",
             " LEFT JOIN conflicting_orders USING",
+            "Python, PyArrow: order totals",
         ),
         (
             "one faulty score of two passes",
             "BOOL_OR(loyalty_faulty) AS loyalty_faulty, MIN",
             "BOOL_AND(loyalty_faulty) AS loyalty_faulty, MIN",
+            "Python, PyArrow: visits with faults",
         ),
         (
             "totals of some dates unseen",
             "{up} + {down} >= 0 THEN {up} ELSE {down}",
             "{up} + {down} >= 0 THEN {down} ELSE {up}",
+            "Python, PyArrow: many dates of returned lines",
         ),
-        ("ORDER BY dropped", 'FROM ({measures}) ORDER BY customer_id"', 'FROM ({measures})"'),
+        (
+            "ORDER BY dropped",
+            'FROM ({measures}) ORDER BY customer_id"',
+            'FROM ({measures})"',
+            "Python, PyArrow: visits",
+        ),
         (
             "keys of hashes run into products",
             "({HASH.format('customer_id')} & CAST({2**64 - 2**bits} AS UBIGINT))",
             "{HASH.format('customer_id')}",
+            "Python, PyArrow: visits",
         ),
-        ("products of returns count", 'purchases = " WHERE number >= 0" if', 'purchases = "" if'),
+        (
+            "products of returns count",
+            'purchases = " WHERE number >= 0" if',
+            'purchases = "" if',
+            "Python, PyArrow: returned lines in long decimals",
+        ),
         (
             "excluded rows go with their customer",
             '"own || CASE WHEN outside THEN [] ELSE of_group END"',
             '"own || of_group"',
+            "Python, PyArrow: lines of text",
         ),
-        ("filed under the last fault", "names[1] AS fault", "names[len(names)] AS fault"),
+        (
+            "filed under the last fault",
+            "names[1] AS fault",
+            "names[len(names)] AS fault",
+            "Python, PyArrow: visits with faults",
+        ),
     ),
     *_of(
         "query_as_of.py",
@@ -277,12 +487,19 @@ MUTANTS: list[Mutant] = [
             "many dates: order of another collation",
             "OVER (ORDER BY customer_id) - 1",
             "OVER (ORDER BY LOWER(customer_id), customer_id) - 1",
+            "Python, PyArrow: many dates",
         ),
-        ("many dates: a purchase of nothing is a return", "f'{signed} >= 0'", "f'{signed} > 0'"),
+        (
+            "many dates: a purchase of nothing is a return",
+            "f'{signed} >= 0'",
+            "f'{signed} > 0'",
+            "Python, PyArrow: many dates of returned lines",
+        ),
         (
             "many dates: the days of an order the wrong way round",
             "list_sort(list(DISTINCT day))",
             "list_reverse_sort(list(DISTINCT day))",
+            "Python, PyArrow: many dates of returned lines",
         ),
     ),
     *_of(
@@ -291,17 +508,25 @@ MUTANTS: list[Mutant] = [
             "many dates: a date does not see its own day",
             "np.searchsorted(dates, ends)",
             'np.searchsorted(dates, ends, "right")',
+            "Python, PyArrow: many dates",
         ),
-        ("many dates: a window sees its eve", "np.searchsorted(opens, ends)", 'np.searchsorted(opens, ends, "right")'),
+        (
+            "many dates: a window sees its eve",
+            "np.searchsorted(opens, ends)",
+            'np.searchsorted(opens, ends, "right")',
+            "Python, PyArrow: many dates",
+        ),
         (
             "many dates: a product counts again",
             "np.maximum(begin[1:], end[:-1] * again[1:], out=begin[1:])",
             "np.maximum(begin[1:], 0, out=begin[1:])",
+            "Python, PyArrow: many dates",
         ),
         (
             "many dates: returns are visits",
             "            if options.returns is Returns.NET:\n                # A return",
             "            if options.returns is None:\n                # A return",
+            "Python, PyArrow: many dates of returned lines",
         ),
     ),
     *_of(
@@ -310,66 +535,109 @@ MUTANTS: list[Mutant] = [
             "a bit too few for products",
             "max(int(products) - 1, 1).bit_length()",
             "max(int(products) // 2 - 1, 1).bit_length()",
+            "Python, PyArrow: visits",
         ),
     ),
     *_of(
         "engines/words.py",
-        ("words that stand twice count twice", "np.not_equal(block[1:], block[:-1], out=new[1:])", "new[1:] = True"),
+        (
+            "words that stand twice count twice",
+            "np.not_equal(block[1:], block[:-1], out=new[1:])",
+            "new[1:] = True",
+            "Python, PyArrow: visits",
+        ),
     ),
     *_of(
         "engines/duckdb_broken.py",
-        ("an array is an object", 'return None if isinstance(value, dict) else "not an object"', "return None"),
+        (
+            "an array is an object",
+            'return None if isinstance(value, dict) else "not an object"',
+            "return None",
+            "command line, NDJSON: visits with faults",
+        ),
     ),
     *_of(
         "engines/rows_kernel.py",
-        ("rows: units truncated", "units += floor(amount * 10000 + 0.5)", "units += int(amount * 10000 + 0.5)"),
-        ("rows: half to even", "units += floor(amount * 10000 + 0.5)", "units += round(amount * 10000)"),
-        ("rows: the first day for the last", "if day > last_day:", "if day < last_day:"),
-        ("rows: repeated ids are not looked at", "if found[1] == len(own):", "if found:"),
+        (
+            "rows: units truncated",
+            "units += floor(amount * 10000 + 0.5)",
+            "units += int(amount * 10000 + 0.5)",
+            "rows, in-process: returns in decimals",
+        ),
+        (
+            "rows: half to even",
+            "units += floor(amount * 10000 + 0.5)",
+            "units += round(amount * 10000)",
+            "rows, in-process: visits",
+        ),
+        ("rows: the first day for the last", "if day > last_day:", "if day < last_day:", "rows, in-process: visits"),
+        ("rows: repeated ids are not looked at", "if found[1] == len(own):", "if found:", "rows, in-process: visits"),
     ),
     *_of(
         "engines/rows.py",
-        ("rows: window's eve counts", "row.date > opens_after)]", "row.date >= opens_after)]"),
+        (
+            "rows: window's eve counts",
+            "row.date > opens_after)]",
+            "row.date >= opens_after)]",
+            "rows, in-process: lines of text",
+        ),
         (
             "rows: COUNT DISTINCT for COUNT",
             "[_visits(own) for own in rows] if options.grain is Grain.TRANSACTION else orders",
             "orders",
+            "rows, in-process: visits",
         ),
         (
             "rows: a purchase of nothing is a return",
             "[row for row in own if row.amount >= 0]",
             "[row for row in own if row.amount > 0]",
+            "rows, in-process: returns in decimals",
         ),
         (
             "rows: an order on two dates passes",
             "orders[row.transaction_id] != (money.units(row.amount), row.date)",
             "orders[row.transaction_id][0] != money.units(row.amount)",
+            "rows, in-process: order totals",
         ),
         (
             "rows: scores of other customers",
             "loyalty = [loyalty[place] for place in kept]",
             "loyalty = loyalty[: len(kept)]",
+            "rows, in-process: lines of text",
         ),
         (
             "rows: a total is rounded before it is averaged",
             "units=units,\n",
             "units=[(u + 50) // 100 * 100 for u in units],\n",
+            "rows, in-process: visits",
         ),
     ),
     *_of(
         "engines/rows_faults.py",
-        ("rows: sums judged over rows that cannot be read", "if found.count == before and rows:", "if rows:"),
+        (
+            "rows: sums judged over rows that cannot be read",
+            "if found.count == before and rows:",
+            "if rows:",
+            "rows, in-process: visits with faults",
+        ),
         (
             "rows: excluded rows are judged",
             "late = options.future is Future.EXCLUDE and row.day > options.today",
             "late = False",
+            "rows, in-process: returned lines in long decimals",
         ),
         (
             "rows: some returns are only returns",
             "all(number < 0 for number in numbers)",
             "any(number < 0 for number in numbers)",
+            "rows, in-process: returns in decimals",
         ),
-        ("rows: a customer may come twice", "if customer_id in seen:", "if customer_id in ():"),
+        (
+            "rows: a customer may come twice",
+            "if customer_id in seen:",
+            "if customer_id in ():",
+            "rows, in-process: visits with faults",
+        ),
     ),
     *_of(
         "document.py",
@@ -377,11 +645,13 @@ MUTANTS: list[Mutant] = [
             "document: a score of each row",
             '_text(customer.get("loyalty_score"))',
             '_text(row.get("loyalty_score"))',
+            "command line, JSON: visits with faults",
         ),
         (
             "document: text keeps its quotes",
             "if value is None or isinstance(value, str):",
             'if value is None or value == "":',
+            "command line, JSON: visits",
         ),
     ),
     *_of(
@@ -390,59 +660,84 @@ MUTANTS: list[Mutant] = [
             "printed: rows on the day before the window count",
             'f"day > {self.day(opens)}"',
             'f"day >= {self.day(opens)}"',
+            "printed SQL, DuckDB: many dates of returned lines",
         ),
         (
             "printed: the window opens a day late",
             'out.append(f"day <= {self.day(options.window_opens_after)}")',
             'out.append(f"day < {self.day(options.window_opens_after)}")',
+            "printed SQL, DuckDB: lines of text",
         ),
-        ("printed: rows after today count", 'out.append("day > today")', 'out.append("FALSE")'),
-        ("printed: visits are lines", 'visits = f"COUNT(DISTINCT {self._bought(', 'visits = f"COUNT({self._bought('),
+        (
+            "printed: rows after today count",
+            'out.append("day > today")',
+            'out.append("FALSE")',
+            "printed SQL, DuckDB: lines of text",
+        ),
+        (
+            "printed: visits are lines",
+            'visits = f"COUNT(DISTINCT {self._bought(',
+            'visits = f"COUNT({self._bought(',
+            "printed SQL, DuckDB: lines of text",
+        ),
         (
             "printed: products are rows",
             'return f"COUNT(DISTINCT {self._bought(f',
             'return f"COUNT({self._bought(f',
+            "printed SQL, DuckDB: visits",
         ),
         (
             "printed: returns count as purchases",
             'return f"CASE WHEN {sign} >= 0 THEN {sql} END" if self._net',
             "return sql if self._net",
+            "printed SQL, DuckDB: returns in decimals",
         ),
         (
             "printed: the first day is the last",
             '"MAX(day) AS last_day", *self._loyalty_columns',
             '"MIN(day) AS last_day", *self._loyalty_columns',
+            "printed SQL, DuckDB: order totals",
         ),
         (
             "printed: unsound customers have vectors",
             'return " AND ".join(f"NOT COALESCE({sql}, FALSE)"',
             'return " OR ".join(f"TRUE OR ({sql})"',
+            "printed SQL, DuckDB: visits with faults",
         ),
-        ("printed: no order", 'v ORDER BY {order}"', 'v"'),
+        ("printed: no order", 'v ORDER BY {order}"', 'v"', "printed SQL, DuckDB: visits"),
         (
             "printed: dates see later rows",
             'seen = "r.last_day <= d.as_of" if by_orders else "r.day <= d.as_of"',
             'seen = "r.last_day <= d.as_of" if by_orders else "TRUE"',
+            "printed SQL, DuckDB: many dates",
         ),
-        ("printed: a date without a visit has a vector", "WHERE t.visits > 0", "WHERE t.visits >= 0"),
+        (
+            "printed: a date without a visit has a vector",
+            "WHERE t.visits > 0",
+            "WHERE t.visits >= 0",
+            "printed SQL, DuckDB: many dates of returned lines",
+        ),
         (
             "printed: an amount is not judged",
             'THEN {units} END") + " AS units"',
             'THEN {units} * 10 END") + " AS units"',
+            "printed SQL, DuckDB: visits",
         ),
         (
             "printed: ids as they are read are trimmed",
             "            return self.dialect.identifier(sql)\n",
             '            return f"TRIM({self.dialect.identifier(sql)})"\n',
+            "printed SQL, DuckDB: visits",
         ),
     ),
     *_of(
         "portable_faults.py",
-        ("listed: rows outside go with their order", ' AND NOT w.outside"', '"'),
+        ("listed: rows outside go with their order", ' AND NOT w.outside"', '"', "printed SQL, DuckDB: lines of text"),
         (
             "listed: the last fault first",
             'first.append(f"{letter}.{step}_first")',
             'first.insert(0, f"{letter}.{step}_first")',
+            "printed SQL, DuckDB: returns in decimals",
         ),
     ),
     *_of(
@@ -451,6 +746,7 @@ MUTANTS: list[Mutant] = [
             "printed: divided as doubles",
             'return f"{numerator} // {divisor}"',
             'return f"({numerator} + 1) // {divisor}"',
+            "printed SQL, DuckDB: returned lines in long decimals",
         ),
     ),
     *_of(
@@ -459,11 +755,13 @@ MUTANTS: list[Mutant] = [
             "printed: units are truncated",
             "FLOOR({number} * {self.a_double(10000)}",
             "TRUNC({number} * {self.a_double(10000)}",
+            "printed SQL, DuckDB: sums beyond 2^63",
         ),
         (
             "printed: text with a zone keeps its own day",
             "AND {day} IS NOT NULL THEN {instant} END",
             "AND {day} IS NOT NULL THEN {day} END",
+            "printed SQL, DuckDB: lines of text",
         ),
     ),
     *_of(
@@ -472,8 +770,14 @@ MUTANTS: list[Mutant] = [
             "PostgreSQL: units of decimals are truncated",
             'self.cast(f"FLOOR({wide} * 10000 + 0.5)", self.bigint)',
             'self.cast(f"TRUNC({wide} * 10000 + 0.5)", self.bigint)',
+            "PostgreSQL, pushed down: returned lines in long decimals",
         ),
-        ("PostgreSQL: text beyond a double is unreadable", "ELSE CAST({infinite} AS DOUBLE PRECISION) END", "END"),
+        (
+            "PostgreSQL: text beyond a double is unreadable",
+            "ELSE CAST({infinite} AS DOUBLE PRECISION) END",
+            "END",
+            "PostgreSQL, pushed down: lines of text",
+        ),
     ),
     *_of(
         "dialects/clickhouse.py",
@@ -481,9 +785,15 @@ MUTANTS: list[Mutant] = [
             "ClickHouse: the timezone is dropped",
             'return f"toInt32(toDate32({sql}, {self.literal(timezone)}))"',
             'return f"toInt32(toDate32({sql}))"',
+            "ClickHouse: instants where midnight is skipped",
         ),
-        ("ClickHouse: sums in 64 bits", "AS Nullable(Int128))", "AS Nullable(Int64))"),
-        ("ClickHouse: each fourth year is a leap year", "({year} % 100 <> 0 OR {year} % 400 = 0)", "TRUE"),
+        ("ClickHouse: sums in 64 bits", "AS Nullable(Int128))", "AS Nullable(Int64))", "ClickHouse: sums beyond 2^63"),
+        (
+            "ClickHouse: each fourth year is a leap year",
+            "({year} % 100 <> 0 OR {year} % 400 = 0)",
+            "TRUE",
+            "ClickHouse: lines of text",
+        ),
     ),
     *_of(
         "dialects/spark.py",
@@ -491,17 +801,24 @@ MUTANTS: list[Mutant] = [
             "Spark: one half of a total",
             '{high} * CAST({2**_BITS} AS DECIMAL(10, 0)) + {low})"',
             '{high} * CAST({2**_BITS} AS DECIMAL(10, 0)))"',
+            "Spark: visits with faults",
         ),
-        ("Spark: days before 1970 round up", "({local} - PMOD({local}, {_DAY})) DIV", "({local} + {_DAY} - 1) DIV"),
+        (
+            "Spark: days before 1970 round up",
+            "({local} - PMOD({local}, {_DAY})) DIV",
+            "({local} + {_DAY} - 1) DIV",
+            "Spark: lines of text",
+        ),
         (
             "Spark: the timezone is dropped",
             "UNIX_MICROS(FROM_UTC_TIMESTAMP({sql}, {self.literal(timezone)}))",
             "UNIX_MICROS({sql})",
+            "Spark: instants where midnight is skipped",
         ),
     ),
 ]
 
 
-def source_of(mutant: Mutant) -> str:
-    """The text of the file that a mutant is of."""
-    return (PACKAGE / mutant.file).read_text(encoding="utf-8")
+def source_of(mutant: Mutant, package: Path = PACKAGE) -> str:
+    """Return the text of the file that a mutant changes."""
+    return (package / mutant.file).read_text(encoding="utf-8")
