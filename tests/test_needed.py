@@ -152,9 +152,9 @@ def test_what_is_missing_is_brought_once(machine: Machine, capsys: pytest.Captur
         *(["venv", "one"], ["pip", "install"], ["venv", "two"], ["pip", "install"]),
     ]
     said = capsys.readouterr().out
-    assert f"a                       here: {machine.bin}/a\n" in said
-    assert f"b                       installed: {machine.bin}/b\n" in said
-    assert "environment two         made: build/environments/two\n" in said
+    assert f"{'a':26}here: {machine.bin}/a\n" in said
+    assert f"{'b':26}installed: {machine.bin}/b\n" in said
+    assert "environment two           made: build/environments/two\n" in said
     assert said.endswith("All that the tests need is here.\n")
 
     machine.ran.clear()
@@ -190,7 +190,7 @@ def test_a_package_that_there_is_not_takes_no_other_with_it(
     assert needed.main() == 1
     assert ["install", "has-b-and-c"] in machine.ran
     said = capsys.readouterr().out
-    assert "a                       MISSING: which does a\n" in said
+    assert f"{'a':26}MISSING: which does a\n" in said
     assert "skipped, and fail in CI: a.\n" in said
     assert "apt-get did not bring them. By hand: sudo apt-get install --no-install-recommends has-a\n" in said
 

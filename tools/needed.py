@@ -157,7 +157,7 @@ def install(packages: Iterable[str]) -> None:
 
 
 def say(name: str, what: str) -> None:
-    print(f"{name:24}{what}", flush=True)
+    print(f"{name:26}{what}", flush=True)
 
 
 def provide_tools() -> list[Tool]:
