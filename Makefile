@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference notebook serve wheel lint format \
-  bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
+# The files below folders, without what Python leaves there.
+files = $(shell find $(1) -type f ! -path '*/__pycache__/*' 2>/dev/null)
+
+.PHONY: help demo tools test test-slow agreement soak mutants explore screenshots docs reference notebook serve wheel lint \
+  format bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -26,6 +29,10 @@ $(VENV)/.dev: $(VENV)/.run
 #   make demo    build vectors of 2,469 real households, then ask the service for the contract's example
 demo: $(VENV)/.run
 	@$(BIN)/python examples/demo.py
+
+#   make tools   what some tests need beside: programs of Debian (as root, with apt-get) and environments of their own
+tools: $(VENV)/.dev
+	@$(BIN)/python -m tools.needed
 
 #   make test    the tests that run on every change; three at a time on two cores, since many wait for a server
 test: $(VENV)/.dev
@@ -57,9 +64,14 @@ screenshots: $(VENV)/.dev
 
 #   make docs    the documentation as a site, in build/site
 # Not with --quiet: MkDocs counts no warnings then, and the strict build passes whatever is broken.
-docs: $(VENV)/.dev
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	@echo "Open build/site/index.html"
+SITE := build/site/index.html
+SITE_SOURCES := mkdocs.yml $(wildcard *.md) $(call files,docs examples benchmarks customer_features tools)
+$(SITE): $(SITE_SOURCES) $(VENV)/.dev
+	@mkdir -p build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict >build/docs.log 2>&1 || { cat build/docs.log >&2; rm -f $@; exit 1; }
+
+docs: $(SITE)
+	@echo "Open $(SITE)"
 
 #   make reference   the pages under docs/reference, made from the code
 reference: $(VENV)/.dev
@@ -74,13 +86,18 @@ serve: $(VENV)/.run
 	@$(BIN)/customer-features serve --no-auth
 
 #   make wheel   a wheel in dist/, its hot loops compiled where there is a C compiler
-wheel: $(VENV)/.dev
+# Not isolated: what builds it is in the development environment. A plain wheel is made each time: a compiler may come.
+WHEEL := dist/.compiled
+$(WHEEL): pyproject.toml README.md LICENSE $(call files,customer_features) $(VENV)/.dev
 	@rm -rf dist
 	@if command -v cc >/dev/null && $(BIN)/python -c 'import os, sys, sysconfig; \
 	      sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'; \
 	  then export HATCH_BUILD_HOOK_ENABLE_MYPYC=1; \
 	  else echo "There is no C compiler (cc), or no Python.h: a wheel of plain Python, which does the same, slower."; fi; \
-	  $(BIN)/python -m build >/dev/null && ls dist/*.whl
+	  $(BIN)/python -m build --no-isolation >/dev/null && if [ -n "$$HATCH_BUILD_HOOK_ENABLE_MYPYC" ]; then touch $@; fi
+
+wheel: $(WHEEL)
+	@ls dist/*.whl
 
 #   make lint    formatting, lint, types, import arrows
 lint: $(VENV)/.dev
@@ -128,7 +145,7 @@ lock:
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,demo,dev]'
 	@{ echo "# The locked environment of development, tests and demo; renew it with: make lock"; \
-	   $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
+	   $(BIN)/python -m pip freeze --all --exclude pip --exclude-editable; } > constraints.txt
 
 #   make clean   remove what the above made
 clean:

@@ -6,7 +6,6 @@ The wheel is unpacked beside the benchmarks, and a process of its own imports it
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from benchmarks.results import Contest
 from benchmarks.scale import Scale
@@ -29,19 +27,14 @@ def tree(folder: Path) -> Path:
     Skips the contest, and says why, where there is no compiler.
     """
     from tests.installed import installed
+    from tests.making import wheel
 
-    installed("cc", "gcc", "which compiles the hot loops")
-    wheels, place = folder / "wheels", folder / "compiled"
-    environment = {**os.environ, "HATCH_BUILD_HOOK_ENABLE_MYPYC": "1"}
-    # By way of an archive of the sources, since the compiler leaves its files beside them.
-    build = [sys.executable, "-m", "build", "--outdir", str(wheels), str(ROOT)]
-    made = subprocess.run(build, env=environment, capture_output=True, text=True, check=False)
-    if made.returncode:
-        pytest.skip(f"the wheel could not be built: {made.stdout[-500:]}{made.stderr[-500:]}")
-    (wheel,) = wheels.glob("*.whl")
-    with zipfile.ZipFile(wheel) as content:
+    installed("cc")
+    installed("Python.h")
+    place = folder / "compiled"
+    with zipfile.ZipFile(wheel()) as content:
         content.extractall(place)
-    for name in ("benchmarks", "tests"):
+    for name in ("benchmarks", "tests", "tools"):
         (place / name).symlink_to(ROOT / name)
     return place
 

@@ -53,7 +53,7 @@ def main() -> None:
     found = []
     with tempfile.TemporaryDirectory() as name, sync_playwright() as started:
         source = purchases(Path(name), ROWS, customers=CUSTOMERS, products=5_000)
-        browser = started.chromium.launch(executable_path=installed("chromium", "chromium", "a page"), args=ARGUMENTS)
+        browser = started.chromium.launch(executable_path=installed("chromium"), args=ARGUMENTS)
         for turn in range(ROUNDS):
             found.append(once(browser, Path(name) / str(turn), source))
         browser.close()

@@ -144,7 +144,7 @@ def command(
     headers.write_text("".join(f"{name}: {value}\n" for name, value in lines))
     script = body.parent / "post.lua"
     script.write_text(_SCRIPT)
-    wrk = installed("wrk", "wrk", "which makes the load")
+    wrk = installed("wrk")
     words = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "60s", "-s", str(script)]
     environment = {"BENCHMARK_BODY": str(body), "BENCHMARK_HEADERS": str(headers), "BENCHMARK_PAUSE": f"{pause}"}
     return [*words, server.url + ROUTE], {**os.environ, **environment}

@@ -1,29 +1,30 @@
-"""Programs that some tests need, installed from Debian's packages where they are missing and can be."""
+"""What some tests need beside Python packages: they only look for it, and `make tools` brings it (tools/needed.py)."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
+from tools.needed import ENVIRONMENTS, TOOLS
 
-def installed(program: str, package: str, why: str) -> str:
-    """The path of a program; CI never goes without, elsewhere a test that cannot have it is skipped."""
-    with (Path(tempfile.gettempdir()) / "customer-features-tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker may be installing it
-        found = shutil.which(program)
-        if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-            for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", package]):
-                subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=600)
-            found = shutil.which(program)
+
+def installed(name: str) -> str:
+    """The path of a program or header of ``TOOLS``; a test that lacks it fails in CI, and is skipped elsewhere."""
+    tool = TOOLS[name]
+    found = tool.path()
     if found is None:
-        missing(f"{program}, {why}, is missing and could not be installed: apt-get install {package}")
+        missing(f"{name}, {tool.why}, is missing: run `make tools`")
     return str(found)
+
+
+def prepared(name: str) -> Path:
+    """The folder of an environment of ``ENVIRONMENTS``; a test that lacks it fails in CI, and is skipped elsewhere."""
+    made = ENVIRONMENTS[name]
+    if not made.ready():
+        missing(f"the environment {name} is missing or out of date ({made.why}): run `make tools`")
+    return made.folder
 
 
 def missing(reason: str) -> None:

@@ -47,7 +47,7 @@ def report(browser: Browser, folder: Path) -> None:
 
 
 def main() -> None:
-    path = installed("chromium", "chromium", "which shows the pages")
+    path = installed("chromium")
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)

@@ -18,9 +18,9 @@ Door = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, dict[str, int], d
 
 
 def java() -> str:
-    """The path of Java, which is installed where it is missing and can be; CI never goes without."""
-    installed("ps", "procps", "which Spark's scripts ask")
-    return installed("java", "openjdk-17-jre-headless", "which Spark runs on")
+    """The path of Java."""
+    installed("ps")
+    return installed("java")
 
 
 LOCAL = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 from customer_features import dbt, features
 from customer_features.dialects import dialect
 from customer_features.generated import portable
+from tests.installed import prepared
 
 MAPPED = {"transaction_id": "order_id", "date": "order_date", "amount": "total", "product_id": "sku"}
 TEXT = {"date": "VARCHAR", "amount": "VARCHAR"}
@@ -71,10 +71,7 @@ PROJECT = {
 
 @pytest.mark.slow
 def test_a_project_of_dbt_builds_and_its_tests_pass(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    # Later releases of dbt-core fetch a part of themselves from elsewhere when they are installed.
-    pip = [tmp_path / "venv/bin/python", "-m", "pip", "install", "--quiet", "dbt-core==1.11.2", "dbt-duckdb==1.11.1"]
-    subprocess.run(pip, check=True, capture_output=True, timeout=600)
+    command = prepared("dbt") / "bin" / "dbt"
     project = tmp_path / "project"
     for name, text in PROJECT.items():
         (project / name).parent.mkdir(exist_ok=True)
@@ -84,7 +81,7 @@ def test_a_project_of_dbt_builds_and_its_tests_pass(tmp_path: Path) -> None:
 
     def build() -> str:
         ran = subprocess.run(
-            [tmp_path / "venv/bin/dbt", "build", "--profiles-dir", ".", "--no-use-colors"],
+            [command, "build", "--profiles-dir", ".", "--no-use-colors"],
             cwd=project,
             env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
             capture_output=True,

@@ -173,7 +173,7 @@ def test_pasted_into_psql(database: Database, tmp_path: Path, faults: bool) -> N
     types = {"date": "TEXT", "amount": "NUMERIC"}
     text = sql("postgres", table="orders", columns=MAPPED, types=types, today="2025-04-24", faults=faults)
     (tmp_path / "query.sql").write_text(f"{text};\n")
-    psql = installed("psql", "postgresql-client", "PostgreSQL's own client")
+    psql = installed("psql")
     ran = subprocess.run(
         [
             psql,

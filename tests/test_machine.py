@@ -11,6 +11,7 @@ import pytest
 
 from customer_features import machine
 from customer_features.engines.duckdb_session import default_memory
+from tests.installed import installed
 
 GIB = 1 << 30
 PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -132,10 +133,9 @@ def test_no_java(script: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert machine.java() is None
 
 
-@pytest.mark.skipif(shutil.which("java") is None, reason="Java is not here")
 def test_this_java(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    said = subprocess.run(["java", "--version"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([installed("java"), "--version"], capture_output=True, text=True, check=True).stdout
     found = machine.java()
     assert found is not None
     assert found.version in said

@@ -1,4 +1,4 @@
-"""The public API as a type checker sees it: read by mypy --strict in test_architecture, and never run."""
+"""The public API as a type checker sees it: read by the strict mypy of `make lint`, and never run."""
 
 from __future__ import annotations
 

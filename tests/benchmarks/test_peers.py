@@ -13,7 +13,6 @@ import pytest
 from benchmarks import ours
 from benchmarks.bulk import fast, slow
 from benchmarks.data import answer_vectors, document, document_vectors
-from benchmarks.environment import featuretools_python
 from benchmarks.files import exact_at, exact_vectors, months, purchases_csv
 from benchmarks.judging import FEATURES, Verdict, judged, judged_mapping
 from benchmarks.peers import (
@@ -27,6 +26,7 @@ from benchmarks.peers import (
 from benchmarks.processes import Process, vectors_of
 from benchmarks.servers import ROUTE
 from tests.benchmarks.conftest import CUSTOMERS, PRODUCTS, ROWS
+from tests.installed import prepared
 
 INEXACT = {
     "DuckDB SQL, floats": 1,
@@ -74,8 +74,7 @@ def test_spark_in_its_process(tiny: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_featuretools_in_its_environment(tiny: Path, tmp_path: Path) -> None:
-    python = featuretools_python()
-    assert python is not None
+    python = str(prepared("featuretools") / "bin" / "python")
     module = "benchmarks.peers.featuretools_dfs"
     out = in_its_process(Process("featuretools", module, python=python), tiny, tmp_path)
     assert verdict(out, exact_vectors(tiny)) == Verdict(INEXACT["featuretools"])

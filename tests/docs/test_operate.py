@@ -19,8 +19,9 @@ from customer_features.cli.keys import keys
 from customer_features.cli.serve import serve
 from customer_features.service import app, environment
 from customer_features.service.settings import MAX_BODY
-from tests.installed import installed
+from tests.installed import installed, prepared
 from tests.service.harness import start
+from tools.needed import uv
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"
@@ -88,7 +89,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert f"ExecStart={command} serve\n" in text
     unit.write_text(text.replace(command, str(Path(sys.executable).parent / "customer-features")))
     run = subprocess.run(
-        [installed("systemd-analyze", "systemd", "which reads the unit"), "verify", "--man=no", str(unit)],
+        [installed("systemd-analyze"), "verify", "--man=no", str(unit)],
         capture_output=True,
         text=True,
         env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"},
@@ -140,11 +141,22 @@ def test_the_containers_steps_make_a_service(tmp_path: Path) -> None:
                 shutil.copytree(ROOT / name, source / target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(ROOT / name, source / target)
-    install = re.search(r"^RUN (python -m venv .*)$", text, re.MULTILINE)
-    assert install is not None
-    steps = install[1].replace("/venv", str(tmp_path / "venv")).replace("python -m venv", f"{sys.executable} -m venv")
-    subprocess.run(["bash", "-ec", steps], cwd=source, check=True, timeout=600, capture_output=True)
-    command = str(tmp_path / "venv" / "bin" / "customer-features")
+    steps = re.search(r"^RUN (python -m venv .*)$", text, re.MULTILINE)
+    assert steps is not None
+    # uv does what the steps say, and takes from its cache what the environment was made of.
+    prepared("service")
+    venv, pinned = tmp_path / "venv", ROOT / "constraints.txt"
+    install = f"{uv()} pip install --offline --python {venv} --build-constraint {pinned}"
+    (run,) = steps.groups()
+    for written, instead in {
+        "python -m venv /venv": f"{uv()} venv --python {sys.executable} {venv}",
+        "/venv/bin/python -m pip install --no-cache-dir": install,
+    }.items():
+        assert run.count(written) == 1
+        run = run.replace(written, instead)
+    made = subprocess.run(["bash", "-ec", run], cwd=source, check=False, timeout=600, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    command = str(venv / "bin" / "customer-features")
     running = start(tmp_path / "data", "--metrics-port", "0", key=True, command=[command])
     try:
         assert running.post().status_code == 200

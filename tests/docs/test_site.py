@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,10 +14,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
+from tests.making import make
 from tools import site_hook as hook
 
 ROOT = Path(__file__).parents[2]
-MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src")}
 """What a browser fetches without being asked."""
 
@@ -74,26 +71,15 @@ def test_a_link_that_is_no_file_of_the_repository_stays(link: str) -> None:
     assert hook.relinked(f"[a]({link})", "docs/sql.md", "sql.md") == f"[a]({link})"
 
 
-def build(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What `make docs` runs, to the letter: a switch too many there makes it blind."""
-    (words,) = (line.split("/mkdocs ")[1].split() for line in MAKEFILE.splitlines() if "/mkdocs " in line)
-    return subprocess.run(
-        [Path(sys.executable).parent / "mkdocs", *words, "--site-dir", folder],
-        cwd=root,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    done = build(ROOT, folder)
-    assert (done.returncode, re.findall(r"^(?:WARNING|ERROR).*", done.stdout + done.stderr, re.M)) == (0, [])
-    return folder
+def site() -> Path:
+    """The site of `make docs`, built anew only where a source is newer."""
+    done = make("docs")
+    assert done.returncode == 0, done.stderr
+    said = (ROOT / "build" / "docs.log").read_text("utf-8")
+    assert "Documentation built" in said
+    assert re.findall(r"^(?:WARNING|ERROR).*", said, re.MULTILINE) == []
+    return ROOT / "build" / "site"
 
 
 @pytest.mark.slow
@@ -168,13 +154,24 @@ def test_the_notebook_is_a_page_with_its_code_and_its_outputs(site: Path) -> Non
 
 @pytest.mark.slow
 def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
-    for name in ("docs", "examples", "customer_features"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "tools").mkdir()
-    for name in ("mkdocs.yml", "tools/site_hook.py", "CHANGELOG.md", "CONTRIBUTING.md"):
+    """Of a site of two pages, by the real settings and what `make docs` runs: a switch too many makes it blind."""
+    for name in ("Makefile", "tools/site_hook.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "README.md").write_text("# Home\n\n[nothing](docs/nothing.md) [no part](docs/csv.md#nothing)\n")
-    done = build(tmp_path, tmp_path / "site")
+    settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
+    settings["nav"] = ["index.md", "csv.md"]
+    (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "csv.md").write_text("# CSV\n\n[home](../README.md)\n")
+    home = tmp_path / "README.md"
+    home.write_text("# Home\n\n[nothing](docs/nothing.md) [no part](docs/csv.md#nothing)\n")
+    done = make("docs", tmp_path)
     assert done.returncode != 0
     assert "'docs/nothing.md'" in done.stderr
     assert "'csv.md#nothing'" in done.stderr
+    assert done.stderr.count("WARNING") == 2
+    # What has failed is not taken for a site the next time.
+    assert make("docs", tmp_path).returncode != 0
+    home.write_text("# Home\n\n[a page](docs/csv.md) [a part](docs/csv.md#csv)\n")
+    done = make("docs", tmp_path)
+    assert done.returncode == 0, done.stderr

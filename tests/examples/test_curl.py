@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import EXAMPLE, EXAMPLE_VECTORS, ROOT, TODAY, child
+from tests.installed import installed
 from tests.service.harness import Running, start
 
 SCRIPT = ROOT / "examples" / "curl.sh"
@@ -38,6 +38,7 @@ def clean(tmp_path: Path) -> Path:
 
 def asked(service: Running, *words: object, **more: str) -> subprocess.CompletedProcess[str]:
     """One run of the script."""
+    installed("curl")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("CUSTOMER_FEATURES_")},
         "CUSTOMER_FEATURES_URL": service.url,
@@ -136,7 +137,7 @@ def test_no_address_and_no_service(service: Running) -> None:
 
 def test_the_secret_is_in_no_argument(service: Running, tmp_path: Path) -> None:
     """Every user of a machine may read the arguments of its processes."""
-    spy, curl = tmp_path / "curl", shutil.which("curl")
+    spy, curl = tmp_path / "curl", installed("curl")
     spy.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> {tmp_path}/arguments\nexec {curl} "$@"\n')
     spy.chmod(0o755)
     ran = asked(service, CONTRACT, PATH=f"{tmp_path}:{os.environ['PATH']}")

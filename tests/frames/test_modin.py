@@ -1,17 +1,17 @@
 """Modin, and all of tests/frames over again with pandas 2 and Polars 1: Modin asks for them.
 
-They stand beside no pandas 3, so this makes an environment of its own (older.txt).
+They stand beside no pandas 3, so they have an environment of their own (older.txt), which `make tools` makes.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import child_environment
+from tests.installed import prepared
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -33,9 +33,7 @@ def test_pandas_2_polars_1_and_modin(tmp_path: Path) -> None:
         assert ran.returncode == 0, ran.stdout[-5000:]
         return ran.stdout
 
-    python = tmp_path / "older" / "bin" / "python"
-    run(sys.executable, "-m", "venv", tmp_path / "older")
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / "older.txt")
+    python = prepared("older") / "bin" / "python"
     versions = "import pandas, polars; print(pandas.__version__[:2], polars.__version__[:2])"
     assert run(python, "-c", versions) == "2. 1.\n"
     pytest_ = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", tmp_path / "tests"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -34,10 +33,8 @@ def folder(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def browse(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    others = shutil.which("chromium-browser") or shutil.which("google-chrome")
-    program = others or installed("chromium", "chromium", "which shows the page")
     return subprocess.run(
-        [program, *FLAGS, f"--user-data-dir={folder}/profile", *arguments],
+        [installed("chromium"), *FLAGS, f"--user-data-dir={folder}/profile", *arguments],
         capture_output=True,
         text=True,
         timeout=180,

@@ -137,7 +137,7 @@ def test_a_data_folder_that_is_read_only(tmp_path: Path) -> None:
     if os.getuid() == 0:
         # Root may write everywhere; what it may do without that right is what another user may.
         rights = "-dac_override,-dac_read_search"
-        setpriv = installed("setpriv", "util-linux", "by which root gives up rights")
+        setpriv = installed("setpriv")
         prefix = [setpriv, f"--bounding-set={rights}", f"--inh-caps={rights}"]
     done = subprocess.run(
         [*prefix, *COMMAND, "serve", "--port", "0"],

@@ -27,7 +27,7 @@ from .harness import Running, cli, problem
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis of the module's own."""
-    program = installed("redis-server", "redis-server", "which counts for all workers")
+    program = installed("redis-server")
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("redis")

@@ -97,7 +97,7 @@ def shell(text: str, folder: Path) -> None:
     "name", [pytest.param(name, marks=[] if name.endswith(".csv") else [pytest.mark.slow]) for name in CASES]
 )
 def test_each_door_gives_the_same_bits(name: str, page: Page, tmp_path: Path) -> None:
-    installed("curl", "curl", "which makes a request")
+    installed("curl")
     content, choices = CASES[name]
     (tmp_path / name).write_bytes(content)
     _, result = page.built(content, name, today=TODAY, **FORM, **choices)

@@ -29,7 +29,7 @@ CSV = "\n".join([HEADER, *ROWS, "C-001,T999,2025-02-30,5,P1", "C-002,T998,2025-0
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = installed("chromium", "chromium", "which shows the page")
+    path = installed("chromium")
     with sync_playwright() as started:
         running = started.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield running
