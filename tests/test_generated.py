@@ -17,8 +17,6 @@ from sqlglot import exp
 from customer_features import InvalidOption, sql
 from customer_features.dialects import DIALECTS, dialect
 from tests.database import PASSWORD, Database
-from tests.database import database as database
-from tests.database import server as server
 from tests.golden.__main__ import CALLS, path, query
 from tests.installed import installed
 from tests.spark_door import java
@@ -167,6 +165,7 @@ def example_in(database: Database) -> None:
     )
 
 
+@pytest.mark.resource("postgresql")
 @pytest.mark.parametrize("faults", [False, True])
 def test_pasted_into_psql(database: Database, tmp_path: Path, faults: bool) -> None:
     example_in(database)

@@ -23,7 +23,7 @@ import customer_features
 from tests.conftest import ROOT
 from tests.spark_cluster import Cluster, cluster, environment, events, log_text, stages
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.resource("spark cluster")]
 
 ROWS = 800_000
 HEAVY = 0.3

@@ -20,7 +20,10 @@ from tests.conftest import TODAY, Cli, Ran, child_environment
 from tests.database import Database, rows_in, unseen
 from tests.publishers.harness import GOOD, TABLES, bits, built, manifest, refused, vectors
 
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+pytestmark = [
+    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
+    pytest.mark.resource("postgresql"),
+]
 
 
 def command(source: Path, out: str) -> list[str]:

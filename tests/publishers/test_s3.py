@@ -25,7 +25,10 @@ from customer_features.verifying import verify
 from tests.conftest import TODAY, Cli, Ran, child_environment, csv_text
 from tests.store import SECRET, Asked, Bucket, Cut, Refused, Store
 
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+pytestmark = [
+    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
+    pytest.mark.resource("s3"),
+]
 
 GOOD = [f"c{place % 7},{place},2025-04-{place % 20 + 1:02},{place}.05,p{place % 3}" for place in range(200)]
 BAD = ["c1,x1,2052-04-01,1,p"]
