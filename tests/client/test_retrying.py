@@ -15,7 +15,6 @@ from customer_features import ServiceError, ServiceUnavailable
 from customer_features.client import asynchronous, threaded
 from customer_features.client.retrying import Patience, asked, retry_after
 from customer_features.client.steps import Came, Lost, Reply, Send, Wait
-
 from tests.waiting import until
 
 from .scripted import HANG_UP, Ask, Asked, Says, Scripted, computed, customer, overloaded, problem
