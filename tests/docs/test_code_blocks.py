@@ -143,7 +143,7 @@ def run_console(text: str, folder: Path) -> None:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=120,
+        timeout=600,
     )
     found = done.stdout.decode().split("<end>\n")
     assert len(found) == len(commands) + 1, done.stdout.decode()

@@ -17,7 +17,7 @@ from customer_features.fetchers import s3 as fetcher
 from customer_features.staging import scratch
 from tests.conftest import TODAY, Cli, assert_refused, child_environment, csv_text, manifest_of
 from tests.store import SECRET, Answer, Asked, Bucket, Cut, Hand, Refused, Silent
-from tests.waiting import until
+from tests.waiting import BOUND, until
 
 pytestmark = pytest.mark.resource("s3")
 
@@ -27,7 +27,7 @@ BODY = csv_text(*ROWS).encode()
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read in small pieces, with short pauses."""
+    """Read in small pieces, without pauses."""
     monkeypatch.setattr(copying, "PIECE", 1000)
     monkeypatch.setattr(copying, "PAUSES", (0, 0, 0))
 
@@ -243,7 +243,7 @@ def test_a_missing_extra_is_one_line_with_the_command() -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=BOUND,
         )
         assert (ran.returncode, ran.stderr) == (
             2,
