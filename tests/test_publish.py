@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -346,7 +347,7 @@ def test_a_place_that_takes_no_files(source: Path, cli: Cli) -> None:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file that takes a moment to read, and the vectors of which take one to write."""
-    path = tmp_path_factory.mktemp("large") / "t.csv"
+    path = tmp_path_factory.mktemp("large") / "large.csv"
     days = [(date(2025, 4, 24) - timedelta(days=place)).isoformat() for place in range(300)]
     with path.open("w") as text:
         text.write(",".join(FIELDS) + "\n")
@@ -357,12 +358,16 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def reads(spill: Path, folder: Path) -> bool:
-    """Tell whether the spill folder stands, which is made when the work begins."""
-    return any(spill.iterdir())
+def reads(process: int, spill: Path, folder: Path) -> bool:
+    """Tell whether a process has its spill folder and has opened the source."""
+    opened = set()
+    with suppress(OSError):  # it closes files meanwhile, or has ended
+        for handle in Path(f"/proc/{process}/fd").iterdir():
+            opened.add(handle.readlink().name)
+    return "large.csv" in opened and any(spill.iterdir())
 
 
-def writes(spill: Path, folder: Path) -> bool:
+def writes(process: int, spill: Path, folder: Path) -> bool:
     """Tell whether something is written under a temporary name."""
     return any(path.stat().st_size for path in folder.glob("*.part"))
 
@@ -372,7 +377,7 @@ def writes(spill: Path, folder: Path) -> bool:
 def test_a_run_that_is_stopped_leaves_nothing(
     number: signal.Signals,
     code: int,
-    moment: Callable[[Path, Path], bool],
+    moment: Callable[[int, Path, Path], bool],
     large: Path,
     folder: Path,
     tmp_path: Path,
@@ -385,7 +390,7 @@ def test_a_run_that_is_stopped_leaves_nothing(
         """Start a run and halt it at the moment; give None where it was faster than this process."""
         environment = child_environment(TMPDIR=str(spill), OMP_NUM_THREADS="1")
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        until(lambda: moment(spill, folder) or process.poll() is not None, "the moment")
+        until(lambda: moment(process.pid, spill, folder) or process.poll() is not None, "the moment")
         if process.poll() is None:
             process.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
