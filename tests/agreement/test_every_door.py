@@ -41,6 +41,9 @@ FIRST = (
 )
 """The doors that lead to an engine or a query by the shortest way: they are asked everything on every change."""
 
+RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
+"""What a door shares with other tests."""
+
 
 def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
     if door in FIRST or (scenario in QUICK[:3] and door != "Spark"):
@@ -52,11 +55,12 @@ def _pairs() -> Iterator[Any]:
     for door in DOORS:
         for scenario in SCENARIOS:
             marks = _marks(door.name, scenario.name)
+            marks += [pytest.mark.resource(RESOURCES[door.name])] if door.name in RESOURCES else []
             yield pytest.param(door.name, scenario, marks=marks, id=f"{door.name}-{scenario.name}")
 
 
 def test_the_first_doors_are_doors() -> None:
-    assert {door.name for door in DOORS} > set(FIRST)
+    assert {door.name for door in DOORS} > {*FIRST, *RESOURCES}
     assert {scenario.name for scenario in SCENARIOS} > set(QUICK)
 
 
