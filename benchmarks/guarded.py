@@ -94,34 +94,34 @@ CONTESTS: dict[str, Callable[[Path], Guarded]] = {
 as-of dates against a query a date."""
 
 
-def slowed(work: Callable[[], Any], times: float) -> Callable[[], Any]:
+def slowed(work: Callable[[], Any], times: float, clock: Callable[[], float] = perf_counter) -> Callable[[], Any]:
     """The same work, and the processor kept busy for as much longer."""
     if times == 1:
         return work
 
     def slower() -> None:
-        began = perf_counter()
+        began = clock()
         work()
-        end = began + times * (perf_counter() - began)
-        while perf_counter() < end:
+        end = began + times * (clock() - began)
+        while clock() < end:
             pass
 
     return slower
 
 
-def repeat(contest: Guarded, slower: float = 1) -> float:
+def repeat(contest: Guarded, slower: float = 1, clock: Callable[[], float] = perf_counter) -> float:
     """One repeat: warmed up and checked, then in turns; the logarithm of the median ratio of its rounds."""
     contest.check()
-    pair = [slowed(contest.ours, slower), contest.peer]
+    pair = [slowed(contest.ours, slower, clock), contest.peer]
     pair[1]()
     ratios = []
     for turn in range(contest.rounds):
         seconds = [0.0, 0.0]
         for place in (0, 1) if turn % 2 else (1, 0):
             gc.collect()
-            began = perf_counter()
+            began = clock()
             pair[place]()
-            seconds[place] = perf_counter() - began
+            seconds[place] = clock() - began
         ratios.append(seconds[0] / seconds[1])
     return math.log(statistics.median(ratios))
 

@@ -224,24 +224,25 @@ def stoppable(call: Callable[[], Result], cancel: Callable[[], None]) -> Result:
     """
     results: list[Result] = []
     errors: list[BaseException] = []
+    done = threading.Event()  # a thread itself counts as ended once a signal has interrupted its join()
 
     def work() -> None:
         try:
             results.append(call())
         except BaseException as error:
             errors.append(error)
+        finally:
+            done.set()
 
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
+    threading.Thread(target=work, daemon=True).start()
     try:
-        while worker.is_alive():
-            worker.join(0.5)  # not for ever: another thread may have been the one to take the signal
+        while not done.wait(0.5):
+            pass  # not for ever: another thread may have been the one to take the signal
     except BaseException:
         for _ in range(50):
             with suppress(driver.Error):
                 cancel()
-            worker.join(0.2)
-            if not worker.is_alive():
+            if done.wait(0.2):
                 break
         raise
     if errors:

@@ -135,6 +135,44 @@ def spark_session() -> Iterator[Any]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[int]:
+    """The port of the one PostgreSQL server of a process. Its tests are marked ``resource("postgresql")``."""
+    from tests.database import serving
+
+    with serving() as port:
+        yield port
+
+
+@pytest.fixture
+def database(postgresql: int) -> Any:
+    """A PostgreSQL database with nothing in it."""
+    from tests.database import emptied
+
+    return emptied(postgresql)
+
+
+@pytest.fixture(scope="session")
+def s3_store() -> Iterator[Any]:
+    """The one object store of a process. Its tests are marked ``resource("s3")``."""
+    from tests.store import Store
+
+    with Store() as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(s3_store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A new bucket, in a store to which the environment leads; a request is not repeated."""
+    from customer_features import s3
+
+    for name, value in s3_store.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    yield s3_store.bucket()
+    s3_store.forget()
+
+
 def child_environment(**more: str) -> dict[str, str]:
     """The environment of a child process that finds this very package and no settings of a person's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CUSTOMER_FEATURES_")}

@@ -11,15 +11,16 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as driver
-import pytest
+
+from tests.waiting import BOUND, until
 
 PASSWORD = "Xq7/s3cr3t@w#rd"
 """A password that must be seen nowhere; as it stands in an address, every mark of it is in percent-encoding."""
@@ -77,25 +78,19 @@ class Database:
             session.commit()
 
     def waited_for(self, condition: str) -> int:
-        """The process number of the package's session of which a condition over pg_stat_activity becomes true."""
-        query = (
-            "SELECT pid FROM pg_stat_activity WHERE application_name = 'customer-features'"
-            f" AND datname = '{self.name}' AND {condition}"
-        )
-        for _ in range(3000):
-            if found := self.rows(query):
-                return int(found[0][0])
-            time.sleep(0.01)
-        raise AssertionError("it did not come to that in half a minute")
+        """Wait until a condition over pg_stat_activity is true of a session of the package; return its process id."""
+        query = f"SELECT pid FROM pg_stat_activity WHERE {self._of_the_package} AND {condition}"
+        [(number,)] = until(lambda: self.rows(query)[:1], f"{condition} of a session of the package")
+        return int(number)
 
     def gone(self) -> None:
         """Wait until the server has noticed that no session of the package is in this database any more."""
-        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'customer-features'"
-        for _ in range(3000):
-            if not self.rows(f"{query} AND datname = '{self.name}'"):
-                return
-            time.sleep(0.01)
-        raise AssertionError("a session of the package is still there")
+        query = f"SELECT 1 FROM pg_stat_activity WHERE {self._of_the_package}"
+        until(lambda: not self.rows(query), "the end of every session of the package")
+
+    @property
+    def _of_the_package(self) -> str:
+        return f"application_name = 'customer-features' AND datname = '{self.name}'"
 
 
 def rows_in(session: Any, query: str) -> list[tuple[Any, ...]]:
@@ -121,14 +116,26 @@ def _binaries(folder: Path) -> Path:
     return folder / programs
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[int]:
-    """The port of the server."""
-    yield from serving()
+_RUNNING = ExitStack()
+_USERS: list[int] = []
+"""The port of this process's server, once for each of its users."""
 
 
+@contextmanager
 def serving() -> Iterator[int]:
-    """The port of a server, which ends with the iterator."""
+    """Give the port of this process's server, which ends with the last of the blocks that use it."""
+    port = _USERS[0] if _USERS else _RUNNING.enter_context(_started())
+    _USERS.append(port)
+    try:
+        yield port
+    finally:
+        _USERS.pop()
+        if not _USERS:
+            _RUNNING.close()
+
+
+@contextmanager
+def _started() -> Iterator[int]:
     # No folder of pytest's can be entered by anyone but root, and the server refuses to run as root.
     with tempfile.TemporaryDirectory(prefix="customer-features-postgresql-", ignore_cleanup_errors=True) as folder:
         yield from running(Path(folder))
@@ -159,26 +166,25 @@ def running(folder: Path) -> Iterator[int]:
         )  # type: ignore[call-overload]
     assert process.stdin is not None
     try:
-        for _ in range(300):
-            try:
-                Database(port, "postgres").rows("SELECT 1")
-                break
-            except driver.Error:
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"the server does not come up: {(folder / 'log').read_text(errors='replace')}")
+        until(lambda: _answers(port), lambda: f"the server: {(folder / 'log').read_text(errors='replace')}")
         yield port
     finally:
         while _KEPT:
             _KEPT.popitem()[1].close()
         process.stdin.close()
-        process.wait(timeout=30)
+        process.wait(timeout=BOUND)
 
 
-@pytest.fixture
-def database(server: int) -> Database:
-    """A database with nothing in it."""
-    empty = Database(server, "postgres")
+def _answers(port: int) -> bool:
+    try:
+        return bool(Database(port, "postgres").rows("SELECT 1"))
+    except driver.Error:
+        return False
+
+
+def emptied(port: int) -> Database:
+    """The database of the server, with nothing in it."""
+    empty = Database(port, "postgres")
     found = empty.rows("SELECT nspname::text FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$'")
     empty.run(
         *(f'DROP SCHEMA "{name}" CASCADE' for (name,) in found),

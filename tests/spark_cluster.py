@@ -9,15 +9,15 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT, child_environment
 from tests.spark_door import java
+from tests.waiting import until
 
 EXECUTOR = b"CoarseGrainedExecutorBackend"
 
@@ -50,12 +50,17 @@ class Cluster:
                 continue  # it has just ended
         return found
 
-    def kill_executors(self, worker: int) -> int:
-        """Kill a worker's executors as the system does where memory is short; how many there were."""
-        found = self.executors(worker)
-        for process in found:
-            os.kill(process, signal.SIGKILL)
-        return len(found)
+    def kill_at_work(self, worker: int) -> bool:
+        """Kill a worker's executor in a task, as the system does where memory is short; tell whether it had one."""
+        for process in self.executors(worker):
+            with suppress(OSError, ValueError):  # it has just ended, or has not quite begun
+                words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+                name = words[words.index(b"--executor-id") + 1].decode()
+                os.kill(process, signal.SIGSTOP)  # no task ends while it is looked at
+                at_work = name in tasks_at_work(log_text(self.log_folder)).values()
+                os.kill(process, signal.SIGKILL if at_work else signal.SIGCONT)
+                return at_work
+        return False
 
     def command(self, *arguments: object, **settings: str) -> list[str]:
         """``spark-submit`` of the job."""
@@ -113,15 +118,10 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             started.append(
                 subprocess.Popen(command, env=environment(), stdout=out, stderr=out, cwd=folder, start_new_session=True)
             )
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            # The workers' line comes when the master has taken them.
-            if told := re.search(
-                r"Starting Spark master at (\S+)|Successfully registered with master (\S+)", log.read_text()
-            ):
-                return told[1] or told[2]
-            time.sleep(0.2)
-        raise AssertionError(log.read_text()[-3000:])
+        # The workers' line comes when the master has taken them.
+        line = re.compile(r"Starting Spark master at (\S+)|Successfully registered with master (\S+)")
+        told = until(lambda: line.search(log.read_text()), lambda: f"{name}'s start: {log.read_text()[-3000:]}")
+        return told[1] or told[2]
 
     folder.joinpath("events").mkdir()
     here = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
@@ -176,9 +176,30 @@ def log_text(folder: Path) -> str:
     return logs[-1].read_text() if logs else ""
 
 
+def whole_events(log: str, *kinds: str) -> list[dict[str, Any]]:
+    """The events of some kinds, or of all, in a log whose last line may be written by half."""
+    lines = log[: log.rfind("\n") + 1].splitlines()
+    return [
+        json.loads(line)
+        for line in lines
+        if not kinds or any(line.startswith(f'{{"Event":"SparkListener{kind}"') for kind in kinds)
+    ]
+
+
+def tasks_at_work(log: str) -> dict[int, str]:
+    """The executor of each task that was begun and has not ended."""
+    found: dict[int, str] = {}
+    for event in whole_events(log, "TaskStart", "TaskEnd"):
+        if event["Event"] == "SparkListenerTaskStart":
+            found[event["Task Info"]["Task ID"]] = event["Task Info"]["Executor ID"]
+        else:
+            found.pop(event["Task Info"]["Task ID"], None)
+    return found
+
+
 def events(folder: Path) -> list[dict[str, Any]]:
     """The events of the newest job in a folder, which has ended."""
-    return [json.loads(line) for line in log_text(folder).splitlines()]
+    return whole_events(log_text(folder))
 
 
 def stages(log: list[dict[str, Any]]) -> list[Stage]:

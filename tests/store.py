@@ -7,6 +7,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -15,18 +16,19 @@ import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from tests.waiting import until
+
 SECRET = "planted-s3cr3t-key"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request to the store. ``number`` counts those of its kind (method and names in the query), from 0."""
+    """One request to the store."""
 
     method: str
     bucket: str
     key: str
     query: dict[str, list[str]]
-    number: int
 
     @property
     def what(self) -> str:
@@ -49,7 +51,13 @@ class Cut:
     after: int = 0
 
 
-Hand = Callable[[Asked], Refused | Cut | None]
+@dataclass(frozen=True)
+class Silent:
+    """The request is not carried out, and no answer comes before the end of the test."""
+
+
+Answer = Refused | Cut | Silent | None
+Hand = Callable[[Asked], Answer]
 
 
 class Store:
@@ -59,6 +67,8 @@ class Store:
         logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
         self.hand: Hand | None = None
         self.asked: list[Asked] = []
+        self._at_work: list[Asked] = []
+        self._over = threading.Event()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=MotoRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -76,6 +86,7 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.forget()
         self.client.close()
         self._server.shutdown()
         self._server.server_close()
@@ -101,30 +112,55 @@ class Store:
             self.client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return Bucket(self, name)
 
+    def forget(self) -> None:
+        """Behave well again, and forget what was asked."""
+        self.hand = None
+        self._over.set()
+        self.idle()
+        self._over.clear()
+        self.asked.clear()
+
+    def idle(self) -> None:
+        """Wait until every request that came is carried out."""
+        until(lambda: not self._at_work, lambda: f"the end of {self._at_work}")
+
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         _, bucket, key = (unquote(environ.get("RAW_URI", "").partition("?")[0]) + "//").split("/", 2)
         query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-        asked = Asked(environ["REQUEST_METHOD"], bucket, key.removesuffix("//").removesuffix("/"), query, 0)
-        asked = Asked(**{**vars(asked), "number": sum(other.what == asked.what for other in self.asked)})
+        asked = Asked(environ["REQUEST_METHOD"], bucket, key.removesuffix("//").removesuffix("/"), query)
         self.asked.append(asked)
-        answer = self.hand(asked) if self.hand else None
+        self._at_work.append(asked)
+        try:
+            return self._answer(asked, environ, start_response)
+        finally:
+            self._at_work.remove(asked)
+
+    def _answer(self, asked: Asked, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        hand = self.hand
+        answer = hand(asked) if hand else None
         if isinstance(answer, Refused):
             body = b"" if asked.method == "HEAD" else f"<Error><Code>{answer.code}</Code></Error>".encode()
             start_response(
                 f"{answer.status} Refused", [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))]
             )
             return [body]
+        if isinstance(answer, Silent):
+            self._over.wait()
+            return self._cut(environ)
         if isinstance(answer, Cut):
-            return self._cut(environ, start_response, answer)
+            begun: list[Any] = []
+            body = b"".join(self._app(environ, lambda *head: begun.append(head)))
+            if answer.after:
+                start_response(*begun[0])
+            return self._cut(environ, body[: answer.after])
         return self._app(environ, start_response)  # type: ignore[no-any-return]
 
-    def _cut(self, environ: dict[str, Any], start_response: Any, cut: Cut) -> Iterator[bytes]:
-        begun: list[Any] = []
-        body = b"".join(self._app(environ, lambda *head: begun.append(head)))
-        if cut.after:
-            start_response(*begun[0])
-            yield body[: cut.after]
-        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    @staticmethod
+    def _cut(environ: dict[str, Any], body: bytes = b"") -> Iterator[bytes]:
+        if body:
+            yield body
+        with suppress(OSError):  # the client may have gone first
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ DAY = date.fromisoformat(TODAY)
 NAMES = ("customer_id", "transaction_id", "date", "amount", "product_id", "loyalty_score")
 pytestmark = [
     pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
+    pytest.mark.resource("clickhouse"),
     pytest.mark.filterwarnings(
         "ignore::customer_features.frames.Suspicious", "ignore::customer_features.frames.FaultsQuarantined"
     ),

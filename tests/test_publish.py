@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from customer_features import OutputError, features
 from customer_features.publish import check_target
 from customer_features.publishers.writing import ROWS_A_GROUP
 from tests.agreement import oracle
+from tests.waiting import BOUND, until
 
 from .conftest import (
     FIELDS,
@@ -311,7 +313,7 @@ def test_a_full_disk(suffix: str, previous: bool, tmp_path: Path, folder: Path) 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=BOUND,
     )
     err = assert_refused(ran, folder)
     assert "cannot be written" in err
@@ -329,7 +331,7 @@ def test_a_disk_too_full_for_standard_input(tmp_path: Path, folder: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=BOUND,
     )
     assert_refused(ran, folder)
 
@@ -342,43 +344,70 @@ def test_a_place_that_takes_no_files(source: Path, cli: Cli) -> None:
     assert "fault of customer-features itself" not in ran.err
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that takes some seconds to build."""
-    path = tmp_path_factory.mktemp("large") / "t.csv"
+    """A file that takes a moment to read, and the vectors of which take one to write."""
+    path = tmp_path_factory.mktemp("large") / "large.csv"
     days = [(date(2025, 4, 24) - timedelta(days=place)).isoformat() for place in range(300)]
     with path.open("w") as text:
         text.write(",".join(FIELDS) + "\n")
-        for block in range(15):
-            text.writelines(
-                f"c{place * 79 % 400_000},{block}-{place},{days[place % 300]},{place % 1000}.55,p{place * 31 % 9999}\n"
-                for place in range(100_000)
-            )
+        text.writelines(
+            f"c{place * 79 % 100_000},{place},{days[place % 300]},{place % 1000}.55,p{place * 31 % 9999}\n"
+            for place in range(200_000)
+        )
     return path
 
 
+def reads(process: int, spill: Path, folder: Path) -> bool:
+    """Tell whether a process has its spill folder and has opened the source."""
+    opened = set()
+    with suppress(OSError):  # it closes files meanwhile, or has ended
+        for handle in Path(f"/proc/{process}/fd").iterdir():
+            opened.add(handle.readlink().name)
+    return "large.csv" in opened and any(spill.iterdir())
+
+
+def writes(process: int, spill: Path, folder: Path) -> bool:
+    """Tell whether something is written under a temporary name."""
+    with suppress(FileNotFoundError):  # it gets its final name meanwhile
+        return any(path.stat().st_size for path in folder.glob("*.part"))
+    return False
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("after", [0.1, 0.4])
+@pytest.mark.parametrize("moment", [reads, writes])
 def test_a_run_that_is_stopped_leaves_nothing(
-    number: signal.Signals, code: int, after: float, large: Path, folder: Path, tmp_path: Path
+    number: signal.Signals,
+    code: int,
+    moment: Callable[[int, Path, Path], bool],
+    large: Path,
+    folder: Path,
+    tmp_path: Path,
 ) -> None:
-    spill = tmp_path / "spill"
+    spill, out = tmp_path / "spill", folder / "out.csv"
     spill.mkdir()
-    command = [sys.executable, "-m", "customer_features", "build", str(large), "--today", TODAY]
-    process = subprocess.Popen(
-        [*command, "--out", str(folder / "out.parquet")],
-        env=child_environment(TMPDIR=str(spill), OMP_NUM_THREADS="1"),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    # Work has begun when its spill folder stands.
-    for _ in range(600):
-        if any(spill.iterdir()) or process.poll() is not None:
-            break
-        time.sleep(0.02)
-    time.sleep(after)
-    os.kill(process.pid, number)
-    _, err = process.communicate(timeout=60)
+    command = [sys.executable, "-m", "customer_features", "build", str(large), "--today", TODAY, "--out", str(out)]
+
+    def begun() -> subprocess.Popen[str] | None:
+        """Start a run and halt it at the moment; give None where it was faster than this process."""
+        environment = child_environment(TMPDIR=str(spill), OMP_NUM_THREADS="1")
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        until(lambda: moment(process.pid, spill, folder) or process.poll() is not None, "the moment")
+        if process.poll() is None:
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if process.poll() is None and not list(folder.glob("*.manifest.json*")):
+            return process
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(timeout=BOUND) == 0, process.communicate()
+        for path in folder.iterdir():
+            path.unlink()
+        return None
+
+    process = until(begun, "a run that is halted in time")
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=BOUND)
     assert process.returncode == code, err
     assert "nothing is left half-written" in err
     assert "Traceback" not in err

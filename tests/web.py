@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -143,6 +142,4 @@ class _Pages(Handler):
         self.end_headers()
         self.wfile.write(body if drop is None else body[:drop])
         if drop is not None:
-            self.wfile.flush()
-            time.sleep(0.01)
             self.hang_up()

@@ -52,10 +52,15 @@ class Patience:
         return asked + FIRST * self.chance()
 
 
-def retry_after(reply: Reply) -> float | None:
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def retry_after(reply: Reply, now: Callable[[], datetime] = _utc_now) -> float | None:
     """The seconds that a ``Retry-After`` header asks for, written as seconds or as a date; None where it is neither.
 
-    A date is compared with the answer's own ``Date``: the service's clock may not be this machine's.
+    A date is compared with the answer's own ``Date``: the service's clock may not be this machine's. Without one it is
+    compared with ``now``.
     """
     text = reply.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
@@ -63,8 +68,8 @@ def retry_after(reply: Reply) -> float | None:
     then = _instant(text)
     if then is None:
         return None
-    now = _instant(reply.headers.get("date", "")) or datetime.now(UTC)
-    return max((then - now).total_seconds(), 0.0)
+    current = _instant(reply.headers.get("date", "")) or now()
+    return max((then - current).total_seconds(), 0.0)
 
 
 def _instant(text: str) -> datetime | None:

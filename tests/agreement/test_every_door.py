@@ -43,6 +43,9 @@ others three scenarios. CI asks every door everything."""
 RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
 """What these doors share with other tests."""
 
+RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
+"""What a door shares with other tests."""
+
 
 def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
     marks = [pytest.mark.resource(RESOURCES[door])] if door in RESOURCES else []
@@ -55,11 +58,12 @@ def _pairs() -> Iterator[Any]:
     for door in DOORS:
         for scenario in SCENARIOS:
             marks = _marks(door.name, scenario.name)
+            marks += [pytest.mark.resource(RESOURCES[door.name])] if door.name in RESOURCES else []
             yield pytest.param(door.name, scenario, marks=marks, id=f"{door.name}-{scenario.name}")
 
 
 def test_the_first_doors_are_doors() -> None:
-    assert {door.name for door in DOORS} > set(FIRST)
+    assert {door.name for door in DOORS} > {*FIRST, *RESOURCES}
     assert {scenario.name for scenario in SCENARIOS} > set(QUICK)
 
 

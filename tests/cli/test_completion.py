@@ -7,7 +7,6 @@ import pty
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from customer_features.cli.completion import VARIABLE, _Bash
 from tests.conftest import ROOT, Cli, child_environment
 from tests.installed import installed
 from tests.test_architecture import HEAVY
+from tests.waiting import BOUND, until
 
 BIN = str(Path(sys.executable).parent)
 
@@ -79,18 +79,25 @@ def typed(command: list[str], start: str, folder: Path) -> str:
     )
     os.close(theirs)
     os.write(ours, f"{start}\necho rea''dy\n".encode())
-    seen, sent, deadline = b"", False, time.monotonic() + 60
-    while time.monotonic() < deadline:
+    os.set_blocking(ours, False)
+    seen = bytearray()
+
+    def ended() -> bool:
+        """Read what there is; tell whether the shell has gone."""
         try:
-            chunk = os.read(ours, 4096)
+            while chunk := os.read(ours, 4096):
+                seen.extend(chunk)
+        except BlockingIOError:
+            return False
         except OSError:
-            break
-        seen += chunk
-        if not sent and b"ready" in seen:
-            sent = True
-            os.write(ours, "".join(LINES.values()).encode())
+            pass
+        return True
+
+    until(lambda: b"ready" in seen or ended(), lambda: f"the shell's prompt: {seen!r}")
+    os.write(ours, "".join(LINES.values()).encode())
+    until(ended, lambda: f"the shell's end: {seen!r}")
     os.close(ours)
-    process.wait(timeout=10)
+    process.wait(timeout=BOUND)
     return seen.decode("utf-8", "replace")
 
 
@@ -131,7 +138,7 @@ def test_fish(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=BOUND,
         )
         assert [offer.split("\t")[0] for offer in ran.stdout.splitlines()] == sorted(found), ran.stderr
 
@@ -154,7 +161,7 @@ print(*sys.modules, file=sys.stderr)
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=BOUND,
     )
 
 

@@ -19,6 +19,7 @@ from customer_features.cli.examination import Check, examined
 from customer_features.extras import PURPOSES, Purpose
 from tests.conftest import ROOT, Cli, child_environment
 from tests.test_extras import BULK, site
+from tests.waiting import BOUND
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +85,7 @@ def test_the_core_alone(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=BOUND,
     )
     assert ran.stderr == ""
     checks = {check["name"]: check for check in json.loads(ran.stdout)["checks"]}

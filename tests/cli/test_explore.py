@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.conftest import ROOT, Cli, child_environment
+from tests.waiting import BOUND, until
 
 OWN = {"X-Explorer": "1"}
 ADDRESS = re.compile(r"^Exploring on (http://127\.0\.0\.1:\d+)/#([\w-]{32})  \(Ctrl-C", re.MULTILINE)
@@ -41,20 +41,20 @@ def test_it_shows_the_source_and_leaves_nothing(source: str, tmp_path: Path) -> 
             command, stderr=sink, env=child_environment(TMPDIR=str(tmp_path)), start_new_session=True
         )
     try:
-        ends = time.monotonic() + 30
-        while not (found := ADDRESS.search(said.read_text())):
-            assert running.poll() is None, said.read_text()
-            assert time.monotonic() < ends, said.read_text()
-            time.sleep(0.05)
+        until(lambda: ADDRESS.search(said.read_text()) or running.poll() is not None, "the address or the end")
+        found = ADDRESS.search(said.read_text())
+        assert found, said.read_text()
         url, dataset = found.groups()
-        page = "aria-busy"
-        while "aria-busy" in page:
-            assert time.monotonic() < ends
-            page = httpx.get(f"{url}/explorer/d/{dataset}", headers=OWN).text
+
+        def looked_at() -> str | None:
+            page = httpx.get(f"{url}/explorer/d/{dataset}", headers=OWN, timeout=BOUND).text
+            return None if "aria-busy" in page else page
+
+        page = until(looked_at, "a page that is not busy")
         assert '<option value="order_date" selected>' in page
         assert len(list(tmp_path.glob("customer-features-explorer-*"))) == 1
         running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 0
+        assert running.wait(BOUND) == 0
         assert not list(tmp_path.glob("customer-features-explorer-*"))
     finally:
         running.kill()

@@ -12,6 +12,7 @@ import pytest
 import customer_features
 from customer_features import features
 from tests.conftest import Cli, child, child_environment, csv_text
+from tests.waiting import BOUND
 
 
 def test_help_names_commands_and_features(cli: Cli) -> None:
@@ -173,7 +174,7 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     )
     os.close(write)
     os.close(read)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=BOUND)
     assert process.returncode in (1, 141)
     assert "Traceback" not in err
     assert "fault of customer-features itself" not in err

@@ -1,10 +1,16 @@
-"""What the progress bar tells of speed and time left."""
+"""What the progress bar shows: how far the work is, its speed and the time left."""
 
 from __future__ import annotations
 
+import io
+import re
+import sys
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from customer_features.cli.progress import told
+from customer_features.cli.progress import _paint, told
 
 
 @pytest.mark.parametrize(
@@ -25,3 +31,28 @@ from customer_features.cli.progress import told
 )
 def test_told(share: float, seconds: float, rows: int | None, size: int | None, says: str) -> None:
     assert told(share, seconds, rows, size) == says
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_only_moves_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's own estimate may take a step back."""
+    engine: Any = SimpleNamespace(progress=0.0)
+    estimates = iter((0.0, 0.3, 0.2, 0.5))
+
+    class Done:
+        """The end of the work, asked for before each look at the engine."""
+
+        def wait(self, seconds: float) -> bool:
+            engine.progress = next(estimates, None)
+            return engine.progress is None
+
+    done: Any = Done()
+    monkeypatch.setattr(sys, "stderr", seen := Terminal())
+    _paint(engine, done, 1000, None)
+    shown = [int(percent) for percent in re.findall(r"(\d+)%", seen.getvalue())]
+    assert shown == sorted(shown)
+    assert set(shown) == {0, 30, 50, 100}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +15,16 @@ from tests.web import Handler, Server
 
 @dataclass
 class Says:
-    """One scripted answer; ``drop``: after so many bytes of the body, or before any answer (-1), it hangs up."""
+    """One scripted answer.
+
+    ``drop``: it hangs up after so many bytes of the body, or before any answer (-1). ``once``: it waits for this event.
+    """
 
     status: int = 200
     body: bytes | dict[str, Any] = b""
     headers: dict[str, str] = field(default_factory=dict)
     drop: int | None = None
-    after: float = 0.0
+    once: threading.Event | None = None
 
 
 @dataclass
@@ -32,7 +35,6 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: bytes
-    at: float
 
     @property
     def document(self) -> Any:
@@ -84,14 +86,14 @@ class _Handler(Handler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, self.path, headers, body, time.monotonic())
+        asked = Asked(self.command, self.path, headers, body)
         self.server.asked.append(asked)
         says = self.server.script.pop(0) if self.server.script else self.server.always
         self._say(says(asked) if callable(says) else says)
 
     def _say(self, says: Says) -> None:
-        if says.after:
-            time.sleep(says.after)
+        if says.once is not None:
+            says.once.wait()
         body = says.body if isinstance(says.body, bytes) else json.dumps(says.body).encode()
         if says.drop == -1:
             self.hang_up()

@@ -276,18 +276,24 @@ for customers in ([{"customer_id": "a"}], 5):
     ], ran.stderr
 
 
-@pytest.mark.slow
-def test_half_a_million_rows_as_build(trial: Running) -> None:
+@pytest.mark.parametrize(
+    ("count", "customers"),
+    [
+        pytest.param(100_000, 15_000, marks=pytest.mark.slow),  # two requests, by their customers and by their bytes
+        pytest.param(500_000, 50_000, marks=pytest.mark.thorough),
+    ],
+)
+def test_many_rows_as_build(count: int, customers: int, trial: Running) -> None:
     chance = random.Random(3)
     rows = [
         Row(
-            f"c{chance.randrange(50_000)}",
+            f"c{chance.randrange(customers)}",
             f"T{n}",
             date(2025, 1, 1) + timedelta(days=n % 90),
             chance.randrange(10**7) / 200,
             f"p{n % 97}",
         )
-        for n in range(500_000)
+        for n in range(count)
     ]
     frame = table(rows)
     with customer_features.Client(trial.url) as client:

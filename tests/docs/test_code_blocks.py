@@ -88,13 +88,19 @@ def service(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 TYPES = {"total": pa.float64(), "order_date": pa.string()}
 
 
+def _uses_spark(page: Path) -> bool:
+    return "import pyspark" in page.read_text("utf-8")
+
+
+def _marks(page: Path) -> list[pytest.MarkDecorator]:
+    if page.name == "README.md":
+        return []  # everybody reads it, so it is run on every change
+    resources = {"postgresql": page.name == "postgresql.md", "spark": _uses_spark(page)}
+    return [pytest.mark.slow, *(pytest.mark.resource(name) for name, used in resources.items() if used)]
+
+
 @pytest.mark.parametrize(
-    "page",
-    [
-        # The page that everybody reads is run on every change.
-        pytest.param(page, marks=[] if page.name == "README.md" else [pytest.mark.slow], id=str(page.relative_to(ROOT)))
-        for page in PAGES_WITH_BLOCKS
-    ],
+    "page", [pytest.param(page, marks=_marks(page), id=str(page.relative_to(ROOT))) for page in PAGES_WITH_BLOCKS]
 )
 def test_blocks_print_what_the_page_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
@@ -103,7 +109,7 @@ def test_blocks_print_what_the_page_shows(
         request.getfixturevalue("shop")
     if page.name in ("client.md", "service.md", "moving.md"):
         request.getfixturevalue("service")
-    if "import pyspark" in page.read_text("utf-8"):
+    if _uses_spark(page):
         request.getfixturevalue("spark_session")  # the tests' own session is the one that the page gets
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
@@ -137,7 +143,7 @@ def run_console(text: str, folder: Path) -> None:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=120,
+        timeout=600,
     )
     found = done.stdout.decode().split("<end>\n")
     assert len(found) == len(commands) + 1, done.stdout.decode()

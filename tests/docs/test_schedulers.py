@@ -9,19 +9,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from customer_features.verifying import verify
 from tests.conftest import child_environment, csv_text
+from tests.waiting import BOUND, until
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "schedulers.md").read_text("utf-8")
-DAYS = [f"2025-04-{day}" for day in range(20, 26)]
+DAYS = [f"2025-04-{day}" for day in range(22, 26)]
 
 
 def block(kind: str) -> str:
@@ -53,7 +53,7 @@ def shell(command: str, folder: Path, **more: str) -> subprocess.CompletedProces
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=BOUND,
         check=False,
     )
 
@@ -68,12 +68,12 @@ def kept(srv: Path) -> list[str]:
 
 def test_nightly_keeps_the_last_days_and_is_silent(srv: Path) -> None:
     for day in DAYS:
-        ran = nightly(srv, day, KEEP="3", OPTIONS="--future exclude --max-faults 2%")
+        ran = nightly(srv, day, KEEP="2", OPTIONS="--future exclude --max-faults 2%")
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-    expected = [f"features-{day}.parquet{more}" for day in DAYS[-3:] for more in ("", ".manifest.json")]
-    assert kept(srv) == sorted([*expected, *(f"log-{day}.jsonl" for day in DAYS[-3:])])
+    expected = [f"features-{day}.parquet{more}" for day in DAYS[-2:] for more in ("", ".manifest.json")]
+    assert kept(srv) == sorted([*expected, *(f"log-{day}.jsonl" for day in DAYS[-2:])])
     found = verify(srv / "features" / f"features-{DAYS[-1]}.parquet")
-    assert (found["rows"]["used"], found["options"]["max_faults"]) == (1200, 0.02)
+    assert (found["rows"]["used"], found["options"]["max_faults"]) == (800, 0.02)
     last = json.loads((srv / "features" / f"log-{DAYS[-1]}.jsonl").read_text().splitlines()[-1])
     assert (last["event"], last["exit_code"]) == ("published", 0)
 
@@ -86,7 +86,7 @@ def test_nightly_tells_of_refused_data_and_leaves_the_earlier_files(srv: Path) -
     ran = nightly(srv, DAYS[-1])
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "the data of 2025-04-25 were refused" in ran.stderr
-    assert json.loads(ran.stderr.splitlines()[-1])["faults"] == {"unreadable_date": 1200}
+    assert json.loads(ran.stderr.splitlines()[-1])["faults"] == {"unreadable_date": 800}
     assert {path.name: path.read_bytes() for path in (srv / "features").glob("features-*")} == before
 
 
@@ -117,12 +117,9 @@ def test_nightly_passes_a_signal_on(number: signal.Signals, code: int, srv: Path
         text=True,
     )
     log = srv / "features" / f"log-{DAYS[-1]}.jsonl"
-    for _ in range(300):
-        if log.is_file() and "started" in log.read_text():
-            break
-        time.sleep(0.1)
+    until(lambda: log.is_file() and "started" in log.read_text(), "the start, after which it waits for its input")
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=BOUND)
     assert process.returncode == code
     assert "was interrupted; nothing is half-written" in err
     assert kept(srv) == [log.name]

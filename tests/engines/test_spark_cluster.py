@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +20,10 @@ import pytest
 
 import customer_features
 from tests.conftest import ROOT
-from tests.spark_cluster import Cluster, cluster, environment, events, log_text, stages
+from tests.spark_cluster import Cluster, cluster, environment, events, log_text, stages, whole_events
+from tests.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.resource("spark cluster")]
 
 ROWS = 800_000
 HEAVY = 0.3
@@ -78,23 +78,26 @@ def assert_same(found: pa.Table, expected: pa.Table) -> None:
 
 
 def test_executors_are_killed_in_the_middle(running: Cluster, source: Path, tmp_path: Path) -> None:
-    """The two workers' in turn, twice at least and until work was lost and done once more.
-
-    A kill costs nothing where what the executor had shuffled is read already and it runs no task.
-    """
+    """The two workers' in turn, each in a task, until work was lost twice at least and done once more."""
     given = (source, "--out", tmp_path / "features", "--today", TODAY, "--grain", "line")
-    # The first when so many tasks that write a shuffle have ended as read the rows.
-    said, moment, kills, killed = tmp_path / "said", 8, 0, 0
+    # The first when so many tasks that write a shuffle have ended as read the rows: what they wrote is lost as well.
+    said, moment, kills = tmp_path / "said", 8, 0
     with running.started(said, *given, **EIGHT) as job:
-        while job.poll() is None:
+
+        def killed_enough() -> bool:
+            nonlocal moment, kills
             log = log_text(running.log_folder)
+            if job.poll() is not None or (kills >= 2 and done_again(log)):
+                return True
             ended = log.count('"Task Type":"ShuffleMapTask"')
-            if ended >= moment and (kills < 2 or not done_again(log)) and kills < 8:
-                killed += running.kill_executors(1 - kills % 2)
+            if ended >= moment and running.kill_at_work(1 - kills % 2):
                 kills, moment = kills + 1, ended + 12
-            time.sleep(0.05)
+            return False
+
+        until(killed_enough, "the end of the job", bound=900)
+        job.wait(timeout=900)
     assert job.returncode == 0, said.read_text()[-3000:]
-    assert killed >= 2
+    assert kills >= 2
     log = log_text(running.log_folder)
     assert log.count('"Event":"SparkListenerExecutorRemoved"') >= 2
     # What was lost was computed once more: in a new attempt at its stage, or within the one that still ran.
@@ -106,9 +109,7 @@ def test_executors_are_killed_in_the_middle(running: Cluster, source: Path, tmp_
 
 def done_again(log: str) -> bool:
     """Whether a task was begun more than once."""
-    whole = log[: log.rfind("\n") + 1].splitlines()  # the last line may be half written
-    found = [json.loads(line) for line in whole if '"Event":"SparkListenerTaskStart"' in line]
-    begun = Counter((event["Stage ID"], event["Task Info"]["Index"]) for event in found)
+    begun = Counter((event["Stage ID"], event["Task Info"]["Index"]) for event in whole_events(log, "TaskStart"))
     return max(begun.values(), default=0) > 1
 
 

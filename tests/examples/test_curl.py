@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import EXAMPLE, EXAMPLE_VECTORS, ROOT, TODAY, child
 from tests.installed import installed
 from tests.service.harness import Running, start
+from tests.waiting import BOUND
 
 SCRIPT = ROOT / "examples" / "curl.sh"
 PURCHASES = ROOT / "examples" / "purchases.csv"
@@ -53,7 +54,7 @@ def asked(service: Running, *words: object, **more: str) -> subprocess.Completed
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=BOUND,
     )
 
 

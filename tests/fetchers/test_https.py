@@ -6,7 +6,7 @@ import gzip
 import ssl
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from customer_features import SourceError
 from customer_features.fetchers import copying, https
 from customer_features.staging import scratch
 from tests.conftest import TODAY, Cli, assert_no_leftovers, assert_refused, child_environment, csv_text, manifest_of
+from tests.waiting import BOUND
 from tests.web import Page, Web
 
 ROWS = [f"c{place % 7},{place},2025-04-{place % 20 + 1:02},{place}.05,p{place % 3}" for place in range(200)]
@@ -49,12 +50,12 @@ def plain() -> Iterator[Web]:
 def quick_and_trusting(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Small pieces, short pauses, and the tests' own authority trusted."""
+    """Small pieces, no pauses, and the tests' own authority trusted."""
     path = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     monkeypatch.setattr(copying, "PIECE", 1000)
-    monkeypatch.setattr(copying, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(copying, "PAUSES", (0, 0, 0))
 
 
 def bodies(*addresses: str) -> list[bytes]:
@@ -262,9 +263,17 @@ def test_a_certificate_that_is_not_trusted(web: Web, monkeypatch: pytest.MonkeyP
 
 
 def test_a_server_that_does_not_answer(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "TIMEOUT", httpx.Timeout(0.05, connect=5))
-    address = web.put("/t.csv", Page(BODY, before=lambda number, page: time.sleep(0.2)))
-    assert "the server does not answer in time (tried 4 times)" in refused(address)
+    monkeypatch.setattr(https, "TIMEOUT", httpx.Timeout(BOUND, read=0.05))
+    over = threading.Event()
+
+    def silent(number: int, page: Page) -> None:
+        over.wait()
+
+    try:
+        address = web.put("/t.csv", Page(BODY, before=silent))
+        assert "the server does not answer in time (tried 4 times)" in refused(address)
+    finally:
+        over.set()
 
 
 def test_no_server_and_no_address() -> None:
@@ -305,7 +314,7 @@ main(sys.argv[1:])
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=BOUND,
     )
     assert "cannot be kept in" in assert_refused(ran, tmp_path)
     assert "File too large; name another disk with --spill-dir" in ran.stderr
@@ -319,7 +328,7 @@ def test_a_missing_extra_is_one_line_with_the_command() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=BOUND,
     )
     assert (ran.returncode, ran.stderr) == (
         2,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,28 +16,20 @@ from customer_features.fetchers import copying
 from customer_features.fetchers import s3 as fetcher
 from customer_features.staging import scratch
 from tests.conftest import TODAY, Cli, assert_refused, child_environment, csv_text, manifest_of
-from tests.store import SECRET, Asked, Bucket, Cut, Hand, Refused, Store
+from tests.store import SECRET, Answer, Asked, Bucket, Cut, Hand, Refused, Silent
+from tests.waiting import BOUND, until
+
+pytestmark = pytest.mark.resource("s3")
 
 ROWS = [f"c{place % 7},{place},2025-04-{place % 20 + 1:02},{place}.05,p{place % 3}" for place in range(200)]
 BODY = csv_text(*ROWS).encode()
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with Store() as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    """A bucket of this test alone; the run is led to it, in small pieces and with short pauses."""
-    for name, value in store.environment.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in small pieces, without pauses."""
     monkeypatch.setattr(copying, "PIECE", 1000)
-    monkeypatch.setattr(copying, "PAUSES", (0.01, 0.01, 0.01))
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
-    yield store.bucket()
-    store.hand = None
+    monkeypatch.setattr(copying, "PAUSES", (0, 0, 0))
 
 
 def bodies(address: str) -> dict[str, bytes]:
@@ -53,17 +45,28 @@ def refused(address: str) -> str:
     return str(caught.value)
 
 
-def at_piece(number: int, what: object) -> Hand:
-    """What becomes of the n-th piece of an object, and of each that follows: an answer, or a call."""
-    seen: list[Asked] = []
+def pieces() -> Callable[[Asked], int | None]:
+    """Make a function that counts the requests for a piece of an object, from 0. It gives None for other requests."""
+    count = itertools.count()
+    return lambda asked: next(count) if asked.method == "GET" and asked.key and "list-type" not in asked.query else None
 
-    def hand(asked: Asked) -> Refused | Cut | None:
-        if asked.method == "GET" and asked.key and "list-type" not in asked.query:
-            seen.append(asked)
-            if len(seen) - 1 >= number and isinstance(what, Refused | Cut):
-                return what
-            if len(seen) - 1 == number and callable(what):
-                what()
+
+def from_piece(first: int, answer: Answer) -> Hand:
+    """Make a hand that gives an answer for the n-th piece and for each that follows."""
+    number = pieces()
+    return lambda asked: answer if (place := number(asked)) is not None and place >= first else None
+
+
+def at_piece(the: int, what: Answer | Callable[[], object]) -> Hand:
+    """Make a hand that gives an answer, or does something, at the n-th piece alone."""
+    number = pieces()
+
+    def hand(asked: Asked) -> Answer:
+        if number(asked) != the:
+            return None
+        if not callable(what):
+            return what
+        what()
         return None
 
     return hand
@@ -145,11 +148,18 @@ def test_no_store(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_store_that_does_not_answer(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(s3, "READ_TIMEOUT", 0.2)
     address = bucket.put("t.csv", BODY)
-    bucket.store.hand = at_piece(1, lambda: time.sleep(0.4))
-    assert bodies(address) == {address: BODY}  # one slow answer is asked for again
-    bucket.store.hand = lambda asked: time.sleep(0.4)
+
+    def read() -> dict[str, bytes] | None:
+        bucket.store.hand = at_piece(1, Silent())
+        try:
+            return bodies(address)
+        except SourceError:  # a slow machine may be late with answers that do come
+            return None
+
+    assert until(read, "a read in which one answer does not come and is asked for again") == {address: BODY}
+    bucket.store.hand = lambda asked: Silent()
     assert "cannot be reached or breaks off (ReadTimeoutError)" in refused(address)
 
 
@@ -164,7 +174,7 @@ def test_a_store_that_does_not_answer(bucket: Bucket, monkeypatch: pytest.Monkey
 )
 def test_refusals(status: int, code: str, says: str, bucket: Bucket) -> None:
     address = bucket.put("t.csv", BODY)
-    bucket.store.hand = at_piece(1, Refused(status, code))
+    bucket.store.hand = from_piece(1, Refused(status, code))
     assert says in refused(address)
 
 
@@ -213,7 +223,7 @@ def test_a_broken_connection_is_resumed_where_it_broke(bucket: Bucket) -> None:
 
 def test_a_connection_that_breaks_for_good_is_given_up(bucket: Bucket) -> None:
     address = bucket.put("t.csv", BODY)
-    bucket.store.hand = at_piece(2, Cut())
+    bucket.store.hand = from_piece(2, Cut())
     said = refused(address)
     assert said.startswith(f"{address}: broke off after 2,000 of {len(BODY):,} bytes: the store at http://127.0.0.1:")
     assert said.endswith("(tried 4 times); run again")
@@ -233,7 +243,7 @@ def test_a_missing_extra_is_one_line_with_the_command() -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=BOUND,
         )
         assert (ran.returncode, ran.stderr) == (
             2,

@@ -1,4 +1,4 @@
-"""The server, the databases and the sources of the tests."""
+"""The sources and the tables of the tests."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli, csv_text
-from tests.database import Database, database, server
+from tests.database import Database
 from tests.publishers.harness import BAD, GOOD, built
-
-__all__ = ["database", "server"]
 
 
 @pytest.fixture

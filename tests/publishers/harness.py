@@ -1,15 +1,20 @@
-"""What the tests of PostgreSQL as target share: sources, runs, and what they find in the tables."""
+"""What the tests of targets share: sources, runs, signals, and what they find in the tables of PostgreSQL."""
 
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from customer_features import features
 from tests.agreement import oracle
 from tests.conftest import TODAY, Cli, Ran
 from tests.database import Database, unseen
+from tests.waiting import until
 
 GOOD = [f"c{place % 7},{place},2025-04-{place % 20 + 1:02},{place}.05,p{place % 3}" for place in range(200)]
 BAD = ["c1,x1,2052-04-01,1,p", ",x2,2025-04-01,-1,p"]
@@ -58,3 +63,13 @@ def manifest(database: Database, table: str = "f") -> dict[str, Any]:
     unseen(text)
     described: dict[str, Any] = json.loads(text)
     return described
+
+
+def taken(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Wait until a process has taken a signal that was sent to it, which ends what it waited for."""
+
+    def pending() -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        return any(int(mask, 16) >> (number - 1) & 1 for mask in re.findall(r"^(?:Sig|Shd)Pnd:\t(\w+)", status, re.M))
+
+    until(lambda: not pending(), f"the arrival of {number.name}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,17 +15,25 @@ from typing import Any
 
 import pytest
 
+from customer_features import postgresql
 from tests.conftest import TODAY, Cli, Ran, child_environment
 from tests.database import Database, rows_in, unseen
 from tests.publishers.harness import GOOD, TABLES, bits, built, manifest, refused, vectors
+from tests.waiting import BOUND
 
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+pytestmark = [
+    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
+    pytest.mark.resource("postgresql"),
+]
+
+
+def arguments(source: Path, out: str) -> list[str]:
+    return ["build", str(source), "--today", TODAY, "--max-faults", "1", "--out", out]
 
 
 def command(source: Path, out: str) -> list[str]:
     """The same run as a process of its own."""
-    started = [sys.executable, "-m", "customer_features", "build", str(source), "--today", TODAY]
-    return [*started, "--max-faults", "1", "--out", out]
+    return [sys.executable, "-m", "customer_features", *arguments(source, out)]
 
 
 @contextmanager
@@ -126,7 +133,7 @@ def test_two_writers_wait_for_each_other(older: Path, source: Path, database: Da
         waited()
         second = subprocess.Popen(command(source, database.table("public.f")), env=child_environment())
         database.waited_for("wait_event = 'advisory'")
-    assert (first.wait(60), second.wait(60)) == (0, 0)
+    assert (first.wait(BOUND), second.wait(BOUND)) == (0, 0)
     assert vectors(database) == bits(GOOD[:100])
     assert manifest(database)["rows"]["quarantined"] == 1
     assert database.rows("SELECT customer_id FROM f_quarantine") == [("old",)]
@@ -178,26 +185,106 @@ def test_what_the_server_refuses_leaves_the_tables_as_they_were(older: Path, dat
         database.run(undone)
 
 
-@pytest.mark.slow
-def test_kill_at_any_moment(older: Path, database: Database, cli: Cli) -> None:
-    """Old or new, whole, whenever the run is killed; the next one publishes."""
-    old = state(database)
-    choice, kept = random.Random(7), 0
-    for _ in range(30):
-        process = subprocess.Popen(command(older, database.table("f")), env=child_environment())
-        database.waited_for("state IS NOT NULL")
-        time.sleep(choice.uniform(0, 2))
-        process.kill()
-        process.wait()
+class Calls:
+    """The calls of the driver in this process, which are counted. ``End`` is raised instead of the last one."""
+
+    class End(BaseException):
+        pass
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._stoppable = postgresql.stoppable
+        self.made, self.last = 0, 0
+        monkeypatch.setattr(postgresql, "stoppable", self)
+
+    def __call__(self, call: Callable[[], Any], cancel: Callable[[], None]) -> Any:
+        self.made += 1
+        if self.made == self.last:
+            raise self.End
+        return self._stoppable(call, cancel)
+
+    def reset(self, last: int = 0) -> None:
+        self.made, self.last = 0, last
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    return Calls(monkeypatch)
+
+
+def test_a_run_that_ends_at_any_call_changes_nothing(older: Path, database: Database, cli: Cli, calls: Calls) -> None:
+    before = state(database)
+    for last in itertools.count(1):
+        calls.reset(last)
+        try:
+            built(cli, older, database.table("f"))
+        except Calls.End:
+            database.gone()
+            assert state(database) == before, f"call {last}"
+            assert database.tables() == TABLES
+        else:
+            break
+    assert last > 20
+    assert vectors(database) == bits(GOOD)
+
+
+KILLED = """
+import itertools, os, signal, sys, threading
+from customer_features import postgresql
+from customer_features.cli import main
+stoppable, last, calls = postgresql.stoppable, int(sys.argv[1]), itertools.count(1)
+def counted(call, cancel):
+    if next(calls) == last:
+        threading.Thread(target=call, daemon=True).start()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stoppable(call, cancel)
+postgresql.stoppable = counted
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(1000, marks=pytest.mark.thorough)])
+def test_kill_at_any_moment(kills: int, older: Path, database: Database, cli: Cli, calls: Calls) -> None:
+    """Old or new, whole, whichever call the run is killed in; the last one is the commit."""
+    older_rows, old = older.with_name("t.csv"), state(database)
+    calls.reset()
+    built(cli, older, database.table("f"))
+    all_calls = calls.made
+    assert all_calls > 20
+    built(cli, older_rows, database.table("f"))
+    for last in range(all_calls, 0, -max(all_calls // kills, 1)):
+        killed = [sys.executable, "-c", KILLED, str(last), *arguments(older, database.table("f"))]
+        process = subprocess.Popen(killed, env=child_environment())
+        assert process.wait(BOUND) == -signal.SIGKILL
         database.gone()
         found = state(database)
-        assert found == old or found[0] == bits(GOOD)
+        assert found == old or (last == all_calls and found[0] == bits(GOOD)), last
         assert database.tables() == TABLES
-        if found == old:
-            kept += 1
-            continue
-        assert (len(found[1]), found[2]["rows"]["quarantined"]) == (2, 2)
-        built(cli, older.with_name("t.csv"), database.table("f"))
-    assert kept, "none was killed before its commit"
+        if found != old:
+            assert (len(found[1]), found[2]["rows"]["quarantined"]) == (2, 2)
+            built(cli, older_rows, database.table("f"))
     built(cli, older, database.table("f"))
     assert vectors(database) == bits(GOOD)
+
+
+def test_kill_within_the_commit(older: Path, database: Database) -> None:
+    """The server carries out what it was asked for."""
+    database.run(
+        "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON f DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION hold()",
+    )
+    before = state(database)
+    with database.session() as other:
+        rows_in(other, "SELECT pg_advisory_xact_lock(1)::text")
+        process = subprocess.Popen(command(older, database.table("f")), env=child_environment())
+        database.waited_for("wait_event = 'advisory' AND query LIKE 'COMMIT%'")
+        process.kill()
+        process.wait()
+        assert state(database) == before
+        other.rollback()
+    database.gone()
+    found = state(database)
+    assert found[0] == bits(GOOD)
+    assert (len(found[1]), found[2]["rows"]["quarantined"]) == (2, 2)
+    assert database.tables() == TABLES

@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +22,14 @@ from customer_features.publishers import s3 as publisher
 from customer_features.publishers import s3_uploads
 from customer_features.verifying import verify
 from tests.conftest import TODAY, Cli, Ran, child_environment, csv_text
-from tests.store import SECRET, Asked, Bucket, Cut, Refused, Store
+from tests.publishers.harness import taken
+from tests.store import SECRET, Asked, Bucket, Cut, Refused
+from tests.waiting import BOUND
 
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+pytestmark = [
+    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
+    pytest.mark.resource("s3"),
+]
 
 GOOD = [f"c{place % 7},{place},2025-04-{place % 20 + 1:02},{place}.05,p{place % 3}" for place in range(200)]
 BAD = ["c1,x1,2052-04-01,1,p"]
@@ -34,21 +38,10 @@ ALL = {FEATURES, ASIDE, MANIFEST}
 BEGIN, PART, COMPLETE = "POST uploads", "PUT partNumber,uploadId", "POST uploadId"
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with Store() as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    for name, value in store.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
-    # The store of the tests says of every upload that it was begun in 2010.
+@pytest.fixture(autouse=True)
+def _nothing_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every upload: the store of the tests says of each that it was begun in 2010."""
     monkeypatch.setattr(s3_uploads, "ABANDONED", timedelta(days=100 * 365))
-    yield store.bucket()
-    store.hand = None
 
 
 @dataclass(frozen=True)
@@ -403,7 +396,7 @@ class Halt:
     def __call__(self, asked: Asked) -> None:
         if (asked.what, asked.key) == (self.what, self.key) and not self.came.is_set():
             self.came.set()
-            self.go.wait(30)
+            self.go.wait(BOUND)
 
 
 @pytest.mark.parametrize(
@@ -420,13 +413,13 @@ def test_kill_9(what: str, key: str, stands: set[str], bucket: Bucket, batch: Ba
     put(bucket, batch.wholes[OLD])
     bucket.store.hand = halt = Halt(what, key)
     process = start(batch.sources[NEW], f"{bucket}/{FEATURES}", tmp_path / "scratch")
-    assert halt.came.wait(60)
+    assert halt.came.wait(BOUND)
     process.kill()
     process.communicate()
     bucket.store.hand = None
     open_then = bucket.uploads()
     halt.go.set()
-    time.sleep(0.2)  # the request that was held up is carried out by now, as it would be by a real store
+    bucket.store.idle()  # the request that was held up is carried out, as it would be by a real store
     assert FEATURES in open_then
     assert set(bucket.all()) == stands
     assert stands != ALL or bucket.all() == batch.wholes[OLD]
@@ -454,11 +447,11 @@ def test_a_run_that_is_stopped_leaves_no_upload(
     put(bucket, batch.wholes[OLD])
     bucket.store.hand = halt = Halt(what, ASIDE)
     process = start(batch.sources[NEW], f"{bucket}/{FEATURES}", tmp_path / "scratch")
-    assert halt.came.wait(60)
-    os.kill(process.pid, number)
-    time.sleep(0.2)
+    assert halt.came.wait(BOUND)
+    process.send_signal(number)
+    taken(process, number)
     halt.go.set()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=BOUND)
     assert process.returncode == code, err
     assert "Traceback" not in err
     assert bucket.all() == batch.wholes[OLD]
@@ -471,11 +464,11 @@ def test_a_signal_while_objects_change_is_obeyed_afterwards(
 ) -> None:
     bucket.store.hand = halt = Halt(COMPLETE, FEATURES)
     process = start(batch.sources[NEW], f"{bucket}/{FEATURES}", tmp_path / "scratch")
-    assert halt.came.wait(60)
+    assert halt.came.wait(BOUND)
     process.terminate()
-    time.sleep(0.2)
+    taken(process, signal.SIGTERM)
     halt.go.set()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=BOUND)
     assert process.returncode == 143, err
     assert bucket.all() == batch.wholes[NEW]
 
@@ -563,13 +556,13 @@ def test_another_runs_features_after_our_manifest(
     assert bucket.get(FEATURES) == b"of another run"
 
 
-@pytest.mark.slow
-def test_four_writers_at_once(bucket: Bucket, tmp_path: Path, cli: Cli) -> None:
+@pytest.mark.parametrize("turns", [1, pytest.param(5, marks=pytest.mark.thorough)])
+def test_four_writers_at_once(turns: int, bucket: Bucket, tmp_path: Path, cli: Cli) -> None:
     """Whatever their order: where a manifest stands it vouches for what stands beside it."""
     paths = [tmp_path / f"{place}.csv" for place in range(4)]
     for place, path in enumerate(paths):
         path.write_text(csv_text(*GOOD[: 100 + place], *BAD))
-    for turn in range(3):
+    for turn in range(turns):
         running = [
             start(path, f"{bucket}/{FEATURES}", tmp_path / f"scratch-{turn}-{place}")
             for place, path in enumerate(paths)

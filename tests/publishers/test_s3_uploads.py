@@ -16,19 +16,9 @@ import pytest
 from customer_features import OutputError, s3
 from customer_features.publishers import s3_uploads
 from customer_features.publishers.s3_uploads import Upload, sweep, undisturbed
-from tests.store import Bucket, Cut, Store
+from tests.store import Bucket, Cut
 
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with Store() as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(store: Store) -> Iterator[Bucket]:
-    yield store.bucket()
-    store.hand = None
+pytestmark = pytest.mark.resource("s3")
 
 
 def begun(bucket: Bucket, key: str, leftovers: ExitStack, body: bytes = b"") -> Upload:

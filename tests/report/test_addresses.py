@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pyarrow.parquet
 import pytest
 
-from customer_features import s3
 from tests.conftest import Cli
-from tests.database import Database, database, server
-from tests.store import Bucket, Store
+from tests.database import Database
+from tests.store import Bucket
 
 from .conftest import Files
 
-__all__ = ["database", "server"]
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with Store() as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(store: Store, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    for name, value in store.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
-    return store.bucket()
-
 
 @pytest.mark.slow
+@pytest.mark.resource("s3")
 def test_s3(bucket: Bucket, files: Files, cli: Cli) -> None:
     address = bucket.put("out/f.parquet", files.newer.read_bytes())
     arguments = ("report", address, "--out", "-", "--format", "json")
@@ -49,6 +32,7 @@ def test_s3(bucket: Bucket, files: Files, cli: Cli) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.resource("postgresql")
 def test_a_table_in_postgresql(database: Database, files: Files, cli: Cli) -> None:
     database.load("features", pyarrow.parquet.read_table(files.newer))
     arguments = ("report", database.table("features"), "--out", "-", "--format", "json", "--compare", files.older)

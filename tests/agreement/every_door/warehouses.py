@@ -46,9 +46,7 @@ class PostgreSQL(Warehouse):
     limits = frozenset({Limit.NUL, Limit.INFINITE_DAY})
 
     def start(self, stack: ExitStack) -> Any:
-        ports = database.serving()
-        stack.callback(lambda: list(ports))
-        return warehouses.postgres(database.Database(next(ports), "postgres"))
+        return warehouses.postgres(database.Database(stack.enter_context(database.serving()), "postgres"))
 
 
 class ClickHouse(Warehouse):
