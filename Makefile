@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Tests start hundreds of processes: each would compile the package anew where this is set.
+export PYTHONDONTWRITEBYTECODE :=
 
 # The files below folders, without what Python leaves there.
 files = $(shell find $(1) -type f ! -path '*/__pycache__/*' 2>/dev/null)
 
-.PHONY: help demo tools test test-slow agreement soak mutants explore screenshots docs reference notebook serve wheel lint \
+.PHONY: help demo tools test test-slow test-ci agreement soak mutants explore screenshots docs reference notebook serve wheel lint \
   format bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
 
 help:
@@ -34,13 +36,23 @@ demo: $(VENV)/.run
 tools: $(VENV)/.dev
 	@$(BIN)/python -m tools.needed
 
-#   make test    the tests that run on every change; three at a time on two cores, since many wait for a server
-test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m 'not slow' -n 3 --dist worksteal
+# Three processes on two cores, since many tests wait for a server; one process runs all tests of a resource or module.
+WORKERS := 3
+TESTS = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-#   make test-slow    the long ones (CI runs them too)
+#   make test    the tests that run on every change (three minutes); make test PART=engines runs those of tests/engines
+PARTS = $(if $(PART),$(or $(wildcard tests/$(PART) tests/$(PART).py tests/test_$(PART).py),\
+  $(error There is no part $(PART): give the name of a folder or of a module in tests/)))
+test: $(VENV)/.dev
+	@$(TESTS) -m 'not slow and not thorough' $(PARTS)
+
+#   make test-slow    those that only CI runs otherwise; PART as above
 test-slow: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
+	@$(TESTS) -m 'slow and not thorough' $(PARTS)
+
+#   make test-ci    both in one run, as CI does; needs make tools
+test-ci: $(VENV)/.dev
+	@$(TESTS) -m 'not thorough'
 
 #   make agreement    a million generated customers and the grocery data through every door (half an hour)
 agreement: $(VENV)/.dev
