@@ -114,11 +114,13 @@ FIRST_GROUPS = ("spark", "spark cluster", "service", "postgresql", "clickhouse")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give each test the process that it runs in: that of its resource, or that of its module.
 
     So one process starts each expensive thing once, and what a module makes for all its tests is made once.
     """
+    if config.getoption("dist", "no") != "loadgroup":
+        return
     for item in items:
         resource = item.get_closest_marker("resource")
         item.add_marker(pytest.mark.xdist_group(resource.args[0] if resource else item.nodeid.partition("::")[0]))
