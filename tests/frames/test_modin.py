@@ -24,7 +24,7 @@ def test_pandas_2_polars_1_and_modin(tmp_path: Path) -> None:
         ran = subprocess.run(
             [str(part) for part in command],
             cwd=ROOT,
-            env=child_environment(),
+            env=child_environment(MODIN_CPUS="1"),  # a process less to start
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
