@@ -25,6 +25,16 @@ from tests.conftest import EXAMPLE_VECTORS, TODAY, example_columns
 EXPECTED = {name: oracle.bits(vector) for name, vector in EXAMPLE_VECTORS.items()}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[distributed.Client]:
+    """A cluster on which Dask computes, and Modin, which else starts one of its own."""
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
 def test_all_kinds_are_here() -> None:
     assert pd.__version__.startswith("2.")
     assert "modin" in FRAMES
@@ -68,16 +78,6 @@ def test_a_lazy_frame_of_polars_1_is_computed_at_once() -> None:
         build(frame.with_columns(date=pl.lit("x")), today=TODAY)
 
 
-@pytest.fixture
-def cluster() -> Iterator[distributed.Client]:
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
-@pytest.mark.usefixtures("cluster")
 def test_dask_on_a_cluster() -> None:
     frame = dd.from_pandas(pd.DataFrame(example_columns()), npartitions=3)
     built = build(frame, today=TODAY)
