@@ -149,7 +149,7 @@ def test_few_bytes_of_a_big_file_are_read(name: str, encoding: str, tmp_path: Pa
         "print(code, open('/proc/self/io').read(), file=sys.stderr)"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code], env=child_environment(), capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], env=child_environment(), capture_output=True, text=True, check=True, timeout=600
     )
     read = re.search(r"^(\d+) rchar: (\d+)$", ran.stderr, re.MULTILINE)
     assert read

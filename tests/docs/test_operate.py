@@ -21,7 +21,11 @@ from customer_features.service import app, environment
 from customer_features.service.settings import MAX_BODY
 from tests.installed import installed, prepared
 from tests.service.harness import start
+<<<<<<< HEAD
 from tools.needed import uv
+=======
+from tests.waiting import BOUND
+>>>>>>> others
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"
@@ -93,7 +97,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"},
-        timeout=60,
+        timeout=BOUND,
         check=False,
     )
     assert [line for line in run.stderr.splitlines() if unit.name in line] == []
@@ -118,7 +122,7 @@ def test_the_proxies_have_the_services_limits() -> None:
 
 def test_the_container_file_passes_its_linter() -> None:
     linter = Path(sys.executable).parent / "hadolint"
-    run = subprocess.run([linter, DEPLOY / "Containerfile"], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([linter, DEPLOY / "Containerfile"], capture_output=True, text=True, timeout=BOUND, check=False)
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 
 

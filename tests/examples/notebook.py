@@ -24,7 +24,7 @@ def run(notebook: nbformat.NotebookNode) -> None:
     described = dict(notebook.metadata.get("language_info", {}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        NotebookClient(notebook, timeout=300, kernel_name="python3", record_timing=False).execute()
+        NotebookClient(notebook, timeout=900, kernel_name="python3", record_timing=False).execute()
     notebook.metadata["language_info"] = described
 
 

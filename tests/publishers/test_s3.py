@@ -567,7 +567,7 @@ def test_four_writers_at_once(turns: int, bucket: Bucket, tmp_path: Path, cli: C
             start(path, f"{bucket}/{FEATURES}", tmp_path / f"scratch-{turn}-{place}")
             for place, path in enumerate(paths)
         ]
-        said = [process.communicate(timeout=120)[1] for process in running]
+        said = [process.communicate(timeout=BOUND)[1] for process in running]
         codes = [process.returncode for process in running]
         assert set(codes) <= {0, 2}, said
         assert all(code == 0 or "another run published" in err for code, err in zip(codes, said, strict=True))
