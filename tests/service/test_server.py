@@ -40,7 +40,7 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_idle_connections(started:
         assert server.process.wait(10) == 0
         assert time.monotonic() - begun < 3
     with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url + "/health")
+        server.get("/health")
     assert server.process.communicate()[0] == ""
 
 
@@ -53,25 +53,25 @@ def test_sigint_stops_as_well(started: Start) -> None:
 
 def test_ready_says_that_the_server_is_stopping(started: Start) -> None:
     server = started("--no-auth", "--drain", "1s")
-    assert httpx.get(server.url + "/ready").status_code == 200
+    assert server.get("/ready").status_code == 200
     server.process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
-    reply = httpx.get(server.url + "/ready")
+    reply = server.get("/ready")
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
     assert reply.json()["type"] == "urn:customer-features:problem:not-ready"
     # What still arrives is still answered.
     assert server.post().status_code == 200
-    assert httpx.get(server.url + "/health").status_code == 200
+    assert server.get("/health").status_code == 200
     assert server.process.wait(10) == 0
 
 
 def test_ready_says_that_the_store_is_gone(started: Start) -> None:
     server = started(key=True)
-    assert httpx.get(server.url + "/ready").status_code == 200
+    assert server.get("/ready").status_code == 200
     (server.folder / "credentials.sqlite").rename(server.folder / "elsewhere")
-    reply = httpx.get(server.url + "/ready")
+    reply = server.get("/ready")
     assert (reply.status_code, reply.json()["detail"]) == (503, "The credential store cannot be read.")
-    assert httpx.get(server.url + "/health").status_code == 200
+    assert server.get("/health").status_code == 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker under /proc")
@@ -100,7 +100,7 @@ def test_workers_do_not_outlive_their_server(started: Start) -> None:
     ends = time.monotonic() + 5
     while True:
         try:
-            httpx.get(server.url + "/health")
+            server.get("/health")
         except httpx.TransportError:
             break
         assert time.monotonic() < ends

@@ -71,7 +71,7 @@ def test_a_certificate_serves_and_can_be_renewed(started: Start, authority: trus
     with pytest.raises(httpx.HTTPError):
         httpx.get(server.url.replace("https", "http") + "/health")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url + "/health")
+        server.get("/health")
     before = serial(server, context)
     written(authority, tmp_path / "tls")
     server.process.send_signal(signal.SIGHUP)
