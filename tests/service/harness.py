@@ -76,14 +76,14 @@ def command(folder: Path, *arguments: str, **variables: str) -> subprocess.Compl
     return done
 
 
-def settings_of(folder: Path, *options: str) -> Settings:
-    """What the command ``serve`` makes of its options, checked as it checks them."""
+def settings_of(folder: Path, *options: str) -> tuple[Settings, str]:
+    """What the command ``serve`` makes of its options, checked as it checks them, and what it says of them."""
     found: list[Settings] = []
     with _settings(folder, {}) as patched:
         patched.setattr(server, "run", lambda settings, announce: found.append(settings))
         done = _run(("serve", "--port", "0", *options))
     assert done.returncode == 0, done.stderr
-    return found[0]
+    return found[0], done.stderr
 
 
 @contextmanager
@@ -299,13 +299,16 @@ POOL = Pool()
 
 
 class Local(Server):
-    """The application that one worker serves, in this process and without a socket; its event loop has a thread."""
+    """The application that one worker serves, in this process and without a socket; its event loop has a thread.
+
+    ``said`` is what the command says before it serves.
+    """
 
     url = "http://127.0.0.1"
 
     def __init__(self, folder: Path, *options: str, key: bool = False) -> None:
         super().__init__(folder, new_key(folder, "tests") if key else {})
-        self._settings = settings_of(folder, *options)
+        self._settings, self.said = settings_of(folder, *options)
         self._log = io.StringIO()
         self._handler = logging.StreamHandler(self._log)
         self._handler.setFormatter(JsonLines())
