@@ -89,7 +89,10 @@ class _Seldom:
 
 
 class Quotas:
-    """The quotas of one worker, or of all of them where they share a store; ``ticks`` is a clock that never goes back."""
+    """The quotas of one worker, or of all of them where they share a store.
+
+    ``ticks`` is a clock that never goes back.
+    """
 
     def __init__(self, settings: Settings, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks

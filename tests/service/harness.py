@@ -44,7 +44,7 @@ STOPS = 60.0
 then has waited for nothing."""
 
 # A client makes its TLS context once, which takes longer than a request; and each request is a connection of its own.
-_CLIENT = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=60)
+CLIENT = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=60)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -173,7 +173,7 @@ class Running(Server):
         return int(self.url.rpartition(":")[2])
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return _CLIENT.request(method, self.url + path, **more)
+        return CLIENT.request(method, self.url + path, **more)
 
     def head(self, length: int | None = None, path: str = ROUTE, **headers: str) -> bytes:
         """The head of a raw request to the route, without the empty line that ends it."""

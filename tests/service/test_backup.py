@@ -13,7 +13,6 @@ import pytest
 
 from .harness import EXAMPLE, Local, command
 
-
 WRITER = """
 import sys
 from pathlib import Path

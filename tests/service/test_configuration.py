@@ -99,7 +99,9 @@ def test_a_wrong_value_is_refused_by_its_name(
 
 
 def test_no_auth_beyond_this_machine_is_refused(tmp_path: Path) -> None:
-    refused(serve_with(tmp_path, CUSTOMER_FEATURES_NO_AUTH="1", CUSTOMER_FEATURES_HOST="0.0.0.0"), "--no-auth is refused on")
+    refused(
+        serve_with(tmp_path, CUSTOMER_FEATURES_NO_AUTH="1", CUSTOMER_FEATURES_HOST="0.0.0.0"), "--no-auth is refused on"
+    )
 
 
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
@@ -150,7 +152,9 @@ def test_a_pepper_that_is_missing_or_another(tmp_path: Path) -> None:
     kept = pepper.read_bytes()
     refused(serve_with(tmp_path, CUSTOMER_FEATURES_PEPPER="x" * 31), "CUSTOMER_FEATURES_PEPPER is too short")
     refused(
-        serve_with(tmp_path, CUSTOMER_FEATURES_PEPPER="x" * 32), "is not the one that the keys", "CUSTOMER_FEATURES_PEPPER"
+        serve_with(tmp_path, CUSTOMER_FEATURES_PEPPER="x" * 32),
+        "is not the one that the keys",
+        "CUSTOMER_FEATURES_PEPPER",
     )
     pepper.write_bytes(kept[:31])
     refused(serve_with(tmp_path), f"{pepper} holds 31 bytes instead of 32")

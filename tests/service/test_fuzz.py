@@ -24,7 +24,6 @@ from .harness import EXAMPLE, ROUTE, Running
 from .test_tables import TODAY, table, written
 
 
-
 def in_ci_and_thoroughly(name: str, fewer: int, all_of_them: int) -> pytest.MarkDecorator:
     """How many are tried: fewer of the same in CI."""
     counts = [pytest.param(fewer, marks=pytest.mark.slow), pytest.param(all_of_them, marks=pytest.mark.thorough)]

@@ -15,12 +15,11 @@ import pytest
 
 from customer_features.service import limits
 from customer_features.service.computing import LARGE_BODY
+from customer_features.service.encodings import Plain
 from customer_features.service.handed import Handed
 from customer_features.service.limits import Limits
 from customer_features.service.problems import Refused
 from customer_features.service.settings import MAX_BODY, Settings
-
-from customer_features.service.encodings import Plain
 from tests.waiting import until
 
 from .harness import EXAMPLE, ROUTE, Running, paused, problem
@@ -101,13 +100,17 @@ def test_req_21_a_body_has_so_much_time_and_no_more(every: float, size: int, as_
         await passing(every)
         return {"type": "http.request", "body": b" " * size, "more_body": True}
 
-    async def read() -> None:
-        with worker.holding() as share, pytest.raises(Refused) as refused:
+    async def all_of_it() -> None:
+        with worker.holding() as share:
             if as_table:
                 async for _ in worker.pieces(receive, None, Plain(), table=True):
                     pass
             else:
                 await worker.read(receive, None, share)
+
+    async def read() -> None:
+        with pytest.raises(Refused) as refused:
+            await all_of_it()
         assert (refused.value.name, refused.value.close) == ("request-timeout", True)
         assert "within 2.5 seconds" in refused.value.detail
 

@@ -9,8 +9,8 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,14 +21,14 @@ from customer_features.service.metrics import Metrics
 from customer_features.service.observing import Seen
 from tests.waiting import until
 
-from .harness import ALIAS, EXAMPLE, ROUTE, Running, command, paused, start
+from .harness import ALIAS, CLIENT, EXAMPLE, ROUTE, Running, command, paused, start
 
 Start = Callable[..., Running]
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def scrape(server: Running) -> Samples:
-    reply = httpx.get(server.metrics_url, timeout=60)
+    reply = CLIENT.get(server.metrics_url)
     assert reply.status_code == 200
     assert reply.headers["content-type"].startswith("text/plain; version=")
     assert reply.headers["cache-control"] == "no-store"
@@ -175,8 +175,8 @@ def test_the_metrics_are_this_machines_alone_and_nowhere_by_default(server: Runn
     assert server.get("/metrics").status_code == 404
     assert counting.metrics_url.startswith("http://127.0.0.1:")
     assert counting.get("/metrics").status_code == 404
-    assert httpx.get(counting.metrics_url.removesuffix("metrics")).status_code == 404
-    assert httpx.get(counting.metrics_url + "?name[]=x").status_code == 200
+    assert CLIENT.get(counting.metrics_url.removesuffix("metrics")).status_code == 404
+    assert CLIENT.get(counting.metrics_url + "?name[]=x").status_code == 200
 
 
 def test_a_metrics_port_in_use_is_a_sentence(server: Running, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_req_11_neither_secret_nor_id_is_in_the_metrics(counting: Running) -> No
     ]
     assert statuses == [200, 422, 422, 400, 415, 401, 401, 404, 405]
     counting.log_lines()
-    text = httpx.get(counting.metrics_url, timeout=60).text
+    text = CLIENT.get(counting.metrics_url).text
     assert "negative_amount" in text
     assert sentinel not in text.lower()
     assert secret not in text

@@ -9,7 +9,6 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-import httpx
 import pytest
 
 from customer_features.service import pages

@@ -6,7 +6,7 @@ import resource
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,8 @@ READY = b'{"status":"ready"}'
 def exchange(server: Running, sent: bytes) -> bytes:
     """All that the server says to these bytes; if it answers on, by the end of a further request."""
     with server.connect() as connection:
-        try:
+        with suppress(OSError):
             connection.sendall(sent + LAST)
-        except OSError:
-            pass
         said = rest(connection)
     return said[: said.rindex(b"HTTP/1.1 ")] if said.endswith(READY) else said
 

@@ -52,9 +52,7 @@ def written(rows: pa.Table, kind: str) -> bytes:
     return sink.getvalue()
 
 
-def ask(
-    server: Server, body: bytes, kind: str, accept: str = "*/*", query: str = f"today={TODAY}", **more: str
-) -> Any:
+def ask(server: Server, body: bytes, kind: str, accept: str = "*/*", query: str = f"today={TODAY}", **more: str) -> Any:
     headers = {**server.headers, "Content-Type": kind, "Accept": accept, **more}
     return server.request("POST", f"{ROUTE}?{query}", content=body, headers=headers)
 

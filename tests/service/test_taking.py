@@ -91,10 +91,12 @@ def test_req_21_an_answer_that_is_not_taken_is_dropped(
 def test_small_answers_that_nobody_takes_end_their_connection(impatient: Running) -> None:
     """No piece of them waits; they fill the socket until the server cannot write, which the kernel alone sees."""
     one = impatient.head(len(EXAMPLE)) + b"\r\n" + EXAMPLE
-    with impatient.connect(receives=4096) as connection:
-        # The server reads no more while it cannot write: only the end ends this.
-        with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            connection.sendall(one * 100_000)
+    ended = (
+        ConnectionResetError,
+        BrokenPipeError,
+    )  # and nothing else ends it: a server that cannot write reads no more
+    with impatient.connect(receives=4096) as connection, pytest.raises(ended):
+        connection.sendall(one * 100_000)
     assert impatient.post().status_code == 200
 
 
@@ -122,7 +124,7 @@ def test_who_came_before_the_limit_has_it_too() -> None:
 
 
 def sent(messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]] | None = None) -> tuple[Any, float]:
-    """What reaches a server under a limit of 10 seconds, which ``takes`` so long over its n-th message; and how long."""
+    """What reaches a server that ``takes`` so long over its n-th message, under a limit of 10 seconds; and how long."""
     found: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:

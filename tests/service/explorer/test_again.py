@@ -88,8 +88,8 @@ def _bits(column: pa.ChunkedArray) -> pa.Array:
 def shell(text: str, folder: Path) -> None:
     ran = subprocess.run(
         ["bash", "-euc", text],
-        cwd=folder, env=child_environment(PATH=f"{COMMAND}:/usr/bin:/bin"), capture_output=True, text=True, timeout=BOUND,
-        check=False,
+        cwd=folder, env=child_environment(PATH=f"{COMMAND}:/usr/bin:/bin"), capture_output=True, text=True,
+        timeout=BOUND, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
 
