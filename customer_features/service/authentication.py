@@ -8,6 +8,7 @@ once: a new key works immediately, and an unknown tenant costs what a wrong secr
 from __future__ import annotations
 
 import hmac
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,8 @@ SECRET = b"x-secret"
 
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _SERVES = ("live", "retiring")
+_NOBODYS = (-math.inf, [Key(0, "", "", bytes(32), 0.0, 0.0, None, None, False)])
+"""When nobody's keys were fetched, and they."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,16 @@ class Authenticator:
         return self._look_up(api_id, sent)
 
     def _remembered(self, api_id: str, sent: bytes) -> Key | None:
-        """The key, where it was fetched a moment ago and serves still."""
-        fetched, keys = self._known.get(api_id, (0.0, []))
-        if not keys or self._ticks() - fetched >= self._cache:
-            return None
+        """The key, where it was fetched a moment ago and serves still.
+
+        What is not remembered is compared with nobody's, and what does not serve is asked for its status all the same:
+        no time tells which tenants are remembered, or whose secret was right once.
+        """
+        fetched, keys = self._known.get(api_id, _NOBODYS)
+        recent = self._ticks() - fetched < self._cache
         key = _matching(keys, api_id, sent)
-        return key if key is not None and key.status(self._store.clock()) in _SERVES else None
+        status = (key or keys[0]).status(self._store.clock())
+        return key if key is not None and recent and status in _SERVES else None
 
     def _look_up(self, api_id: str, sent: bytes) -> Outcome:
         # Without such a tenant these are another's, which are looked at and remembered as this one's would be.

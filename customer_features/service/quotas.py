@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -56,8 +57,13 @@ class _Memory(MemoryStorage):
     """The library's store in memory, swept every few seconds.
 
     Its own way is a thread 10 milliseconds after a hit that looks at all keys, and that the thread which answers has
-    to share the interpreter with. What has expired counts for nothing meanwhile, here as there.
+    to share the interpreter with. What has expired counts for nothing meanwhile, here as there. ``ticks`` is a clock
+    that never goes back.
     """
+
+    def __init__(self, ticks: Callable[[], float]) -> None:
+        self._ticks = ticks
+        super().__init__()
 
     @property  # type: ignore[override]
     def timer(self) -> _Seldom:
@@ -66,31 +72,35 @@ class _Memory(MemoryStorage):
 
     @timer.setter
     def timer(self, timer: threading.Timer) -> None:
-        self._timer = _Seldom(timer)
+        self._timer = _Seldom(timer, self._ticks)
 
 
 class _Seldom:
     """A timer that seems to be on its way for some seconds."""
 
-    def __init__(self, timer: threading.Timer) -> None:
-        self._timer, self._made = timer, time.monotonic()
+    def __init__(self, timer: threading.Timer, ticks: Callable[[], float]) -> None:
+        self._timer, self._ticks, self._made = timer, ticks, ticks()
 
     def start(self) -> None:
         self._timer.start()
 
     def is_alive(self) -> bool:
-        return time.monotonic() - self._made < SWEEP_EVERY or self._timer.is_alive()
+        return self._ticks() - self._made < SWEEP_EVERY or self._timer.is_alive()
 
 
 class Quotas:
-    """The quotas of one worker, or of all of them where they share a store."""
+    """The quotas of one worker, or of all of them where they share a store.
 
-    def __init__(self, settings: Settings) -> None:
+    ``ticks`` is a clock that never goes back.
+    """
+
+    def __init__(self, settings: Settings, *, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
         self._requests = parse_quota("rate-limit", settings.rate_limit)
         self._failures = parse_quota("failed-logins", settings.failed_logins)
         # In memory there is nothing to wait for, and the library's form for that takes a third of the time.
         self._limiter = (
-            SlidingWindowCounterRateLimiter(_Memory())
+            SlidingWindowCounterRateLimiter(_Memory(ticks))
             if settings.redis is None
             else aio.strategies.SlidingWindowCounterRateLimiter(_storage(settings.redis))
         )
@@ -122,8 +132,8 @@ class Quotas:
         return await limiter.hit(quota, kind, whose), await limiter.get_window_stats(quota, kind, whose)
 
     def _complain(self, error: Exception) -> None:
-        if time.monotonic() - self._complained >= COMPLAIN_EVERY:
-            self._complained = time.monotonic()
+        if self._ticks() - self._complained >= COMPLAIN_EVERY:
+            self._complained = self._ticks()
             LOGGER.error("quotas not counted: their store cannot be reached", exc_info=error)
 
 

@@ -91,6 +91,8 @@ def _allow_connections() -> None:
 class _Stoppable(MPServer):
     """The server, with a pause between the signal to stop and the stop, in which ``/ready`` says so."""
 
+    pause = staticmethod(time.sleep)
+
     def __init__(self, drain: float, stopping: Any, **options: Any) -> None:
         super().__init__(**options)
         self._drain = drain
@@ -102,7 +104,7 @@ class _Stoppable(MPServer):
 
     def shutdown(self, exit_code: int = 0) -> None:
         if self.interrupt_signal and self._drain:
-            time.sleep(self._drain)
+            self.pause(self._drain)
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 

@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def _drop(peer: tuple[str, int]) -> None:
                 one.shutdown(socket.SHUT_RDWR)
 
 
-def limit_silence(port: int, seconds: float) -> None:
+def limit_silence(port: int, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
     """Have the kernel end a connection whose peer takes nothing for that long; returns once that is arranged.
 
     Connections inherit it from the socket that this process listens on, once the server has made that one.
@@ -96,9 +96,9 @@ def limit_silence(port: int, seconds: float) -> None:
         return  # which alone has the option
     milliseconds, ends = int((seconds + LATER) * 1000), time.monotonic() + 60
     while not _limit(port, milliseconds) and time.monotonic() < ends:
-        time.sleep(0.02)
+        sleep(0.02)
     # Who came before that socket had the limit inherited none, and may have waited to be accepted.
-    time.sleep(1)
+    sleep(1)
     _limit(port, milliseconds)
 
 

@@ -8,6 +8,7 @@ header, query, body, peer or credential, and of a failure not even the exception
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from customer_features import __version__
@@ -50,9 +51,10 @@ _EXAMPLE = "http://127.0.0.1:4318/v1/traces"
 
 
 class Tracing:
-    """The spans of one worker, as an observer of requests."""
+    """The spans of one worker, as an observer of requests; ``clock`` gives nanoseconds since 1970."""
 
-    def __init__(self, processor: SpanProcessor) -> None:
+    def __init__(self, processor: SpanProcessor, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
         resource = Resource.create({"service.name": "customer-features", "service.version": __version__})
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(processor)
@@ -63,7 +65,7 @@ class Tracing:
 
     def end(self, seen: Seen) -> None:
         """It is over."""
-        ended = time.time_ns()
+        ended = self._clock()
         span = self._tracer.start_span(
             f"{seen.method} {seen.route}",
             # A context of its own, so that nothing around it becomes its parent.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,25 +19,38 @@ _LOOK = 0.02
 
 @contextmanager
 def watching(
-    connection: duckdb.DuckDBPyConnection, seconds: float, place: Path | None = None, engine: Engine | None = None
+    connection: duckdb.DuckDBPyConnection,
+    seconds: float,
+    place: Path | None = None,
+    engine: Engine | None = None,
+    ticks: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
-    """Interrupt whatever query runs when the time is up, or nobody wants it any more, and each that follows it."""
-    done, ends = threading.Event(), time.monotonic() + seconds
+    """Interrupt whatever query runs when the time is up, or nobody wants it any more, and each that follows it.
+
+    ``ticks`` is a clock that never goes back.
+    """
+    done, ends = threading.Event(), ticks() + seconds
 
     late = threading.Event()
 
+    def look() -> None:
+        if place is not None and engine is not None:
+            with suppress(OSError):  # a full disk must not end the watch
+                (place / PROGRESS).write_text(f"{engine.progress:.3f}")
+            if (place / CANCELLED).exists():
+                late.set()
+        if ticks() > ends:
+            late.set()
+
     def watch() -> None:
         while not done.wait(_LOOK):
-            if place is not None and engine is not None:
-                with suppress(OSError):  # a full disk must not end the watch
-                    (place / PROGRESS).write_text(f"{engine.progress:.3f}")
-                if (place / CANCELLED).exists():
-                    late.set()
-            if time.monotonic() > ends:
-                late.set()
+            look()
             if late.is_set():
                 connection.interrupt()
 
+    look()  # what was cancelled while it waited for its turn is not begun
+    if late.is_set():
+        raise duckdb.InterruptException("nobody wants it any more")
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
@@ -46,5 +59,5 @@ def watching(
         done.set()
         watcher.join()  # the session closes next
         # Whatever came of it meanwhile: what is interrupted fails in more ways than one, or ends just before it is.
-        if late.is_set() or time.monotonic() > ends:
+        if late.is_set() or ticks() > ends:
             raise duckdb.InterruptException("the time was up")

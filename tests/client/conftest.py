@@ -8,11 +8,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.service.conftest import server, small, started
+from tests.service.conftest import server, shared, small, started, trial
 
 from .scripted import BOTH, Ask, Asked, Says, Scripted
 
-__all__ = ["server", "small", "started"]
+__all__ = ["server", "shared", "small", "started", "trial"]
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ from tests.agreement.doors import FRAMES, table, to_arrow, vectors_of
 from tests.agreement.oracle import Row
 from tests.conftest import TODAY, example_columns
 from tests.frames.test_kinds import purchases, same_kind
-from tests.service.harness import Running, start
+from tests.service.harness import Running
 from tests.test_architecture import python
 
 from .scripted import Ask, Says, Scripted, asynchronous
@@ -37,13 +37,6 @@ OPTIONS: list[dict[str, Any]] = [
     {"future": "exclude", "returns": "net", "grain": "line", "window": "12 months"},
     {"future": "exclude", "returns": "net", "grain": "repeated_total"},
 ]
-
-
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = start(tmp_path_factory.mktemp("trial"), "--no-auth")
-    yield running
-    running.kill()
 
 
 def same(found: Any, expected: Any) -> None:

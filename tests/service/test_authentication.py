@@ -1,43 +1,44 @@
-"""Who gets in: one 401 for everyone else, over HTTP and in the same time."""
+"""Who gets in: one 401 for everyone else, over HTTP and by the same work."""
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import json
-import random
-import socket
-import statistics
-import time
+import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import FrameType
 
-import httpx
 import pytest
 
 from customer_features.service import secret
 from customer_features.service.authentication import API_ID, SECRET, Authenticator
 from customer_features.service.credentials import DAY, CredentialStore
+from customer_features.service.settings import KEY_CACHE
+from tests.waiting import until
 
-from .harness import ALIAS, EXAMPLE, ROUTE, Running, cli, problem, start
+from .conftest import refusals_at
+from .harness import ALIAS, EXAMPLE, ROUTE, Running, command, problem
 
 TYPO = 40
-Headers = dict[bytes, list[bytes]]
+LONG_AGO = 1_700_000_000.0
+"""Seconds since 1970."""
 
 
-def lines(server: Running) -> list[dict[str, object]]:
-    """The server's log lines."""
-    return [json.loads(line) for line in server.log_lines() if line.startswith("{")]
+def lines(server: Running, since: int) -> list[dict[str, object]]:
+    """The server's log lines since a mark."""
+    return [json.loads(line) for line in server.log_lines(since)]
 
 
 def test_req_05_everyone_else_gets_the_same_401(server: Running) -> None:
     api_id, plain = server.headers["X-Customer-Api-Id"], server.headers["X-Secret"]
-    short = json.loads(cli(server.folder, "keys", "create", "short", "--expires", "1s", "--json").stdout)
-    void = json.loads(cli(server.folder, "keys", "create", "void", "--json").stdout)
-    assert cli(server.folder, "keys", "revoke", "void").returncode == 0
+    store = CredentialStore(server.folder, clock=lambda: LONG_AGO)
+    expired = store.create("expired", lifetime=DAY)
+    store.close()
+    void = json.loads(command(server.folder, "keys", "create", "void", "--json").stdout)
+    assert command(server.folder, "keys", "revoke", "void").returncode == 0
     typo = plain[:TYPO] + ("x" if plain[TYPO] != "x" else "y") + plain[TYPO + 1 :]
-    time.sleep(1)
     cases = {
         "missing": ("", ""),
         "no secret": (api_id, ""),
@@ -48,18 +49,20 @@ def test_req_05_everyone_else_gets_the_same_401(server: Running) -> None:
         "wrong": (api_id, secret.make()),
         "typo": (api_id, typo),
         "another tenant's": (api_id, void["secret"]),
-        "expired": (short["api_id"], short["secret"]),
+        "expired": (expired.api_id, expired.secret),
         "revoked": (void["api_id"], void["secret"]),
         "odd": ("<script>", "é"),
     }
+    begun = server.mark()
     replies = {
-        name: httpx.post(
-            server.url + ROUTE,
+        name: server.request(
+            "POST",
+            ROUTE,
             content=EXAMPLE,
             headers={
                 "Content-Type": "application/json",
-                **({"X-Customer-Api-Id": one.encode()} if one else {}),  # type: ignore[dict-item]
-                **({"X-Secret": two.encode()} if two else {}),  # type: ignore[dict-item]
+                **({"X-Customer-Api-Id": one.encode()} if one else {}),
+                **({"X-Secret": two.encode()} if two else {}),
             },
         )
         for name, (one, two) in cases.items()
@@ -72,7 +75,7 @@ def test_req_05_everyone_else_gets_the_same_401(server: Running) -> None:
     heads = [{name: value for name, value in reply.headers.items() if name not in own} for reply in replies.values()]
     assert all(head == heads[0] for head in heads)
     # The log alone tells them apart.
-    reasons = [line["auth"] for line in lines(server) if line.get("status") == 401][-len(cases) :]
+    reasons = [line["auth"] for line in lines(server, begun) if line.get("status") == 401]
     assert reasons == [
         "missing",
         "missing",
@@ -91,14 +94,16 @@ def test_req_05_everyone_else_gets_the_same_401(server: Running) -> None:
 
 def test_req_10_credentials_come_in_the_headers_alone(server: Running) -> None:
     query = "?" + "&".join(f"{name}={value}" for name, value in server.headers.items())
+    begun = server.mark()
     reply = server.post(path=ROUTE + query, X_Customer_Api_Id="", X_Secret="")
     assert reply.status_code == 401
-    assert server.headers["X-Secret"] not in "".join(server.log_lines())
+    (line,) = server.log_lines(begun)
+    assert server.headers["X-Secret"] not in line
 
 
 def test_a_header_sent_twice_is_refused(server: Running) -> None:
     headers = [*server.headers.items(), *server.headers.items(), ("Content-Type", "application/json")]
-    assert httpx.post(server.url + ROUTE, content=EXAMPLE, headers=headers).status_code == 401
+    assert server.request("POST", ROUTE, content=EXAMPLE, headers=headers).status_code == 401
 
 
 def test_the_id_may_be_written_in_capitals(server: Running) -> None:
@@ -106,38 +111,54 @@ def test_the_id_may_be_written_in_capitals(server: Running) -> None:
 
 
 def test_req_07_a_running_server_sees_rotation_and_revocation(server: Running) -> None:
-    made = json.loads(cli(server.folder, "keys", "create", "turning", "--json").stdout)
+    made = json.loads(command(server.folder, "keys", "create", "turning", "--json").stdout)
 
     def status(secret: str) -> int:
         return server.post(path=ALIAS, X_Customer_Api_Id=made["api_id"], X_Secret=secret).status_code
 
     assert status(made["secret"]) == 200
-    turned = json.loads(cli(server.folder, "keys", "rotate", "turning", "--json").stdout)
+    turned = json.loads(command(server.folder, "keys", "rotate", "turning", "--json").stdout)
     assert turned["api_id"] == made["api_id"]
     # The new one at once, the old one still.
     assert (status(turned["secret"]), status(made["secret"])) == (200, 200)
-    assert cli(server.folder, "keys", "revoke", "turning").returncode == 0
-    revoked = time.monotonic()
-    while status(turned["secret"]) == 200:
-        assert time.monotonic() - revoked < 2.5, "a revoked key outlives the stated cache time"
-        time.sleep(0.05)
-    assert (status(turned["secret"]), status(made["secret"])) == (401, 401)
+    assert command(server.folder, "keys", "revoke", "turning").returncode == 0
+    until(lambda: status(turned["secret"]) == 401, "the revocation")
+    assert status(made["secret"]) == 401
+
+
+def test_req_07_a_revoked_key_serves_for_two_seconds_at_most(tmp_path: Path) -> None:
+    now = [0.0]
+    store = CredentialStore(tmp_path)
+    key, gate = store.create("etl"), Authenticator(store, ticks=lambda: now[0])
+
+    def reason() -> str:
+        return gate.check({API_ID: [key.api_id.encode()], SECRET: [key.secret.encode()]}).reason
+
+    assert reason() == "granted"
+    store.revoke("etl")
+    now[0] = 1.999
+    assert reason() == "granted"  # as long as the time is, so that it is the time that is measured
+    now[0] = 2.0
+    assert reason() == "revoked"
+    assert KEY_CACHE == 2.0
+    store.close()
 
 
 def test_req_13_every_outcome_is_logged_with_id_time_and_reason(server: Running) -> None:
     api_id = server.headers["X-Customer-Api-Id"]
+    begun = server.mark()
     assert server.post().status_code == 200
-    line = lines(server)[-1]
+    (line,) = lines(server, begun)
     assert (line["auth"], line["api_id"], line["status"]) == ("granted", api_id, 200)
     assert str(line["time"]).endswith("+00:00")
 
 
 def test_req_13_a_log_line_cannot_be_forged(server: Running) -> None:
-    before = len(server.log_lines())
+    begun = server.mark()
     forged = b'x"}\xc2\x85{"event":"request","auth":"granted"'
-    httpx.post(server.url + ROUTE, headers={"X-Customer-Api-Id": forged, "X-Secret": b"x"})  # type: ignore[dict-item]
-    httpx.get(server.url + '/%0d%0a{"auth":"granted"}')
-    added = server.log_lines()[before:]
+    server.request("POST", ROUTE, headers={"X-Customer-Api-Id": forged, "X-Secret": b"x"})
+    server.get('/%0d%0a{"auth":"granted"}')
+    added = server.log_lines(begun)
     assert len(added) == 2
     assert [json.loads(line).get("api_id") for line in added] == ["-", None]
     assert "granted" not in "".join(added)
@@ -145,13 +166,14 @@ def test_req_13_a_log_line_cannot_be_forged(server: Running) -> None:
 
 def test_last_use_is_noted(server: Running) -> None:
     assert server.post().status_code == 200
-    ends = time.monotonic() + 5
-    while True:
-        keys = json.loads(cli(server.folder, "keys", "list", "--json").stdout)["keys"]
-        own = next(key for key in keys if key["label"] == "tests")
-        if own["last_used_on"]:
-            break
-        assert time.monotonic() < ends
+
+    def used() -> dict[str, str] | None:
+        keys = json.loads(command(server.folder, "keys", "list", "--json").stdout)["keys"]
+        own: dict[str, str] = next(key for key in keys if key["label"] == "tests")
+        return own if own["last_used_on"] else None
+
+    own = until(used, "the note of the last use")
+    assert own is not None
     assert own["status"] == "live"
     assert own["not_before"] <= own["last_used_on"] < own["expires_on"]
 
@@ -174,100 +196,58 @@ def test_req_02_no_store_is_asked_for_a_typo_or_a_known_secret(tmp_path: Path, m
     store.close()
 
 
-@pytest.fixture
-def refusals(tmp_path: Path) -> Iterator[tuple[CredentialStore, dict[str, Callable[[], Headers]]]]:
-    """A store, and for each kind of refusal what makes the headers of such a request."""
-    begun = time.time()
-    moment = [begun - 2 * DAY]
-    store = CredentialStore(tmp_path, clock=lambda: moment[0])
-    live, old, revoked = (store.create(name) for name in ("live", "old", "revoked"))
-    early = store.create("early", not_before=begun + 100 * DAY, lifetime=200 * DAY)
-    store.revoke("revoked")
-    expired = store.create("expired", lifetime=DAY)
-    moment[0] = begun
-    yield (
-        store,
-        {
-            "unknown": lambda: _headers(str(uuid.uuid4()), secret.make()),
-            "wrong": lambda: _headers(live.api_id, secret.make()),
-            "wrong for another": lambda: _headers(old.api_id, live.secret),
-            "expired": lambda: _headers(expired.api_id, expired.secret),
-            "revoked": lambda: _headers(revoked.api_id, revoked.secret),
-            "not yet valid": lambda: _headers(early.api_id, early.secret),
-        },
-    )
-    store.close()
+def work_of(call: Callable[[], object]) -> list[str]:
+    """The functions that are called meanwhile, those of C included, in their order."""
+    called: list[str] = []
 
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_qualname)
+        elif event == "c_call":
+            called.append(str(getattr(argument, "__qualname__", argument)))
 
-@pytest.mark.slow
-def test_req_05_every_refusal_does_the_same_work(
-    refusals: tuple[CredentialStore, dict[str, Callable[[], Headers]]],
-) -> None:
-    """Inside the process, where no network blurs it: a query, a digest or a comparison left out would be a third."""
-    store, kinds = refusals
-    gate = Authenticator(store)
-
-    def check(headers: Headers) -> None:
-        assert not gate.check(headers).granted
-
-    spent = _spent(kinds, 3000, check)
-    medians = {name: statistics.median(times) for name, times in spent.items()}
-    print(medians)
-    assert max(medians.values()) < 1.15 * min(medians.values())
-
-
-@pytest.mark.slow
-def test_req_05_no_refusal_is_told_by_its_time(
-    refusals: tuple[CredentialStore, dict[str, Callable[[], Headers]]],
-) -> None:
-    """Whoever guesses from the time of one answer which of two refusals it was is right about every other time.
-
-    Over a socket of this machine, the best place that an attacker can hope for.
-    """
-    store, kinds = refusals
-    server = start(store.folder, "--failed-logins", "none")
+    before = sys.getprofile()
+    sys.setprofile(note)
     try:
-        address = httpx.URL(server.url)
-
-        def ask(headers: Headers) -> None:
-            lines = [b"%s: %s" % (name, value) for name, (value,) in headers.items()]
-            head = [b"POST %s HTTP/1.1" % ROUTE.encode(), b"Host: x", *lines, b"Content-Length: 0", b"", b""]
-            with socket.create_connection((address.host, address.port or 80)) as peer:
-                peer.sendall(b"\r\n".join(head))
-                assert peer.recv(16).startswith(b"HTTP/1.1 401")
-
-        spent = _spent(kinds, 1500, ask)
+        call()
     finally:
-        server.stop()
-    guesses = {
-        f"{one} or {other}": _right_guesses(spent[one], spent[other]) for one, other in itertools.combinations(kinds, 2)
-    }
-    print(guesses)
-    assert max(guesses.values()) < 0.6
+        sys.setprofile(before)
+    return called[: called.index("setprofile") if "setprofile" in called else None]
 
 
-def _spent(kinds: dict[str, Callable[[], Headers]], times: int, ask: Callable[[Headers], None]) -> dict[str, list[int]]:
-    """Nanoseconds of every refusal by its kind.
+def test_req_05_every_refusal_does_the_same_work(tmp_path: Path) -> None:
+    """The same calls in the same order, whatever the reason: no time tells what no work does.
 
-    All is made beforehand and comes in any order, so that nothing but the refusal tells one time from another.
+    Where there is no such tenant, another's keys are fetched, and compared for nothing; and no tenant's refusal differs
+    because its keys were fetched a moment ago.
     """
-    asked = [(name, make()) for name, make in kinds.items() for _ in range(times)]
-    random.shuffle(asked)
-    spent: dict[str, list[int]] = {name: [] for name in kinds}
-    for name, headers in asked:
-        begun = time.perf_counter_ns()
-        ask(headers)
-        spent[name].append(time.perf_counter_ns() - begun)
-    return spent
+    done: dict[tuple[str, str], list[str]] = {}
+    now = 0.0
+    with refusals_at(LONG_AGO, tmp_path) as (store, kinds):
+        gate = Authenticator(store, ticks=lambda: now)
+        for when, passed in {"imported": 0.0, "long ago": 10.0, "a moment ago": 1.0, "at once": 0.0}.items():
+            now += passed
+            for kind, make in kinds.items():
+                headers, asked = make(), list[str]()
+                store._reader.set_trace_callback(asked.append)
+                done[when, kind] = work_of(partial(gate.check, headers))
+                assert len(asked) == 1
+        store._reader.set_trace_callback(None)
+        assert [gate.check(make()).granted for make in kinds.values()] == [False] * len(kinds)
+    unknown = done["at once", "unknown"]
+    # What makes the time: one query, one keyed digest, and the comparisons with what is remembered and what is found.
+    assert [unknown.count(one) for one in ("Connection.execute", "hmac_digest", "_matching")] == [1, 1, 2]
+    assert unknown.count("compare_digest") == 1 + 2  # and that of the checksum
+    assert {key: work for key, work in done.items() if work != unknown and key[0] != "imported"} == {}
 
 
-def _headers(api_id: str, plain: str) -> Headers:
-    return {API_ID: [api_id.encode()], SECRET: [plain.encode()]}
+def test_the_work_that_is_compared_is_seen() -> None:
+    def little() -> None:
+        secret.make()
 
+    def more() -> None:
+        secret.make()
+        secret.well_formed("x")
 
-def _right_guesses(one: list[int], other: list[int]) -> float:
-    """The share of right guesses which of two times is whose (Mann-Whitney's U over all pairs); 0.5 is a coin's."""
-    ranked = sorted(other)
-    above = sum(bisect.bisect_left(ranked, x) + bisect.bisect_right(ranked, x) for x in one) / 2
-    share = above / (len(one) * len(other))
-    return max(share, 1 - share)
+    assert work_of(little)[1:] != work_of(more)[1:]
+    assert "well_formed" in work_of(more)

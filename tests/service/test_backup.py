@@ -6,67 +6,63 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-import threading
+import sys
 from pathlib import Path
 
 import pytest
 
-from .harness import COMMAND, EXAMPLE, Running, cli, environment, start
+from .harness import EXAMPLE, Local, command
 
-
-def again(folder: Path, server: Running) -> Running:
-    running = start(folder)
-    running.headers = server.headers
-    return running
+WRITER = """
+import sys
+from pathlib import Path
+from customer_features.service.credentials import CredentialStore
+store = CredentialStore(Path(sys.argv[1]))
+place = 0
+while True:
+    store.create(f"other-{place}")
+    place += 1
+    print(place, flush=True)
+"""
 
 
 def test_a_restored_backup_knows_the_same_secret(tmp_path: Path) -> None:
-    server = start(tmp_path / "data", key=True)
+    server = Local(tmp_path / "data", key=True)
     copy = tmp_path / "backup"
-    try:
-        stopped = threading.Event()
-
-        def write() -> None:
-            # The store is written to meanwhile.
-            place = 0
-            while not stopped.is_set():
-                cli(tmp_path / "data", "keys", "create", f"other-{place}")
-                place += 1
-
-        writer = threading.Thread(target=write)
-        writer.start()
+    # Another process writes to the store meanwhile.
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "data")], stdout=subprocess.PIPE) as writer:
         try:
-            made = cli(tmp_path / "data", "keys", "backup", str(copy))
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"1\n"
+            made = command(tmp_path / "data", "keys", "backup", str(copy))
+            assert writer.poll() is None
+            assert (made.returncode, made.stdout) == (0, "")
+            assert "with the pepper; keep it as you would the secrets" in made.stderr
+            assert server.post().status_code == 200
         finally:
-            stopped.set()
-            writer.join()
-        assert (made.returncode, made.stdout) == (0, "")
-        assert "with the pepper; keep it as you would the secrets" in made.stderr
-        assert server.post().status_code == 200
-    finally:
-        server.kill()
+            writer.kill()
+            server.stop()
     assert sorted(path.name for path in copy.iterdir()) == ["credentials.sqlite", "pepper"]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in copy.iterdir()} == {0o600}
     # The machine is lost; the backup takes the folder's place.
     shutil.rmtree(tmp_path / "data")
     shutil.copytree(copy, tmp_path / "data")
-    restored = again(tmp_path / "data", server)
+    restored = Local(tmp_path / "data")
+    restored.headers = server.headers
     try:
         assert restored.post(EXAMPLE).status_code == 200
         assert restored.post(X_Secret="cfs_" + "x" * 60).status_code == 401
-        listed = cli(tmp_path / "data", "keys", "list")
+        listed = command(tmp_path / "data", "keys", "list")
         assert "tests" in listed.stdout
     finally:
-        restored.kill()
+        restored.stop()
 
 
 def test_a_pepper_of_the_environment_stays_there(tmp_path: Path) -> None:
-    variables = {**environment(tmp_path / "data"), "CUSTOMER_FEATURES_PEPPER": "p" * 40}
     for words in (["create", "etl"], ["backup", str(tmp_path / "copy")]):
-        run = subprocess.run(
-            [*COMMAND, "keys", *words], env=variables, capture_output=True, text=True, timeout=30, check=True
-        )
+        run = command(tmp_path / "data", "keys", *words, CUSTOMER_FEATURES_PEPPER="p" * 40)
+        assert run.returncode == 0
     assert "Copied 1 key to" in run.stderr
     assert "no pepper: keep CUSTOMER_FEATURES_PEPPER too" in run.stderr
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["credentials.sqlite"]
@@ -74,10 +70,10 @@ def test_a_pepper_of_the_environment_stays_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["there", "file/inside", "gone/inside"])
 def test_a_backup_that_cannot_be_made_is_a_sentence(tmp_path: Path, what: str) -> None:
-    cli(tmp_path / "data", "keys", "create", "etl")
+    command(tmp_path / "data", "keys", "create", "etl")
     (tmp_path / "there").mkdir()
     (tmp_path / "file").touch()
-    run = cli(tmp_path / "data", "keys", "backup", str(tmp_path / what))
+    run = command(tmp_path / "data", "keys", "backup", str(tmp_path / what))
     assert run.returncode == 2
     assert str(tmp_path / what) in run.stderr
     assert "Traceback" not in run.stderr
@@ -85,7 +81,7 @@ def test_a_backup_that_cannot_be_made_is_a_sentence(tmp_path: Path, what: str) -
 
 
 def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
-    cli(tmp_path / "data", "keys", "create", "etl")
+    command(tmp_path / "data", "keys", "create", "etl")
     store = tmp_path / "data" / "credentials.sqlite"
     with sqlite3.connect(store) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -95,7 +91,7 @@ def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
     content = bytearray(store.read_bytes())
     content[(root - 1) * size : root * size] = bytes([10, *bytes(size - 1)])
     store.write_bytes(content)
-    run = cli(tmp_path / "data", "keys", "backup", str(tmp_path / "copy"))
+    run = command(tmp_path / "data", "keys", "backup", str(tmp_path / "copy"))
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "copy").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from customer_features.engines.rows_faults import MAX_ID
 
-from .harness import Running, problem
+from .harness import Local, Running, problem
 
 ROW = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}
 
@@ -20,8 +20,8 @@ def body(customers: int, transactions: int = 1, **more: Any) -> bytes:
     return json.dumps({"customers": [{"customer_id": str(n), "transactions": rows} for n in range(customers)]}).encode()
 
 
-def test_req_18_customers_and_transactions_are_capped(started: Callable[..., Running]) -> None:
-    server = started("--no-auth", "--max-customers", "3", "--max-transactions", "6")
+def test_req_18_customers_and_transactions_are_capped(local: Callable[..., Local]) -> None:
+    server = local("--no-auth", "--max-customers", "3", "--max-transactions", "6")
     for customers, transactions in ((3, 2), (1, 6)):
         assert server.post(body(customers, transactions)).status_code == 200
     for request, found in (

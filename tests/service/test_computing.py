@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,8 +19,14 @@ from customer_features.service.problems import Refused
 BODY = b" "
 
 
-def slowly(body: bytes) -> int:
-    time.sleep(0.05)
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Computing]:
+    made = Computing()
+    yield made
+    made.close()
+
+
+def where(body: bytes) -> int:
     return os.getpid()
 
 
@@ -33,24 +39,21 @@ def die(body: bytes) -> int:
     return 0
 
 
-def test_the_queue_of_large_bodies_is_bounded() -> None:
-    worker = Computing()
-
+def test_the_queue_of_large_bodies_is_bounded(worker: Computing) -> None:
     async def crowd() -> list[Any]:
-        many = [worker.run(slowly, BODY) for _ in range(computing.QUEUE + 3)]
+        # All of them come before the first is done: that the loop is told of in a later turn.
+        many = [worker.run(where, BODY) for _ in range(computing.QUEUE + 3)]
         results = await asyncio.gather(*many, return_exceptions=True)
         assert worker.waiting == 0
         return results
 
     results = asyncio.run(crowd())
-    worker.close()
     assert len({*results[: computing.QUEUE]}) == 1
     assert os.getpid() not in results
     assert [(type(one), one.name) for one in results[computing.QUEUE :]] == [(Refused, "overloaded")] * 3
 
 
-def test_a_refusal_comes_back_as_it_was() -> None:
-    worker = Computing()
+def test_a_refusal_comes_back_as_it_was(worker: Computing) -> None:
     with pytest.raises(Refused) as refused:
         asyncio.run(worker.run(refuse, BODY))
     assert (refused.value.name, refused.value.detail, refused.value.close) == ("overloaded", "Not now.", True)
@@ -58,16 +61,12 @@ def test_a_refusal_comes_back_as_it_was() -> None:
     with pytest.raises(InvalidRequest) as invalid:
         asyncio.run(worker.run(answer, BODY))
     assert invalid.value.status == 400
-    worker.close()
 
 
-def test_a_lost_process_is_replaced() -> None:
-    worker = Computing()
-
+def test_a_lost_process_is_replaced(worker: Computing) -> None:
     async def lose() -> int:
         with pytest.raises(Refused, match="overloaded"):
             await worker.run(die, BODY)
-        return await worker.run(slowly, BODY)
+        return await worker.run(where, BODY)
 
     assert asyncio.run(lose()) not in (0, os.getpid())
-    worker.close()

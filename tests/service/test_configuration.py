@@ -14,8 +14,9 @@ from customer_features.cli.serve import serve
 from customer_features.errors import UsageError
 from customer_features.service import environment
 from tests.installed import installed
+from tests.waiting import BOUND
 
-from .harness import COMMAND, cli
+from .harness import COMMAND, command
 from .harness import environment as child
 
 WRONG = {
@@ -56,22 +57,15 @@ WRONG = {
 }
 
 
-def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "serve", *arguments],
-        env={**child(folder), **variables},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-
-
 def refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     for words in says:
         assert words in done.stderr
+
+
+def serve_with(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return command(folder, "serve", "--port", "0", **variables)
 
 
 def options() -> set[str]:
@@ -105,11 +99,13 @@ def test_a_wrong_value_is_refused_by_its_name(
 
 
 def test_no_auth_beyond_this_machine_is_refused(tmp_path: Path) -> None:
-    refused(run(tmp_path, CUSTOMER_FEATURES_NO_AUTH="1", CUSTOMER_FEATURES_HOST="0.0.0.0"), "--no-auth is refused on")
+    refused(
+        serve_with(tmp_path, CUSTOMER_FEATURES_NO_AUTH="1", CUSTOMER_FEATURES_HOST="0.0.0.0"), "--no-auth is refused on"
+    )
 
 
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
-    done = run(tmp_path, CUSTOMER_FEATURES_MAXBODY="s3cret-value", CUSTOMER_FEATURES_X="s3cret-value")
+    done = serve_with(tmp_path, CUSTOMER_FEATURES_MAXBODY="s3cret-value", CUSTOMER_FEATURES_X="s3cret-value")
     refused(done, "CUSTOMER_FEATURES_MAXBODY is not a setting (nor CUSTOMER_FEATURES_X)")
     assert "did you mean 'CUSTOMER_FEATURES_MAX_BODY'?" in done.stderr
     assert "s3cret" not in done.stderr
@@ -127,7 +123,7 @@ def test_what_others_read_is_no_mistake() -> None:
 def test_a_data_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "inside"):
-        refused(cli(folder, "serve", "--port", "0"), str(folder), "CUSTOMER_FEATURES_DATA_DIR")
+        refused(command(folder, "serve", "--port", "0"), str(folder), "CUSTOMER_FEATURES_DATA_DIR")
 
 
 def test_a_data_folder_that_is_read_only(tmp_path: Path) -> None:
@@ -144,24 +140,26 @@ def test_a_data_folder_that_is_read_only(tmp_path: Path) -> None:
         env=child(folder),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=BOUND,
         check=False,
     )
     refused(done, "Permission denied", str(folder), "CUSTOMER_FEATURES_DATA_DIR")
 
 
 def test_a_pepper_that_is_missing_or_another(tmp_path: Path) -> None:
-    assert cli(tmp_path, "keys", "create", "etl").returncode == 0
+    assert command(tmp_path, "keys", "create", "etl").returncode == 0
     pepper = tmp_path / "pepper"
     kept = pepper.read_bytes()
-    refused(run(tmp_path, CUSTOMER_FEATURES_PEPPER="x" * 31), "CUSTOMER_FEATURES_PEPPER is too short")
+    refused(serve_with(tmp_path, CUSTOMER_FEATURES_PEPPER="x" * 31), "CUSTOMER_FEATURES_PEPPER is too short")
     refused(
-        run(tmp_path, CUSTOMER_FEATURES_PEPPER="x" * 32), "is not the one that the keys", "CUSTOMER_FEATURES_PEPPER"
+        serve_with(tmp_path, CUSTOMER_FEATURES_PEPPER="x" * 32),
+        "is not the one that the keys",
+        "CUSTOMER_FEATURES_PEPPER",
     )
     pepper.write_bytes(kept[:31])
-    refused(run(tmp_path), f"{pepper} holds 31 bytes instead of 32")
+    refused(serve_with(tmp_path), f"{pepper} holds 31 bytes instead of 32")
     pepper.write_bytes(bytes(32))
-    refused(run(tmp_path), "is not the one that the keys")
+    refused(serve_with(tmp_path), "is not the one that the keys")
     pepper.unlink()
-    refused(run(tmp_path), f"the pepper {pepper} is gone", "CUSTOMER_FEATURES_PEPPER")
+    refused(serve_with(tmp_path), f"the pepper {pepper} is gone", "CUSTOMER_FEATURES_PEPPER")
     assert not pepper.exists()

@@ -17,6 +17,7 @@ from customer_features.errors import UsageError
 from customer_features.service import pepper
 from customer_features.service.authentication import API_ID, SECRET, Authenticator
 from customer_features.service.credentials import DAY, CredentialStore, NewKey
+from tests.waiting import BOUND
 
 
 class Clock:
@@ -238,7 +239,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "data"), f"w{n}"], stderr=subprocess.PIPE)
         for n in range(3)
     ]
-    errors = [writer.communicate(timeout=30)[1] for writer in writers]
+    errors = [writer.communicate(timeout=BOUND)[1] for writer in writers]
     assert errors == [b"", b"", b""]
     store = CredentialStore(tmp_path / "data")
     assert len(store.all_keys()) == 60

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -24,7 +24,7 @@ from echointel.responses import BuildFeaturesResponse
 import customer_features
 from customer_features.service.contract import EXAMPLE_REQUEST
 
-from .harness import Running, start
+from .harness import Running
 
 Call = Callable[..., Any]
 """``call(server, method, *arguments, credentials=False)``: one call of a method of the library's client."""
@@ -53,14 +53,6 @@ def call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cal
         monkeypatch.delenv(name, raising=False)
     called: Call = request.param
     return called
-
-
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """``serve --no-auth``, as for a local trial."""
-    running = start(tmp_path_factory.mktemp("trial"), "--no-auth")
-    yield running
-    running.kill()
 
 
 ANSWER = json.loads(customer_features.answer(json.dumps(EXAMPLE_REQUEST).encode()))

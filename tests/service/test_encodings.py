@@ -7,7 +7,6 @@ import json
 import random
 import tracemalloc
 
-import httpx
 import pytest
 import zstandard
 from hypothesis import given
@@ -17,7 +16,7 @@ from customer_features.service import encodings
 from customer_features.service.encodings import PIECE, chosen, packed, unpacker
 from customer_features.service.problems import Refused
 
-from .harness import EXAMPLE, ROUTE, Running, problem
+from .harness import EXAMPLE, Running, problem
 
 PACK = {"gzip": gzip.compress, "zstd": zstandard.compress}
 CODINGS = list(PACK)
@@ -65,7 +64,7 @@ def test_what_is_not_whole_is_refused(coding: str, damage: str) -> None:
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_req_20_a_bomb_never_lies_in_memory(coding: str) -> None:
-    bomb = PACK[coding](bytes(256 * 2**20))
+    bomb = PACK[coding](bytes(128 * 2**20))
     reader, seen = unpacker([coding]), 0
     tracemalloc.start()
     for piece in reader.feed(bomb):
@@ -79,18 +78,18 @@ def test_req_20_a_bomb_never_lies_in_memory(coding: str) -> None:
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_req_20_the_unpacked_size_is_capped(small: Running, coding: str) -> None:
-    bomb = PACK[coding](bytes(200 * 2**20))
-    assert len(bomb) > 100_000 or coding == "zstd"
+    bomb = PACK[coding](bytes(20 * 2**20))
+    assert len(bomb) < 100_000
     document = problem(small.post(bomb, Content_Encoding=coding), 413, "body-too-large")
     assert "100000" in document["detail"]
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_req_20_unpacked_is_what_counts(server: Running, coding: str) -> None:
-    cap = 32 * 2**20
+def test_req_20_unpacked_is_what_counts(small: Running, coding: str) -> None:
+    cap = 100_000
     fits = EXAMPLE + b" " * (cap - len(EXAMPLE))
-    assert server.post(PACK[coding](fits), Content_Encoding=coding).status_code == 200
-    document = problem(server.post(PACK[coding](fits + b" "), Content_Encoding=coding), 413, "body-too-large")
+    assert small.post(PACK[coding](fits), Content_Encoding=coding).status_code == 200
+    document = problem(small.post(PACK[coding](fits + b" "), Content_Encoding=coding), 413, "body-too-large")
     assert f"unpacked, it may hold {cap}" in document["detail"]
 
 
@@ -135,9 +134,7 @@ def test_answers_are_packed_on_request(server: Running, coding: str, customers: 
     body = json.dumps(
         {"customers": [{"customer_id": str(n), "transactions": [row]} for n in range(customers)]}
     ).encode()
-    with httpx.Client(headers={**server.headers, "Content-Type": "application/json"}, timeout=20) as client:
-        plain = client.post(server.url + ROUTE, content=body, headers={"Accept-Encoding": "identity"})
-        reply = client.post(server.url + ROUTE, content=body, headers={"Accept-Encoding": coding})
+    plain, reply = (server.post(body, Accept_Encoding=accepted) for accepted in ("identity", coding))
     assert "content-encoding" not in plain.headers
     assert reply.headers["content-encoding"] == coding
     assert "accept-encoding" in reply.headers["vary"]

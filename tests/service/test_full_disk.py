@@ -15,6 +15,7 @@ from customer_features.service import job_route, spool, tables
 from customer_features.service.content import ARROW, ARROW_FILE, CSV, PARQUET
 from customer_features.service.problems import Refused
 from tests.conftest import Mount
+from tests.waiting import BOUND
 
 from .harness import COMMAND, EXAMPLE, Running, problem, start
 from .test_jobs import ended, submit
@@ -78,7 +79,7 @@ def test_an_answer_as_a_table_that_finds_no_room(kind: str, small_disk: Mount) -
     folder, limited = small_disk("request", 32 * 1024, limited=True)
     (folder / tables.BODY).write_bytes(BODY)
     command = [*limited, sys.executable, "-c", COMPUTED, str(folder), kind]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=False)
     assert (done.stdout, done.stderr) == (f"overloaded {spool.FULL}\n", "")
 
 

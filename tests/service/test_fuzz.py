@@ -23,10 +23,13 @@ from customer_features.service.problems import Refused
 from .harness import EXAMPLE, ROUTE, Running
 from .test_tables import TODAY, table, written
 
-pytestmark = pytest.mark.slow
 
-BODIES = 120_000
-TABLES = 400
+def in_ci_and_thoroughly(name: str, fewer: int, all_of_them: int) -> pytest.MarkDecorator:
+    """How many are tried: fewer of the same in CI."""
+    counts = [pytest.param(fewer, marks=pytest.mark.slow), pytest.param(all_of_them, marks=pytest.mark.thorough)]
+    return pytest.mark.parametrize(name, counts)
+
+
 TOKENS = [
     *(
         b"{}",
@@ -105,10 +108,11 @@ def shuffled(luck: random.Random, value: Any) -> Any:
     return [shuffled(luck, one) for one in value] if isinstance(value, list) else value
 
 
-def test_a_hundred_thousand_bodies_are_answered_or_refused() -> None:
+@in_ci_and_thoroughly("bodies", 20_000, 120_000)
+def test_whatever_the_body_it_is_answered_or_refused(bodies: int) -> None:
     luck, seen = random.Random(20251124), Counter[int]()
     document = json.loads(EXAMPLE)
-    for number in range(BODIES):
+    for number in range(bodies):
         body = mutated(EXAMPLE, luck) if number % 2 else json.dumps(shuffled(luck, document)).encode()
         try:
             status, told = 200, msgspec.json.decode(answer(body))
@@ -122,26 +126,28 @@ def test_a_hundred_thousand_bodies_are_answered_or_refused() -> None:
         seen[status] += 1
     print(dict(seen))
     assert set(seen) == {200, 400, 422}
-    assert min(seen[200], seen[400], seen[422]) > BODIES / 50  # none of the three is there by chance alone
+    assert min(seen[200], seen[400], seen[422]) > bodies / 50  # none of the three is there by chance alone
 
 
-def test_over_http_too(server: Running) -> None:
+@in_ci_and_thoroughly("bodies", 500, 3000)
+def test_over_http_too(bodies: int, server: Running) -> None:
     luck, seen = random.Random(7), Counter[int]()
-    with httpx.Client(headers={**server.headers, "Content-Type": "application/json"}, timeout=20) as client:
-        for _ in range(3000):
+    with httpx.Client(headers={**server.headers, "Content-Type": "application/json"}, timeout=60) as client:
+        for _ in range(bodies):
             seen[client.post(server.url + ROUTE, content=mutated(EXAMPLE, luck)).status_code] += 1
     assert set(seen) == {200, 400, 422}
 
 
+@in_ci_and_thoroughly("count", 30, 400)
 @pytest.mark.parametrize("kind", [PARQUET, ARROW, ARROW_FILE, CSV, NDJSON])
-def test_tables_that_nobody_meant(tmp_path: Path, kind: str) -> None:
+def test_tables_that_nobody_meant(tmp_path: Path, kind: str, count: int) -> None:
     luck, seen = random.Random(11), Counter[str]()
     whole = written(table(), kind)
     asked = tables.parse([("today", TODAY)], kind, CSV, "UTC")
 
     async def all_of_them() -> None:
         beside = Computing()
-        for number in range(TABLES):
+        for number in range(count):
             folder = tmp_path / str(number)
             folder.mkdir()
             (folder / tables.BODY).write_bytes(mutated(whole, luck))

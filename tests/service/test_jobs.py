@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import time
+import os
+import signal
+import sqlite3
+import sys
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,52 +19,53 @@ from customer_features.errors import UsageError
 from customer_features.service import jobs as module
 from customer_features.service.content import CSV, PARQUET
 from customer_features.service.jobs import CANCELLED, JOBS, Jobs, wanted
+from tests.waiting import until
 
-from .harness import EXAMPLE, ROUTE, Running, cli, problem, start
+from .harness import EXAMPLE, ROUTE, STOPS, Running, new_key, paused, problem, start
 from .test_tables import TODAY, table, written
 
 
 def submit(server: Running, body: bytes = EXAMPLE, kind: str = "application/json", query: str = "", **more: str) -> Any:
     headers = {**server.headers, "Content-Type": kind, "Prefer": "respond-async", **more}
-    return httpx.post(f"{server.url}{ROUTE}{query}", content=body, headers=headers, timeout=30)
+    return server.request("POST", f"{ROUTE}{query}", content=body, headers=headers)
 
 
 def get(server: Running, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(server.url + path, headers={**server.headers, **headers}, timeout=30)
+    return server.get(path, headers={**server.headers, **headers})
 
 
-def ended(server: Running, place: str, seconds: float = 30) -> dict[str, Any]:
-    ends = time.monotonic() + seconds
-    while True:
-        told = get(server, place)
-        assert told.status_code == 200, told.text
-        job: dict[str, Any] = told.json()
+def ended(server: Running, place: str) -> dict[str, Any]:
+    """A job once it is done or has failed."""
+
+    def told() -> dict[str, Any] | None:
+        reply = get(server, place)
+        assert reply.status_code == 200, reply.text
+        job: dict[str, Any] = reply.json()
         if job["status"] in ("done", "failed"):
             return job
-        assert told.headers["retry-after"] == "1"
+        assert reply.headers["retry-after"] == "1"
         assert job["status"] in ("queued", "running")
         assert 0 <= job["progress"] <= 1
-        assert time.monotonic() < ends, job
-        time.sleep(0.1)
+        return None
+
+    job = until(told, "the job's end")
+    assert job is not None
+    return job
 
 
 def running(server: Running, place: str) -> None:
-    """Wait until a job is being computed."""
-    ends = time.monotonic() + 20
-    while (status := get(server, place).json()["status"]) != "running":
-        assert status == "queued"
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    """Wait until a job is being computed: by a process that is paused, or it would be done too soon."""
 
+    def runs() -> bool:
+        status = get(server, place).json()["status"]
+        assert status in ("queued", "running")
+        return status == "running"
 
-def many(rows: int = 400_000) -> bytes:
-    head = "customer_id,transaction_id,date,amount,product_id\n"
-    return (
-        head + "".join(f"c{n % 50_000},t{n},2025-01-{n % 28 + 1:02},{n % 997}.25,p{n % 900}\n" for n in range(rows))
-    ).encode()
+    until(runs, "the job's start")
 
 
 def test_a_job_answers_as_the_request_would(server: Running) -> None:
+    begun = server.mark()
     reply = submit(server)
     assert reply.status_code == 202, reply.text
     assert reply.headers["preference-applied"] == "respond-async"
@@ -74,7 +77,7 @@ def test_a_job_answers_as_the_request_would(server: Running) -> None:
     answer = get(server, job["result"])
     assert (answer.status_code, answer.content) == (200, server.post().content)
     # The log names the route, and no id.
-    told = "\n".join(server.log_lines())
+    told = "\n".join(server.log_lines(begun))
     assert f'"path":"{JOBS}/{{job_id}}"' in told
     assert f'"path":"{JOBS}/{{job_id}}/result"' in told
     assert place not in told
@@ -85,7 +88,7 @@ def test_a_table_as_a_job(server: Running) -> None:
     place = submit(server, body, PARQUET, f"?today={TODAY}&grain=line", Accept=CSV).headers["location"]
     answer = get(server, ended(server, place)["result"])
     headers = {**server.headers, "Content-Type": PARQUET, "Accept": CSV}
-    direct = httpx.post(f"{server.url}{ROUTE}?today={TODAY}&grain=line", content=body, headers=headers)
+    direct = server.request("POST", f"{ROUTE}?today={TODAY}&grain=line", content=body, headers=headers)
     assert answer.headers["content-type"] == CSV
     assert answer.content == direct.content
     assert direct.status_code == 200
@@ -120,8 +123,7 @@ def test_what_can_be_refused_at_once_is(server: Running) -> None:
 def test_a_job_is_its_tenants_alone(server: Running) -> None:
     place = submit(server).headers["location"]
     ended(server, place)
-    other = json.loads(cli(server.folder, "keys", "create", f"other {uuid.uuid4()}", "--json").stdout)
-    theirs = {"X-Customer-Api-Id": other["api_id"], "X-Secret": other["secret"]}
+    theirs = new_key(server.folder, f"other {uuid.uuid4()}")
     unknown = f"{JOBS}/{uuid.uuid4()}"
     expected = None
     for path in (place, unknown):
@@ -130,7 +132,7 @@ def test_a_job_is_its_tenants_alone(server: Running) -> None:
         assert expected in (None, document)  # another's job is as good as none
         expected = document
         problem(get(server, f"{path}/result", **theirs), 404, "not-found", f"{path}/result")
-        refused = httpx.delete(server.url + path, headers={**server.headers, **theirs})
+        refused = server.request("DELETE", path, headers={**server.headers, **theirs})
         problem(refused, 404, "not-found", path)
     assert get(server, place).status_code == 200
     problem(get(server, place, **{"X-Secret": ""}), 401, "unauthorized", place)
@@ -139,7 +141,7 @@ def test_a_job_is_its_tenants_alone(server: Running) -> None:
 def test_a_job_is_forgotten_on_request(server: Running) -> None:
     place = submit(server).headers["location"]
     ended(server, place)
-    reply = httpx.delete(server.url + place, headers=server.headers)
+    reply = server.request("DELETE", place, headers=server.headers)
     assert (reply.status_code, reply.content) == (204, b"")
     problem(get(server, place), 404, "not-found", place)
     problem(get(server, f"{place}/result"), 404, "not-found", f"{place}/result")
@@ -158,53 +160,77 @@ def test_the_same_key_is_the_same_job(server: Running) -> None:
 
 def test_methods(server: Running) -> None:
     place = submit(server).headers["location"]
-    reply = httpx.put(server.url + place, headers=server.headers)
+    reply = server.request("PUT", place, headers=server.headers)
     problem(reply, 405, "method-not-allowed", place)
     assert reply.headers["allow"] == "GET, DELETE"
 
 
-@pytest.mark.slow
-def test_a_running_job_is_cancelled(started: Callable[..., Running]) -> None:
-    server = started("--no-auth")
-    place = submit(server, many(), CSV, f"?today={TODAY}").headers["location"]
-    running(server, place)
-    assert httpx.delete(server.url + place).status_code == 204
-    folder, ends = server.folder / "jobs" / place.rpartition("/")[2], time.monotonic() + 20
-    while folder.exists():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-    # And the next one gets its turn.
+PLACE = f"?today={TODAY}"
+ROWS = written(table(), CSV)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes under /proc")
+
+
+def computing(server: Running) -> list[int]:
+    """The server's processes that compute, that for jobs among them."""
     assert ended(server, submit(server).headers["location"])["status"] == "done"
+    return server.computing()
 
 
+@linux
+def test_a_running_job_is_cancelled(trial: Running) -> None:
+    with paused(computing(trial)):
+        place = submit(trial, ROWS, CSV, PLACE).headers["location"]
+        running(trial, place)
+        assert trial.request("DELETE", place).status_code == 204
+        folder = trial.folder / "jobs" / place.rpartition("/")[2]
+        noticed = (folder / CANCELLED).stat().st_mtime_ns
+        until(lambda: (folder / CANCELLED).stat().st_mtime_ns != noticed, "that who works on it notices")
+    until(lambda: not folder.exists(), "the end of the job's folder")
+    # And the next one gets its turn.
+    assert ended(trial, submit(trial).headers["location"])["status"] == "done"
+
+
+@linux
 @pytest.mark.slow
 def test_jobs_survive_a_server_that_is_killed(started: Callable[..., Running]) -> None:
     server = started("--no-auth")
-    body = many()
-    places = [submit(server, body, CSV, f"?today={TODAY}", Accept=CSV).headers["location"] for _ in range(2)]
-    running(server, places[0])
-    server.kill()
+    with paused(computing(server)):
+        places = [submit(server, ROWS, CSV, PLACE, Accept=CSV).headers["location"] for _ in range(2)]
+        running(server, places[0])
+        server.kill()
+    with sqlite3.connect(server.folder / module.FILE) as connection:
+        # So long nobody has said that he works on it.
+        connection.execute("UPDATE jobs SET renewed_on = renewed_on - ?", (module.SILENT,))
+    connection.close()
     again = start(server.folder, "--no-auth")
     try:
-        results = [get(again, ended(again, place, 60)["result"]).content for place in places]
+        results = [get(again, ended(again, place)["result"]).content for place in places]
         headers = {"Content-Type": CSV, "Accept": CSV}
-        direct = httpx.post(f"{again.url}{ROUTE}?today={TODAY}", content=body, headers=headers, timeout=60)
+        direct = again.request("POST", f"{ROUTE}{PLACE}", content=ROWS, headers=headers)
+        assert direct.status_code == 200
         assert results == [direct.content] * 2
     finally:
         again.kill()
 
 
+@linux
 @pytest.mark.slow
 def test_a_server_that_stops_gives_its_job_back(started: Callable[..., Running]) -> None:
     server = started("--no-auth")
-    place = submit(server, many(), CSV, f"?today={TODAY}").headers["location"]
-    running(server, place)
-    begun = time.monotonic()
-    assert server.stop() == 0
-    assert time.monotonic() - begun < 10
+    with paused(computing(server)):
+        place = submit(server, ROWS, CSV, PLACE).headers["location"]
+        running(server, place)
+        server.process.send_signal(signal.SIGTERM)
+        folder = server.folder / "jobs" / place.rpartition("/")[2]
+        until((folder / CANCELLED).exists, "that who works on it is told to stop")
+    assert server.process.wait(STOPS) == 0
+    with sqlite3.connect(server.folder / module.FILE) as connection:
+        left = connection.execute("SELECT status, claimed_by, attempts FROM jobs WHERE outcome IS NULL").fetchall()
+    connection.close()
+    assert left == [("queued", None, 0)]
     again = start(server.folder, "--no-auth")
     try:
-        assert ended(again, place, 60)["status"] == "done"
+        assert ended(again, place)["status"] == "done"
     finally:
         again.kill()
 
@@ -301,8 +327,8 @@ def test_answers_are_kept_as_long_as_is_said(queue: Jobs, clock: Clock) -> None:
     job_id = put(queue)
     queue.claim("a")
     queue.end(job_id, "a", "done", b"{}")
-    clock.now = time.time() + 99  # a folder is as old as its file system says
-    queue._connection.execute("UPDATE jobs SET ended_on = ?", (clock.now - 99,))
+    os.utime(queue.folder(job_id), (clock.now, clock.now))
+    clock.now += 99
     queue.sweep()
     assert queue.get(job_id, "t") is not None
     clock.now += 2

@@ -8,25 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from .harness import cli
+from .harness import cli, command
 
 
 def test_req_08_a_keys_life(tmp_path: Path) -> None:
-    made = cli(tmp_path, "keys", "create", "etl", "--json")
+    made = command(tmp_path, "keys", "create", "etl", "--json")
     assert made.returncode == 0
     key = json.loads(made.stdout)
     assert set(key) >= {"api_id", "secret"}
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", key["api_id"])
     assert re.fullmatch(r"cfs_[0-9A-Za-z]{60}", key["secret"])
-    turned = json.loads(cli(tmp_path, "keys", "rotate", "etl", "--overlap", "1h", "--json").stdout)
+    turned = json.loads(command(tmp_path, "keys", "rotate", "etl", "--overlap", "1h", "--json").stdout)
     assert turned["api_id"] == key["api_id"]
     assert turned["secret"] != key["secret"]
-    listed = json.loads(cli(tmp_path, "keys", "list", "--json").stdout)["keys"]
+    listed = json.loads(command(tmp_path, "keys", "list", "--json").stdout)["keys"]
     assert [entry["status"] for entry in listed] == ["retiring", "live"]
     assert {entry["api_id"] for entry in listed} == {key["api_id"]}
-    revoked = cli(tmp_path, "keys", "revoke", key["api_id"])
+    revoked = command(tmp_path, "keys", "revoke", key["api_id"])
     assert (revoked.returncode, key["api_id"] in revoked.stdout) == (0, True)
-    listed = json.loads(cli(tmp_path, "keys", "list", "--json").stdout)["keys"]
+    listed = json.loads(command(tmp_path, "keys", "list", "--json").stdout)["keys"]
     assert [entry["status"] for entry in listed] == ["revoked", "revoked"]
 
 
@@ -46,10 +46,10 @@ def test_req_09_a_person_is_told_that_the_secret_is_shown_once(tmp_path: Path) -
 
 
 def test_no_keys_yet(tmp_path: Path) -> None:
-    shown = cli(tmp_path, "keys", "list")
+    shown = command(tmp_path, "keys", "list")
     assert (shown.returncode, shown.stdout) == (0, "")
     assert "keys create" in shown.stderr
-    assert json.loads(cli(tmp_path, "keys", "list", "--json").stdout) == {"keys": []}
+    assert json.loads(command(tmp_path, "keys", "list", "--json").stdout) == {"keys": []}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_no_keys_yet(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage_is_a_sentence(tmp_path: Path, arguments: list[str], says: str) -> None:
-    cli(tmp_path, "keys", "create", "nightly-etl")
-    run = cli(tmp_path, "keys", *arguments)
+    command(tmp_path, "keys", "create", "nightly-etl")
+    run = command(tmp_path, "keys", *arguments)
     assert (run.returncode, run.stdout) == (2, "")
     assert says in run.stderr
     assert "Traceback" not in run.stderr

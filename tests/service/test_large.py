@@ -7,19 +7,19 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
 import zstandard
 
 import customer_features
 from customer_features.errors import InvalidRequest
 from customer_features.service.computing import LARGE_BODY
+from tests.waiting import until
 
-from .harness import ROUTE, Running, problem
+from .harness import ROUTE, Running, children, paused, problem, rest
 
 Start = Callable[..., Running]
 
@@ -32,32 +32,25 @@ def document(customers: int, amount: object = 1.5) -> bytes:
     return json.dumps({"today": "2025-04-24", "customers": several}).encode()
 
 
-LARGE = document(30_000)
+CUSTOMERS = 5000
+LARGE = document(CUSTOMERS)
 ANSWER = customer_features.answer(LARGE)
 
 
-def children(process: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def files(server: Running) -> int:
-    """How many bodies the server's workers and their processes have open."""
-    found = 0
-    for worker in children(server.process.pid):
+def bodies(server: Running) -> list[int]:
+    """How large the bodies are that the server's workers and their processes have open."""
+    found = []
+    for worker in server.workers():
         for process in (worker, *children(worker)):
             for link in Path(f"/proc/{process}/fd").iterdir():
-                try:
-                    found += "memfd:body" in str(link.readlink())
-                except OSError:
-                    continue
+                with suppress(OSError):
+                    if "memfd:body" in str(link.readlink()):
+                        found.append(link.stat().st_size)
     return found
 
 
 def assert_all_closed(server: Running) -> None:
-    ends = time.monotonic() + 20
-    while files(server):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    until(lambda: not bodies(server), "the end of all bodies")
 
 
 @pytest.mark.parametrize("size", [LARGE_BODY, LARGE_BODY + 1, len(LARGE)])
@@ -74,16 +67,18 @@ def test_answers_are_the_same_to_the_byte(server: Running, size: int) -> None:
             yield body[start : start + 50_000]
 
     headers = {**server.headers, "Content-Type": "application/json"}
-    assert httpx.post(server.url + ROUTE, content=pieces(), headers=headers, timeout=20).content == expected
+    assert server.request("POST", ROUTE, content=pieces(), headers=headers).content == expected
     assert_all_closed(server)
 
 
 def test_the_log_counts_the_customers(server: Running) -> None:
+    begun = server.mark()
     assert server.post(LARGE).status_code == 200
-    assert json.loads(server.log_lines()[-1])["customers"] == 30_000
+    (line,) = server.log_lines(begun)
+    assert json.loads(line)["customers"] == CUSTOMERS
 
 
-@pytest.mark.parametrize("body", [LARGE[:-1], document(30_000, -1)])
+@pytest.mark.parametrize("body", [LARGE[:-1], document(CUSTOMERS, -1)], ids=["cut", "faulty"])
 def test_faults_are_told_as_a_small_body_s(server: Running, body: bytes) -> None:
     with pytest.raises(InvalidRequest) as expected:
         customer_features.answer(body)
@@ -95,49 +90,42 @@ def test_faults_are_told_as_a_small_body_s(server: Running, body: bytes) -> None
 
 
 def test_a_client_that_leaves_takes_its_file_along(server: Running) -> None:
-    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+    with server.connect() as connection:
         connection.sendall(server.head(len(LARGE)) + b"\r\n" + LARGE[: 3 * LARGE_BODY])
-        ends = time.monotonic() + 20
-        while not files(server):
-            assert time.monotonic() < ends
-            time.sleep(0.01)
+        until(lambda: bodies(server), "the body's file")
     assert_all_closed(server)
     # Again, while it is computed, and once the answer has begun.
     for wanted in (0, 1000):
-        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        with server.connect(receives=4096) as connection:
             connection.sendall(server.head(len(LARGE)) + b"\r\n" + LARGE)
             assert len(connection.recv(wanted, socket.MSG_WAITALL)) == wanted
         assert_all_closed(server)
     assert server.post(LARGE).content == ANSWER
 
 
-def test_req_21_a_large_body_that_stops_is_given_up(started: Start) -> None:
-    server = started("--no-auth", "--request-timeout", "1s")
-    reply = server.raw(server.head(len(LARGE)) + b"\r\n", LARGE[: 3 * LARGE_BODY])
+def test_req_21_a_large_body_that_stops_is_given_up(impatient: Running) -> None:
+    reply = impatient.raw(impatient.head(len(LARGE)) + b"\r\n", LARGE[: 3 * LARGE_BODY])
     assert reply.startswith(b"HTTP/1.1 408 ")
-    assert_all_closed(server)
+    assert_all_closed(impatient)
 
 
-def test_req_17_a_large_body_that_grows_too_large_is_given_up(started: Start) -> None:
-    server = started("--no-auth", "--max-body", "1MiB")
+def test_req_17_a_large_body_that_grows_too_large_is_given_up(server: Running) -> None:
     head = server.head(Transfer_Encoding="chunked", Connection="close") + b"\r\n"
-    chunk = b"%x\r\n%s\r\n" % (200_000, b" " * 200_000)
-    assert server.raw(head, *[chunk] * 8).startswith(b"HTTP/1.1 413 ")
+    chunk = b"%x\r\n%s\r\n" % (2**20, b" " * 2**20)
+    assert server.raw(head, *[chunk] * 33).startswith(b"HTTP/1.1 413 ")
     assert_all_closed(server)
 
 
 def test_a_lost_computation_answers_503(started: Start) -> None:
     server = started("--no-auth")
     assert server.post(LARGE).content == ANSWER
-    worker = children(server.process.pid)[0]
-    beside = [one for one in children(worker) if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
-    assert len(beside) == 1
-    os.kill(beside[0], signal.SIGSTOP)  # so that it is at work when it is lost
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    (beside,) = server.computing()
+    assert_all_closed(server)
+    with paused([beside]), server.connect() as connection:  # so that it is at work when it is lost
         connection.sendall(server.head(len(LARGE), Connection="close") + b"\r\n" + LARGE)
-        time.sleep(0.5)
-        os.kill(beside[0], signal.SIGKILL)
-        said = connection.recv(65536)
+        until(lambda: len(LARGE) in bodies(server), "the body's arrival")
+        os.kill(beside, signal.SIGKILL)
+        said = rest(connection)
     assert said.startswith(b"HTTP/1.1 503 ")
     assert_all_closed(server)
     assert server.post(LARGE).content == ANSWER

@@ -27,7 +27,7 @@ FAULTS = {"400", "401", "404", "405", "408", "413", "415", "422", "429", "500", 
 
 @pytest.fixture(scope="module")
 def served(server: Running) -> dict[str, Any]:
-    reply = httpx.get(server.url + "/openapi.json")
+    reply = server.get("/openapi.json")
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "application/json"
     document: dict[str, Any] = reply.json()
@@ -148,7 +148,7 @@ def test_the_problem_examples_are_what_the_service_says(server: Running, served:
         "malformed-json": server.post(b'{"customers": ['),
         "unauthorized": server.post(X_Secret="wrong"),
         "not-found": server.post(path=missing),
-        "method-not-allowed": httpx.get(server.url + PATHS[0]),
+        "method-not-allowed": server.get(PATHS[0]),
         "unsupported-media-type": server.post(Content_Type=""),
         "body-too-large": server.post(b" " * (MAX_BODY + 1)),
     }.items():
@@ -254,7 +254,7 @@ def test_the_examples_of_tables_are_answered_by_theirs(server: Running, served: 
     body = operation["requestBody"]["content"][kind]["examples"]["table"]["value"]
     expected = operation["responses"]["200"]["content"][CSV]["examples"]["table"]["value"]
     headers = {**server.headers, "Content-Type": kind, "Accept": CSV}
-    reply = httpx.post(f"{server.url}{PATHS[0]}?{openapi_tables.QUERY}", content=body, headers=headers)
+    reply = server.request("POST", f"{PATHS[0]}?{openapi_tables.QUERY}", content=body, headers=headers)
     assert (reply.status_code, reply.text) == (200, expected)
 
 
@@ -268,11 +268,7 @@ def test_every_media_type_and_parameter_is_in_the_document(served: dict[str, Any
 
 
 def test_a_job_is_what_the_document_says(server: Running, served: dict[str, Any]) -> None:
-    reply = httpx.post(
-        server.url + PATHS[0],
-        content=EXAMPLE,
-        headers={**server.headers, "Content-Type": "application/json", "Prefer": "respond-async"},
-    )
+    reply = server.post(Prefer="respond-async")
     assert reply.status_code == 202
     schema = served["components"]["schemas"]["Job"]
     assert set(schema["required"]) <= set(reply.json()) <= set(schema["properties"])

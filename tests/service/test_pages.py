@@ -8,7 +8,6 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-import httpx
 import pytest
 
 from customer_features.service import pages
@@ -21,7 +20,7 @@ FOLDER = Path(pages.__file__).parent / "pages"
 
 @pytest.mark.parametrize("path", pages.FILES)
 def test_req_25_every_file_has_the_headers(server: Running, path: str) -> None:
-    reply = httpx.get(server.url + path)
+    reply = server.get(path)
     name, media_type = pages.FILES[path]
     assert (reply.status_code, reply.headers["content-type"]) == (200, media_type)
     assert reply.content == (FOLDER / name).read_bytes()
@@ -34,8 +33,8 @@ def test_req_25_every_file_has_the_headers(server: Running, path: str) -> None:
     assert parts["script-src"] == parts["style-src"] == parts["connect-src"] == "'self'"
     assert "unsafe" not in policy
     assert "//" not in policy
-    assert httpx.head(server.url + path).content == b""
-    assert httpx.post(server.url + path).status_code == 405
+    assert server.request("HEAD", path).content == b""
+    assert server.request("POST", path).status_code == 405
 
 
 class Page(HTMLParser):

@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from customer_features.errors import InvalidOption
 from customer_features.service.peers import PEER, Peers, parse_proxies, peer_of
 
-from .harness import EXAMPLE, Running, cli
+from .harness import EXAMPLE, ROUTE, Local, Running, Server, command
 
 PROXIES = parse_proxies("10.0.0.0/8, 192.0.2.7 2001:db8::/32")
 
@@ -96,32 +95,34 @@ def test_a_wrong_list_is_a_sentence(text: str, says: str) -> None:
 
 
 def test_the_command_line_names_the_option(tmp_path: Any) -> None:
-    run = cli(tmp_path, "serve", "--trusted-proxies", "10.0.0.300")
+    run = command(tmp_path, "serve", "--trusted-proxies", "10.0.0.300")
     assert (run.returncode, run.stderr.startswith("Error: --trusted-proxies: '10.0.0.300' is neither")) == (2, True)
 
 
-def peers_logged(server: Running, *forwarded: str) -> list[str]:
+def peers_logged(server: Server, *forwarded: str) -> list[str]:
     headers = [("Content-Type", "application/json"), *(("X-Forwarded-For", value) for value in forwarded)]
-    reply = httpx.post(f"{server.url}/api/v1/ai/customer_features", content=EXAMPLE, headers=headers, timeout=20)
-    assert reply.status_code == 200
-    return [json.loads(line)["peer"] for line in server.log_lines() if '"event":"request"' in line]
+    begun = server.mark()
+    assert server.request("POST", ROUTE, content=EXAMPLE, headers=headers).status_code == 200
+    return [json.loads(line)["peer"] for line in server.log_lines(begun) if '"event":"request"' in line]
 
 
-def test_req_24_a_running_server_logs_the_peer(started: Callable[..., Running]) -> None:
-    behind = started("--no-auth", "--trusted-proxies", "127.0.0.0/8")
+def test_req_24_a_running_server_logs_the_peer(trial: Running, local: Callable[..., Local]) -> None:
+    assert peers_logged(trial, "198.51.100.4") == ["127.0.0.1"]  # of the socket
+    behind = local("--no-auth", "--trusted-proxies", "127.0.0.0/8")
     assert peers_logged(behind, "1.1.1.1, 198.51.100.4") == ["198.51.100.4"]
-    assert peers_logged(behind, "1.1.1.1", "198.51.100.5")[-1] == "198.51.100.5"
-    elsewhere = started("--no-auth", "--trusted-proxies", "10.0.0.0/8")
+    assert peers_logged(behind, "1.1.1.1", "198.51.100.5") == ["198.51.100.5"]
+    behind.stop()
+    elsewhere = local("--no-auth", "--trusted-proxies", "10.0.0.0/8")
     assert peers_logged(elsewhere, "198.51.100.4") == ["127.0.0.1"]
 
 
-def test_req_24_failed_logins_are_counted_for_the_peer(started: Callable[..., Running]) -> None:
-    def statuses(server: Running, *peers: str) -> list[int]:
+def test_req_24_failed_logins_are_counted_for_the_peer(local: Callable[..., Local]) -> None:
+    def statuses(server: Local, *peers: str) -> list[int]:
         return [server.post(X_Secret="wrong", X_Forwarded_For=peer).status_code for peer in peers]
 
-    behind = started("--failed-logins", "2/hour", "--trusted-proxies", "127.0.0.1", key=True)
+    behind = local("--failed-logins", "2/hour", "--trusted-proxies", "127.0.0.1", key=True)
     assert statuses(behind, "198.51.100.4", "198.51.100.4", "198.51.100.4") == [401, 401, 429]
     # Another one is not to blame, and a longer list of one's own words does not make one another.
     assert statuses(behind, "198.51.100.5", "198.51.100.9, 198.51.100.4") == [401, 429]
-    plain = started("--failed-logins", "2/hour", key=True)
+    plain = local("--failed-logins", "2/hour", key=True)
     assert statuses(plain, "198.51.100.4", "198.51.100.5", "198.51.100.6") == [401, 401, 429]

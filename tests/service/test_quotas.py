@@ -7,7 +7,6 @@ import re
 import socket
 import subprocess
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,8 +19,9 @@ from customer_features.service import quotas, secret
 from customer_features.service.quotas import Quotas, Standing, parse_quota
 from customer_features.service.settings import Settings
 from tests.installed import installed
+from tests.waiting import until
 
-from .harness import Running, cli, problem
+from .harness import Local, Running, command, new_key, problem
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +35,37 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [program, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(folder)],
         stdout=subprocess.DEVNULL,
     ) as process:
-        ends = time.monotonic() + 20
-        while True:
+
+        def answers() -> bool:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
+                socket.create_connection(("127.0.0.1", port)).close()
             except OSError:
-                assert time.monotonic() < ends
-                time.sleep(0.02)
+                return False
+            return True
+
+        until(answers, "Redis's answer")
         yield f"redis://127.0.0.1:{port}/0"
         process.terminate()
+
+
+class Clock:
+    """Time that passes when the test says so."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    time = monotonic = __call__
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of quotas that are counted in memory."""
+    made = Clock()
+    for module in ("limits.storage.memory", "limits.strategies", "customer_features.service.quotas"):
+        monkeypatch.setattr(f"{module}.time", made)
+    return made
 
 
 @pytest.mark.parametrize("text", ["600/minute", "10 per 2 seconds", "1/day", " 5 / hour "])
@@ -70,8 +91,8 @@ def _told(reply_headers: object) -> tuple[int, int, int, int]:
     return int(policy[1]), int(policy[2]), int(left[1]), int(left[2])
 
 
-def test_req_15_headers_tell_the_quota(started: Callable[..., Running]) -> None:
-    server = started("--rate-limit", "3/hour", key=True)
+def test_req_15_headers_tell_the_quota(local: Callable[..., Local], clock: Clock) -> None:
+    server = local("--rate-limit", "3/hour", key=True)
     left = []
     for body, status in ((b"{", 400), (b"{}", 422)):
         reply = server.post(body)
@@ -86,17 +107,16 @@ def test_req_15_headers_tell_the_quota(started: Callable[..., Running]) -> None:
     wait = int(reply.headers["retry-after"])
     assert wait >= _told(reply.headers)[3] > 0
     assert f"in {wait} seconds" in document["detail"]
-    other = cli(server.folder, "keys", "create", "another", "--json").stdout
-    api_id, plain = re.findall(r'"(?:api_id|secret)": *"([^"]+)"', other)
-    assert server.post(X_Customer_Api_Id=api_id, X_Secret=plain).status_code == 200
+    server.headers = new_key(server.folder, "another")
+    assert server.post().status_code == 200
 
 
 def test_without_a_quota_nothing_is_said_of_one(server: Running) -> None:
     assert not {"ratelimit", "ratelimit-policy", "retry-after"} & set(server.post().headers)
 
 
-def test_req_16_failed_logins_have_a_bucket_of_their_own(started: Callable[..., Running]) -> None:
-    server = started("--rate-limit", "5/hour", "--failed-logins", "4/hour", key=True)
+def test_req_16_failed_logins_have_a_bucket_of_their_own(local: Callable[..., Local], clock: Clock) -> None:
+    server = local("--rate-limit", "5/hour", "--failed-logins", "4/hour", key=True)
     wrong = {"X_Secret": secret.make()}
     unknown = {"X_Customer_Api_Id": str(uuid.uuid4())}
     for headers in (wrong, unknown, {"X_Secret": "short"}, {"X_Secret": ""}):
@@ -109,7 +129,7 @@ def test_req_16_failed_logins_have_a_bucket_of_their_own(started: Callable[..., 
     assert [server.post().status_code for _ in range(6)] == [200] * 5 + [429]
 
 
-def test_req_16_the_bucket_is_a_peers() -> None:
+def test_req_16_the_bucket_is_a_peers(clock: Clock) -> None:
     async def fail() -> list[bool]:
         worker = Quotas(Settings(failed_logins="2/hour", rate_limit="1/hour"))
         peers = ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2"]
@@ -120,25 +140,33 @@ def test_req_16_the_bucket_is_a_peers() -> None:
     assert asyncio.run(fail()) == [False, False, False, True, False]
 
 
-def test_memory_is_swept_now_and_then_by_no_thread_a_hit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quotas, "SWEEP_EVERY", 0.3)
-    counted = Quotas(Settings(rate_limit="5/second", auth=False))
-    held = counted._limiter.storage.storage
-    begun: list[object] = []
+def test_memory_is_swept_now_and_then_by_no_thread_a_hit(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    counted = Quotas(Settings(rate_limit="5/second", auth=False), ticks=clock)
+    storage = counted._limiter.storage
+    assert isinstance(storage, quotas._Memory)
+    storage.timer._timer.join()  # the sweep with which the library begins
+    begun: list[threading.Thread] = []
     start = threading.Thread.start
     monkeypatch.setattr(threading.Thread, "start", lambda thread: (begun.append(thread), start(thread))[1])
-    ends = time.monotonic() + 1
-    while time.monotonic() < ends:
-        asyncio.run(counted.request("somebody who comes no more"))
-        time.sleep(0.02)
-    assert 1 <= len(begun) <= 10  # of its own accord it would be one for nearly each of the fifty
-    assert len(held) in (1, 2)
-    # Of whom nobody asks again nothing is kept: two windows later it has expired, and somebody else's hit sweeps.
-    ends = time.monotonic() + 10
-    while any("comes no more" in key for key in held):
-        assert time.monotonic() < ends
-        asyncio.run(counted.request("another"))
-        time.sleep(0.05)
+
+    def hit(who: str, times: int) -> list[str]:
+        """Whose hits are counted still once the sweeps are over that these began."""
+        for _ in range(times):
+            asyncio.run(counted.request(who))
+        for thread in begun:
+            thread.join()
+        return [name for name in ("somebody", "another") if any(name in key for key in storage.storage)]
+
+    assert hit("somebody", 50) == ["somebody"]
+    assert len(begun) == 0  # of the library's own accord it would be one for nearly each of them
+    clock.now += quotas.SWEEP_EVERY
+    hit("somebody", 50)
+    assert len(begun) == 1
+    assert len(storage.storage) == 1  # what was counted of the window before has expired
+    # Of whom nobody asks again nothing is kept: somebody else's hit sweeps.
+    clock.now += quotas.SWEEP_EVERY
+    assert hit("another", 50) == ["another"]
+    assert len(begun) == 2
 
 
 def test_req_14_workers_count_together(started: Callable[..., Running], redis: str) -> None:
@@ -158,15 +186,21 @@ def test_req_14_a_second_server_counts_with_the_first(redis: str) -> None:
     assert asyncio.run(both()) == [False] * 5 + [True] * 3
 
 
-def test_a_lost_store_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    async def ask() -> list[Standing]:
-        worker = Quotas(Settings(rate_limit="1/hour", redis="redis://127.0.0.1:9/0"))
-        return [await worker.request("t") for _ in range(3)]
+def test_a_lost_store_stops_nobody(caplog: pytest.LogCaptureFixture, clock: Clock) -> None:
+    async def ask(passed: float) -> list[Standing]:
+        worker = Quotas(Settings(rate_limit="1/hour", redis="redis://127.0.0.1:9/0"), ticks=clock)
+        standing = []
+        for _ in range(3):
+            standing.append(await worker.request("t"))
+            clock.now += passed
+        return standing
 
-    assert asyncio.run(ask()) == [Standing()] * 3
-    assert [record.getMessage() for record in caplog.records] == [
-        "quotas not counted: their store cannot be reached"
-    ]  # once, not a line a request
+    assert asyncio.run(ask(quotas.COMPLAIN_EVERY / 3)) == [Standing()] * 3
+    complaint = "quotas not counted: their store cannot be reached"
+    assert [record.getMessage() for record in caplog.records] == [complaint]  # once, not a line a request
+    caplog.clear()
+    asyncio.run(ask(quotas.COMPLAIN_EVERY / 2))
+    assert [record.getMessage() for record in caplog.records] == [complaint] * 2
 
 
 @pytest.mark.parametrize(
@@ -185,7 +219,7 @@ def test_what_cannot_be_counted_is_said_at_the_start(settings: Settings, says: s
 
 
 def test_the_command_says_so(tmp_path: Path) -> None:
-    ran = cli(tmp_path, "serve", "--port", "0", "--workers", "2", "--rate-limit", "5/minute")
+    ran = command(tmp_path, "serve", "--port", "0", "--workers", "2", "--rate-limit", "5/minute")
     assert ran.returncode == 2
     assert "--redis" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -6,14 +6,13 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
-import httpx
 import pytest
 
 from customer_features.service import request_id, secret
 
-from .harness import EXAMPLE, ROUTE, Running
+from .harness import EXAMPLE, ROUTE, Local, Running, rest
 
 FRESH = re.compile(r"[0-9a-f]{32}")
 SANE = ["a", "7f4df3a6-4c1e-4f0e-9a53-2c6f6f2b6a10", "01J9Z3.k_8-x", "x" * 64]
@@ -49,31 +48,38 @@ def test_every_answer_has_it(server: Running) -> None:
         ("GET", "/ready", b"", {}, 200),
         ("HEAD", "/openapi.json", b"", {}, 200),
     ]
+    begun = server.mark()
     for place, (method, path, body, more, status) in enumerate(asked):
         headers = {"Content-Type": "application/json", **server.headers, **more, "X-Request-Id": f"asked-{place}"}
-        reply = httpx.request(method, server.url + path, content=body, headers=headers, timeout=20)
+        reply = server.request(method, path, content=body, headers=headers)
         assert (reply.status_code, reply.headers.get_list("x-request-id")) == (status, [f"asked-{place}"])
     assert FRESH.fullmatch(server.post().headers["x-request-id"])
-    lines = [json.loads(line) for line in server.log_lines() if "asked-" in line]
+    lines = [json.loads(line) for line in server.log_lines(begun) if "asked-" in line]
     assert [line["request_id"] for line in lines] == [f"asked-{place}" for place in range(len(asked)) if place != 7]
     assert [line["status"] for line in lines] == [status for *_, path, _, _, status in asked if path != "/health"]
 
 
-def test_requests_at_once_do_not_take_each_others(small: Running) -> None:
-    # Large enough for the thread, so that the requests are in progress together.
-    body = EXAMPLE.replace(b"}]}]}", b"}]}]}" + b" " * 90_000)
-
-    def ask(place: int) -> str:
-        return str(small.post(body, X_Request_Id=f"at-once-{place}").headers["x-request-id"])
-
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(ask, range(40))) == [f"at-once-{place}" for place in range(40)]
-    lines = [json.loads(line) for line in small.log_lines() if "at-once" in line]
+def test_requests_at_once_do_not_take_each_others(trial: Running) -> None:
+    begun = trial.mark()
+    # Each is in progress until the last one has come.
+    half, whole = EXAMPLE[:100], EXAMPLE[100:]
+    with ExitStack() as stack:
+        asked = [stack.enter_context(trial.connect()) for _ in range(40)]
+        for place, connection in enumerate(asked):
+            head = trial.head(len(EXAMPLE), Connection="close", X_Request_Id=f"at-once-{place}")
+            connection.sendall(head + b"\r\n" + half)
+        for connection in reversed(asked):
+            connection.sendall(whole)
+        answers = [rest(connection) for connection in asked]
+    for place, answer in enumerate(answers):
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"x-request-id: at-once-%d\r\n" % place in answer
+    lines = [json.loads(line) for line in trial.log_lines(begun) if "at-once" in line]
     assert sorted(line["request_id"] for line in lines) == sorted(f"at-once-{place}" for place in range(40))
 
 
-def test_lines_of_a_failing_store_have_it_too(started: Callable[..., Running]) -> None:
-    server = started(key=True)
+def test_lines_of_a_failing_store_have_it_too(local: Callable[..., Local]) -> None:
+    server = local(key=True)
     with sqlite3.connect(server.folder / "credentials.sqlite") as connection:
         connection.execute("DROP TABLE secrets")
     connection.close()

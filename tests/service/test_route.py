@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from customer_features.engines.rows import answer
@@ -214,38 +213,38 @@ def test_json_in_utf8_however_it_is_written_is_taken(server: Running, content_ty
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
 def test_another_method_answers_405(server: Running, path: str, method: str) -> None:
     # Before credentials, which are not sent here.
-    reply = httpx.request(method, server.url + path)
+    reply = server.request(method, path)
     document = problem(reply, 405, "method-not-allowed", path)
     assert reply.headers["allow"] == "POST"
     assert "POST" in document["detail"]
 
 
 def test_a_read_only_path_names_its_methods(server: Running) -> None:
-    reply = httpx.post(server.url + "/health")
+    reply = server.request("POST", "/health")
     problem(reply, 405, "method-not-allowed", "/health")
     assert {"GET", "HEAD"} <= set(reply.headers["allow"].split(", "))
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/api/v2/ai/customer_features", "/docs/x", "/schema", "/favicon.ico"])
 def test_an_unknown_path_answers_404(server: Running, path: str) -> None:
-    document = problem(httpx.get(server.url + path), 404, "not-found", path)
+    document = problem(server.get(path), 404, "not-found", path)
     assert ROUTE in document["detail"]
-    assert problem(httpx.post(server.url + path), 404, "not-found", path) == document
+    assert problem(server.request("POST", path), 404, "not-found", path) == document
 
 
 def test_a_path_with_odd_characters_is_quoted(server: Running) -> None:
-    reply = httpx.get(server.url + '/%0d%0aX-Evil:1/%ff"<script>')
+    reply = server.get('/%0d%0aX-Evil:1/%ff"<script>')
     assert reply.status_code == 404
     assert "x-evil" not in reply.headers
     assert set('"<>\r\n ').isdisjoint(reply.json()["instance"])
 
 
 def test_health_needs_no_credentials(server: Running) -> None:
-    reply = httpx.get(server.url + "/health")
+    reply = server.get("/health")
     assert (reply.status_code, reply.content) == (200, b'{"status":"ok"}')
     assert_common_headers(reply)
-    assert httpx.get(server.url + "/ready").json() == {"status": "ready"}
-    assert httpx.head(server.url + "/health").status_code == 200
+    assert server.get("/ready").json() == {"status": "ready"}
+    assert server.request("HEAD", "/health").status_code == 200
 
 
 def test_the_order_of_checks(server: Running) -> None:

@@ -5,120 +5,122 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 
 import httpx
 import pytest
+from granian.constants import Interfaces
+from granian.server.mp import MPServer
 
-from .harness import COMMAND, EXAMPLE, ROUTE, Running, cli, environment
+from customer_features.service import server as module
+from tests.waiting import until
+
+from .harness import COMMAND, EXAMPLE, ROUTE, STOPS, Local, Running, command, environment, living, rest
+from .test_metrics import scrape, value
 
 Start = Callable[..., Running]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers under /proc")
 
 
 def test_sigterm_finishes_what_is_in_flight_and_leaves_idle_connections(started: Start) -> None:
-    server = started("--no-auth")
-    address = ("127.0.0.1", server.port)
-    with socket.create_connection(address, 10) as busy, socket.create_connection(address, 10) as idle:
+    server = started("--no-auth", "--metrics-port", "0")
+    with server.connect() as busy, server.connect() as idle:
         idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200 OK" in idle.recv(65536)
         busy.sendall(server.head(len(EXAMPLE)) + b"\r\n" + EXAMPLE[:100])
-        time.sleep(0.2)
-        begun = time.monotonic()
+        until(lambda: value(scrape(server), "requests_in_flight") == 1, "the request's arrival")
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        until(lambda: not server.serves(), "the refusal of further connections")
         busy.sendall(EXAMPLE[100:])
-        reply = b""
-        while piece := busy.recv(65536):
-            reply += piece
+        reply = rest(busy)
         assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
         assert reply.endswith(b'"recency_days":109.0}}]}')
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - begun < 3
+        assert server.process.wait(STOPS) == 0  # and the idle connection is still open
     with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url + "/health")
+        server.get("/health")
     assert server.process.communicate()[0] == ""
 
 
 def test_sigint_stops_as_well(started: Start) -> None:
-    server = started("--no-auth")
+    server = started("--no-auth", "--drain", "1s")
     server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(10) == 0
+    assert server.process.wait(STOPS) == 0
     assert "Traceback" not in server.log.read_text()
 
 
 def test_ready_says_that_the_server_is_stopping(started: Start) -> None:
-    server = started("--no-auth", "--drain", "1s")
-    assert httpx.get(server.url + "/ready").status_code == 200
+    server = started("--no-auth", "--drain", "1h")
+    assert server.get("/ready").status_code == 200
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
-    reply = httpx.get(server.url + "/ready")
+    until(lambda: server.get("/ready").status_code == 503, "what /ready says of the stop")
+    reply = server.get("/ready")
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
     assert reply.json()["type"] == "urn:customer-features:problem:not-ready"
     # What still arrives is still answered.
     assert server.post().status_code == 200
-    assert httpx.get(server.url + "/health").status_code == 200
-    assert server.process.wait(10) == 0
+    assert server.get("/health").status_code == 200
+    assert server.process.poll() is None
 
 
-def test_ready_says_that_the_store_is_gone(started: Start) -> None:
-    server = started(key=True)
-    assert httpx.get(server.url + "/ready").status_code == 200
+def test_a_signal_to_stop_comes_before_the_drain_and_the_drain_before_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping, done = RawValue("b", 0), list[object]()
+    monkeypatch.setattr(MPServer, "shutdown", lambda self, code=0: done.append("stop"))
+    stoppable = module._Stoppable(7.0, stopping, target="x", interface=Interfaces.ASGI)
+    stoppable.pause = done.append
+    stoppable.shutdown()  # not by a signal: nobody is to be told by /ready
+    assert (done, stopping.value) == (["stop"], 0)
+    stoppable.signal_handler_interrupt()
+    assert stopping.value == 1
+    stoppable.shutdown()
+    assert done == ["stop", 7.0, "stop"]
+
+
+def test_ready_says_that_the_store_is_gone(local: Callable[..., Local]) -> None:
+    server = local(key=True)
+    assert server.get("/ready").status_code == 200
     (server.folder / "credentials.sqlite").rename(server.folder / "elsewhere")
-    reply = httpx.get(server.url + "/ready")
+    reply = server.get("/ready")
     assert (reply.status_code, reply.json()["detail"]) == (503, "The credential store cannot be read.")
-    assert httpx.get(server.url + "/health").status_code == 200
+    assert server.get("/health").status_code == 200
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker under /proc")
+@linux
 def test_req_07_workers_share_the_port_and_a_killed_one_comes_back(started: Start) -> None:
     server = started("--workers", "2", key=True)
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    workers = children.read_text().split()
+    workers = server.workers()
     assert len(workers) == 2
     assert [server.post().status_code for _ in range(10)] == [200] * 10
-    os.kill(int(workers[0]), signal.SIGKILL)
-    ends = time.monotonic() + 10
-    while not (len(now := children.read_text().split()) == 2 and workers[0] not in now):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    os.kill(workers[0], signal.SIGKILL)
+    until(lambda: len(now := server.workers()) == 2 and workers[0] not in now, "another worker")
     # Revocation reaches every worker, the new one too.
-    assert cli(server.folder, "keys", "revoke", "tests").returncode == 0
-    time.sleep(2.1)
-    assert [server.post().status_code for _ in range(10)] == [401] * 10
+    assert command(server.folder, "keys", "revoke", "tests").returncode == 0
+    until(lambda: [server.post().status_code for _ in range(10)] == [401] * 10, "the revocation")
     assert server.stop() == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers under /proc")
+@linux
 def test_workers_do_not_outlive_their_server(started: Start) -> None:
     server = started("--no-auth")
     server.process.kill()
-    ends = time.monotonic() + 5
-    while True:
-        try:
-            httpx.get(server.url + "/health")
-        except httpx.TransportError:
-            break
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    until(lambda: not server.serves(), "the worker's silence")
+    until(lambda: not living(server.process.pid), "its end")
 
 
-@pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
-def test_a_stop_while_workers_start_is_not_lost(started: Start, after: float) -> None:
+@linux
+@pytest.mark.parametrize("there", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_a_stop_while_workers_start_is_not_lost(started: Start, there: int) -> None:
     server = started("--no-auth", "--workers", "4")
-    time.sleep(after)
-    begun = time.monotonic()
+    until(lambda: len(server.workers()) >= there, "the workers")
     assert server.stop() == 0
-    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_no_auth_is_refused_beyond_this_machine(tmp_path: Path, host: str) -> None:
-    run = cli(tmp_path, "serve", "--no-auth", "--host", host, "--port", "0")
+    run = command(tmp_path, "serve", "--no-auth", "--host", host, "--port", "0")
     assert run.returncode == 2
     assert run.stderr.startswith("Error: --no-auth is refused on " + host)
     assert "127.0.0.1" in run.stderr
@@ -126,7 +128,7 @@ def test_no_auth_is_refused_beyond_this_machine(tmp_path: Path, host: str) -> No
 
 
 def test_a_port_in_use_is_a_sentence(server: Running, tmp_path: Path) -> None:
-    run = cli(tmp_path, "serve", "--port", str(server.port))
+    run = command(tmp_path, "serve", "--port", str(server.port))
     assert run.returncode == 2
     assert f"cannot listen on 127.0.0.1 port {server.port}: it is in use" in run.stderr
     assert "--port" in run.stderr
@@ -146,7 +148,7 @@ def test_a_port_in_use_is_a_sentence(server: Running, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options_are_a_sentence(tmp_path: Path, options: list[str], says: str) -> None:
-    run = cli(tmp_path, "serve", *options)
+    run = command(tmp_path, "serve", *options)
     assert run.returncode == 2
     assert says in run.stderr
     assert "Traceback" not in run.stderr
@@ -154,15 +156,15 @@ def test_wrong_options_are_a_sentence(tmp_path: Path, options: list[str], says: 
 
 def test_a_data_folder_that_cannot_serve_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "credentials.sqlite").write_bytes(b"noise" * 1000)
-    run = cli(tmp_path, "serve", "--port", "0")
+    run = command(tmp_path, "serve", "--port", "0")
     assert run.returncode == 2
     assert "CUSTOMER_FEATURES_DATA_DIR" in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_a_server_without_keys_says_how_to_make_one(started: Start) -> None:
-    server = started()
-    assert "customer-features keys create NAME" in server.log.read_text()
+def test_a_server_without_keys_says_how_to_make_one(local: Callable[..., Local]) -> None:
+    server = local()
+    assert "customer-features keys create NAME" in server.said
     assert server.post().status_code == 401
 
 
@@ -191,13 +193,13 @@ def test_settings_come_from_the_environment_too(tmp_path: Path) -> None:
     assert (run.returncode, "--no-auth is refused on 0.0.0.0" in run.stderr) == (2, True)
 
 
-def test_todays_date_is_the_configured_timezones(started: Start) -> None:
+def test_todays_date_is_the_configured_timezones(local: Callable[..., Local]) -> None:
     # Kiritimati is 26 hours ahead of the far west: one of the two has another date than UTC.
     row = {"transaction_id": "T", "date": "2025-01-01", "amount": 1, "product_id": "P"}
     body = json.dumps({"customers": [{"customer_id": "C", "transactions": [row]}]}).encode()
     days = []
     for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
-        server = started("--no-auth", "--timezone", zone)
+        server = local("--no-auth", "--timezone", zone)
         days.append(server.post(body).json()["customers"][0]["features"]["recency_days"])
     assert days[0] - days[1] in (1.0, 2.0)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.ipc
@@ -21,8 +21,9 @@ from customer_features.engines.duckdb_session import connected, lock, memory_kep
 from customer_features.service import tables
 from customer_features.service.content import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 from customer_features.service.contract import EXAMPLE_REQUEST
+from customer_features.service.watching import watching
 
-from .harness import EXAMPLE, ROUTE, Running, cli, problem
+from .harness import EXAMPLE, ROUTE, Local, Running, Server, command, problem
 
 TODAY = "2025-04-24"
 ROWS = [
@@ -51,35 +52,35 @@ def written(rows: pa.Table, kind: str) -> bytes:
     return sink.getvalue()
 
 
-def ask(
-    server: Running, body: bytes, kind: str, accept: str = "*/*", query: str = f"today={TODAY}", **more: str
-) -> Any:
+def ask(server: Server, body: bytes, kind: str, accept: str = "*/*", query: str = f"today={TODAY}", **more: str) -> Any:
     headers = {**server.headers, "Content-Type": kind, "Accept": accept, **more}
-    return httpx.post(f"{server.url}{ROUTE}?{query}", content=body, headers=headers, timeout=60)
+    return server.request("POST", f"{ROUTE}?{query}", content=body, headers=headers)
 
 
 def built(tmp_path: Path, body: bytes, suffix: str, *options: str) -> bytes:
     """What ``build`` publishes of the same rows."""
     source, out = tmp_path / "rows.parquet", tmp_path / f"features{suffix}"
     source.write_bytes(body)
-    ran = cli(tmp_path, "build", str(source), "--out", str(out), *options)
+    ran = command(tmp_path, "build", str(source), "--out", str(out), *options)
     assert ran.returncode == 0, ran.stderr
     return out.read_bytes()
 
 
 @pytest.mark.parametrize("kind", [PARQUET, ARROW, ARROW_FILE, CSV, NDJSON])
 def test_every_type_of_body_is_answered_as_json_is(server: Running, kind: str) -> None:
+    begun = server.mark()
     reply = ask(server, written(table(), kind), kind)
     assert reply.status_code == 200, reply.text
     assert reply.headers["content-type"] == "application/json"
+    (line,) = server.log_lines(begun)
+    assert '"status":200' in line
+    assert '"customers":2' in line
     expected = server.post().json()
     found = reply.json()
     # No loyalty score stands beside these rows.
     for customer in expected["customers"]:
         customer["features"]["loyalty_score"] = 0.0
     assert found == expected
-    assert '"status":200' in (line := server.log_lines()[-2])  # the last one is that of the plain request
-    assert '"customers":2' in line
 
 
 @pytest.mark.parametrize(("accept", "suffix"), [(PARQUET, ".parquet"), (CSV, ".csv"), (ARROW_FILE, ".arrow")])
@@ -196,40 +197,37 @@ def test_nothing_is_left_in_the_spool(server: Running) -> None:
     assert spool.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.slow
-def test_a_server_sweeps_what_a_killed_one_left(started: Callable[..., Running]) -> None:
-    server = started("--no-auth")
+def test_a_server_sweeps_what_a_killed_one_left(local: Callable[..., Local]) -> None:
+    server = local("--no-auth")
     ask(server, written(table(), CSV), CSV)
+    server.stop()
     left = server.folder / "spool" / "999999999-abc"
     left.mkdir()
     (left / "body").write_text("somebody's rows")
-    assert server.stop() == 0
-    ran = cli(server.folder, "serve", "--port", "0", "--no-auth", "--rate-limit", "x/minute")
+    ran = command(server.folder, "serve", "--port", "0", "--no-auth", "--rate-limit", "x/minute")
     assert ran.returncode == 2
-    from tests.service.harness import start
-
-    again = start(server.folder, "--no-auth")
-    try:
-        assert not left.exists()
-    finally:
-        again.kill()
+    assert left.exists()  # nothing is done before the options are right
+    Local(server.folder, "--no-auth").stop()
+    assert not left.exists()
 
 
 def test_req_21_a_computation_that_takes_too_long(tmp_path: Path) -> None:
-    rows = pa.table(
-        {
-            "customer_id": [str(n) for n in range(200_000)],
-            "transaction_id": ["T"] * 200_000,
-            "date": ["2025-01-01"] * 200_000,
-            "amount": [1.0] * 200_000,
-            "product_id": ["P"] * 200_000,
-        }
-    )
-    (tmp_path / tables.BODY).write_bytes(written(rows, CSV))
+    (tmp_path / tables.BODY).write_bytes(written(table(), CSV))
     asked = tables.parse([("today", TODAY)], CSV, CSV, "UTC")
     with pytest.raises(tables.Refused) as refused:
-        tables.compute(str(tmp_path), asked, seconds=0.01, memory="512MB", threads=1)
+        tables.compute(str(tmp_path), asked, seconds=-1, memory="512MB", threads=1)
     assert refused.value.name == "timed-out"
+
+
+def test_req_21_a_query_that_runs_when_the_time_is_up_is_interrupted() -> None:
+    """It would run for minutes. The time is up at the second look, of which the first comes before the query."""
+    times = chain([0.0, 0.0], repeat(1.0))
+    with (
+        duckdb.connect(config={"threads": 1}) as connection,
+        pytest.raises(duckdb.InterruptException),
+        watching(connection, 0.5, ticks=lambda: next(times)),
+    ):
+        connection.execute("SELECT SUM(sin(i)) FROM range(100_000_000_000) numbers(i)")
 
 
 @pytest.mark.parametrize(
@@ -273,8 +271,8 @@ def test_options_beside_json_are_no_options(server: Running) -> None:
     assert ask(server, EXAMPLE, "application/json", query="other=1").status_code == 200
 
 
-def test_a_spool_that_cannot_be_made_is_a_sentence(started: Callable[..., Running]) -> None:
-    server = started("--no-auth")
+def test_a_spool_that_cannot_be_made_is_a_sentence(local: Callable[..., Local]) -> None:
+    server = local("--no-auth")
     (server.folder / "spool").write_text("a file where the folder should be")
     problem(ask(server, written(table(), CSV), CSV), 503, "overloaded")
     assert server.post().status_code == 200

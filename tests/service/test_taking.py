@@ -8,95 +8,76 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from customer_features.service.taking import LATER, PIECE, _drop, limit_silence, patient
+from tests.waiting import until
 
-from .harness import EXAMPLE, Running
+from .harness import EXAMPLE, Running, rest
 from .test_jobs import ended, submit
-
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+from .virtual import passing, run
 
 ROW = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}
-CUSTOMERS = 60_000
-"""Of a request whose answer, 10 MB, is more than the buffers of two sockets hold."""
+CUSTOMERS, LONG = 10_000, "c" * 990
+"""Of a request whose answer, 12 MB, is more than the buffers of two sockets hold; long ids cost least of all."""
 
 JSON = json.dumps(
-    {"today": "2025-04-24", "customers": [{"customer_id": f"C{n}", "transactions": [ROW]} for n in range(CUSTOMERS)]}
+    {
+        "today": "2025-04-24",
+        "customers": [{"customer_id": f"{LONG}{n}", "transactions": [ROW]} for n in range(CUSTOMERS)],
+    }
 ).encode()
 CSV = b"customer_id,transaction_id,date,amount,product_id\n" + b"".join(
-    b"C%d,T%d,2025-01-01,1.5,P\n" % (number, number) for number in range(CUSTOMERS)
+    b"%s%d,T%d,2025-01-01,1.5,P\n" % (LONG.encode(), number, number) for number in range(CUSTOMERS)
 )
 NOT_TAKEN = '"event":"an answer was not taken"'
 
 
-def connected(server: Running) -> socket.socket:
-    """A connection that takes little at a time."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(30)
-    connection.connect(("127.0.0.1", server.port))
-    return connection
-
-
-def logged(server: Running, text: str) -> str:
-    """The line of the log that holds a text, once it is there."""
-    ends = time.monotonic() + 30
-    while not (found := [line for line in server.log.read_text().splitlines() if text in line]):
-        assert time.monotonic() < ends, server.log.read_text()
-        time.sleep(0.05)
-    return found[0]
-
-
-def rest(connection: socket.socket) -> bytes:
-    """All that comes until the connection ends, however it does."""
-    said = b""
-    with suppress(ConnectionResetError):
-        while piece := connection.recv(1 << 20):
-            said += piece
-    return said
-
-
-@pytest.fixture
-def impatient(started: Callable[..., Running]) -> Running:
-    return started("--no-auth", "--request-timeout", "1s")
-
-
 def asked_for_json(server: Running) -> bytes:
-    """A request whose answer is large."""
-    return server.head(len(JSON)) + b"\r\n" + JSON
+    """A request whose answer is large; packed, lest it should take longer to arrive than it may."""
+    body = zstandard.compress(JSON)
+    return server.head(len(body), Content_Encoding="zstd") + b"\r\n" + body
 
 
 def asked_for_a_file(server: Running) -> bytes:
     """The same with an answer that lies in a file; a job's, since what a table's request may compute has that time."""
-    job = ended(server, submit(server, CSV, "text/csv", "?today=2025-04-24").headers["location"])
+    packed = {"Content-Encoding": "zstd"}
+    reply = submit(server, zstandard.compress(CSV), "text/csv", "?today=2025-04-24", **packed)
+    job = ended(server, reply.headers["location"])
     return f"GET {job['result']} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drips", [False, True], ids=["nothing is read", "a byte now and then"])
 @pytest.mark.parametrize("asked", [asked_for_json, asked_for_a_file])
 def test_req_21_an_answer_that_is_not_taken_is_dropped(
     impatient: Running, asked: Callable[[Running], bytes], drips: bool
 ) -> None:
-    with connected(impatient) as connection:
-        connection.sendall(asked(impatient))
+    begun = impatient.mark()
+    request = asked(impatient)
+    with impatient.connect(receives=4096) as connection:
+        connection.sendall(request)
         said = connection.recv(1)  # from here on it is answered
-        while drips and NOT_TAKEN not in impatient.log.read_text():
-            piece = connection.recv(1)
-            assert piece, "the connection ended and no line says why"
-            said += piece
-            time.sleep(0.1)
-        line = json.loads(logged(impatient, NOT_TAKEN))
+
+        def logged() -> list[str]:
+            nonlocal said
+            if drips:
+                with suppress(ConnectionError):  # it is dropped once the line is there
+                    said += connection.recv(1)
+            return [line for line in impatient.log_text()[begun:].splitlines() if NOT_TAKEN in line]
+
+        (found,) = until(logged, "the line in the log")
+        line = json.loads(found)
         assert line["level"] == "warning"
         assert line["seconds"] == 1
-        ended = [line for line in impatient.log_lines() if '"event":"request"' in line]
-        assert line["request_id"] == json.loads(ended[-1])["request_id"]
+        of = [line for line in impatient.log_lines(begun) if '"event":"request"' in line]
+        assert line["request_id"] == json.loads(of[-1])["request_id"]
         said += rest(connection)
     head, _, answer = said.partition(b"\r\n\r\n")
     announced = int(head.partition(b"content-length: ")[2].split()[0])
@@ -105,42 +86,29 @@ def test_req_21_an_answer_that_is_not_taken_is_dropped(
     assert impatient.post().status_code == 200
 
 
-def test_a_slow_reader_that_goes_on_gets_it_all(started: Callable[..., Running]) -> None:
-    """All of it takes longer than the time, and no piece does."""
-    server, said = started("--no-auth", "--request-timeout", "2s"), b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        begun = time.monotonic()
-        connection.sendall(asked_for_json(server))
-        for _ in range(8):
-            said += connection.recv(1 << 20, socket.MSG_WAITALL)
-            time.sleep(0.3)
-        while not said.endswith(b"]}"):
-            piece = connection.recv(1 << 20)
-            assert piece
-            said += piece
-        assert time.monotonic() - begun > 2
-    assert len(json.loads(said.partition(b"\r\n\r\n")[2])["customers"]) == CUSTOMERS
-    assert NOT_TAKEN not in server.log.read_text()
-
-
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has the option")
 def test_small_answers_that_nobody_takes_end_their_connection(impatient: Running) -> None:
     """No piece of them waits; they fill the socket until the server cannot write, which the kernel alone sees."""
     one = impatient.head(len(EXAMPLE)) + b"\r\n" + EXAMPLE
-    with connected(impatient) as connection:
-        connection.settimeout(60)  # the server reads no more while it cannot write: only the end ends this
-        with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            connection.sendall(one * 100_000)
+    ended = (
+        ConnectionResetError,
+        BrokenPipeError,
+    )  # and nothing else ends it: a server that cannot write reads no more
+    with impatient.connect(receives=4096) as connection, pytest.raises(ended):
+        connection.sendall(one * 100_000)
     assert impatient.post().status_code == 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has the option")
 def test_connections_inherit_the_limit_of_silence() -> None:
+    waited: list[float] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        limit_silence(listening.getsockname()[1], 7)
+        limit_silence(listening.getsockname()[1], 7, waited.append)
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             told = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert told == (7 + LATER) * 1000
+    assert waited == [1]  # for those who came before, and had inherited none
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has the option")
@@ -151,17 +119,17 @@ def test_who_came_before_the_limit_has_it_too() -> None:
         listening.accept()[0] as accepted,
     ):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
-        limit_silence(listening.getsockname()[1], 7)
+        limit_silence(listening.getsockname()[1], 7, lambda seconds: None)
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == (7 + LATER) * 1000
 
 
-def sent(messages: list[dict[str, Any]], waits: bool = False) -> list[dict[str, Any]]:
-    """What reaches a server that takes everything, or waits for ever on the second piece of a body."""
+def sent(messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]] | None = None) -> tuple[Any, float]:
+    """What reaches a server that ``takes`` so long over its n-th message, under a limit of 10 seconds; and how long."""
     found: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:
-        if waits and len(found) == 2:
-            await asyncio.Event().wait()
+        if takes is not None:
+            await takes(len(found))
         found.append(message)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -171,12 +139,12 @@ def sent(messages: list[dict[str, Any]], waits: bool = False) -> list[dict[str, 
     async def receive() -> Any:
         raise AssertionError
 
-    async def ask() -> None:
+    async def ask() -> list[dict[str, Any]]:
         scope: Any = {"type": "http", "client": None}
-        await patient(app, 0.01)(scope, receive, send)
+        await patient(app, 10)(scope, receive, send)
+        return found
 
-    asyncio.run(ask())
-    return found
+    return run(ask())
 
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -189,17 +157,41 @@ def test_a_body_arrives_as_it_was_in_pieces(length: int, more: bool) -> None:
     messages = [START, {"type": "http.response.body", "body": body, "more_body": more}]
     if more:
         messages.append({"type": "http.response.body", "body": b"x", "more_body": False})
-    begun, *found = sent(messages)
+    (begun, *found), _ = sent(messages)
     assert begun == START
     assert b"".join(one["body"] for one in found) == body + b"x" * more
     assert [one["more_body"] for one in found] == [True] * (len(found) - 1) + [False]
     assert max(len(one["body"]) for one in found) <= PIECE
 
 
-def test_nothing_is_sent_after_the_time() -> None:
-    body = {"type": "http.response.body", "body": b"x" * (3 * PIECE), "more_body": True}
-    found = sent([START, body, {**body, "more_body": False}], waits=True)
+BODY = {"type": "http.response.body", "body": b"x" * (3 * PIECE), "more_body": True}
+END = {**BODY, "more_body": False}
+
+
+def test_nothing_is_sent_after_the_time(caplog: pytest.LogCaptureFixture) -> None:
+    """The second piece is never taken."""
+
+    async def takes(place: int) -> None:
+        if place == 2:
+            await asyncio.Event().wait()
+
+    found, seconds = sent([START, BODY, END], takes)
     assert [one["type"] for one in found] == ["http.response.start", "http.response.body"]
+    assert seconds == 10
+    assert [record.getMessage() for record in caplog.records] == ["an answer was not taken"]
+
+
+def test_a_slow_reader_that_goes_on_gets_it_all(caplog: pytest.LogCaptureFixture) -> None:
+    """All of it takes longer than the time, and no piece does."""
+
+    async def takes(place: int) -> None:
+        await passing(9.5)
+
+    found, seconds = sent([START, BODY, END], takes)
+    assert sum(len(one.get("body", b"")) for one in found) == 6 * PIECE
+    assert found[-1]["more_body"] is False
+    assert seconds == 7 * 9.5
+    assert caplog.records == []
 
 
 HOLDER = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
@@ -212,7 +204,7 @@ def test_to_look_for_a_connection_takes_no_lock_away(tmp_path: Path) -> None:
         store.execute("CREATE TABLE kept (number)")
         store.execute("BEGIN EXCLUSIVE")
         store.execute("INSERT INTO kept VALUES (1)")
-        limit_silence(ours.getsockname()[1], 1)
+        limit_silence(ours.getsockname()[1], 1, lambda seconds: None)
         _drop(("127.0.0.1", 1))
         other = subprocess.run([sys.executable, "-c", HOLDER, str(file)], capture_output=True, text=True, check=False)
         assert "database is locked" in other.stderr

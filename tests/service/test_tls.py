@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import signal
-import socket
 import ssl
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from .harness import EXAMPLE, ROUTE, Running, cli
+from tests.waiting import until
 
-pytestmark = pytest.mark.slow
+from .harness import EXAMPLE, ROUTE, Running, command
 
 Start = Callable[..., Running]
 
@@ -48,19 +46,20 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def post(server: Running, context: ssl.SSLContext) -> httpx.Response:
-    with httpx.Client(verify=context, timeout=20) as client:
+    with httpx.Client(verify=context, timeout=60) as client:
         headers = {**server.headers, "Content-Type": "application/json"}
         return client.post(server.url + ROUTE, content=EXAMPLE, headers=headers)
 
 
 def serial(server: Running, context: ssl.SSLContext) -> object:
     with (
-        socket.create_connection(("127.0.0.1", server.port), 10) as plain,
+        server.connect() as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
     ):
         return (wrapped.getpeercert() or {})["serialNumber"]
 
 
+@pytest.mark.slow
 def test_a_certificate_serves_and_can_be_renewed(started: Start, authority: trustme.CA, tmp_path: Path) -> None:
     cert, key = written(authority, tmp_path / "tls")
     server = started("--tls-cert", str(cert), "--tls-key", str(key), key=True)
@@ -71,15 +70,16 @@ def test_a_certificate_serves_and_can_be_renewed(started: Start, authority: trus
     with pytest.raises(httpx.HTTPError):
         httpx.get(server.url.replace("https", "http") + "/health")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url + "/health")
+        server.get("/health")
     before = serial(server, context)
     written(authority, tmp_path / "tls")
     server.process.send_signal(signal.SIGHUP)
-    ends = time.monotonic() + 20
-    while serial(server, context) == before:
-        assert time.monotonic() < ends
+
+    def renewed() -> bool:
         assert post(server, context).status_code == 200
-        time.sleep(0.1)
+        return serial(server, context) != before
+
+    until(renewed, "the new certificate")
     assert post(server, context).status_code == 200
     assert server.stop() == 0
     assert "Traceback" not in server.log.read_text()
@@ -114,7 +114,7 @@ def test_files_that_cannot_serve_are_a_sentence(authority: trustme.CA, tmp_path:
             if file
             for word in (option, str(file))
         ]
-        run = cli(tmp_path, "serve", "--no-auth", "--port", "0", *words)
+        run = command(tmp_path, "serve", "--no-auth", "--port", "0", *words)
         assert run.returncode == 2, says
         assert says in run.stderr
         assert "Traceback" not in run.stderr

@@ -100,6 +100,7 @@ class Datasets:
         folder.mkdir(mode=0o700)
         meta = Meta(shown_name(name), owner, source)
         (folder / META).write_bytes(msgspec.json.encode(meta))
+        os.utime(folder / META, (self._clock(), self._clock()))
         return Dataset(made, folder, meta)
 
     def get(self, wanted: str, owner: str) -> Dataset:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from customer_features.service.explorer import results
@@ -25,17 +27,20 @@ KINDS = {
 
 
 class Downloads:
-    """Links to the files of datasets."""
+    """Links to the files of datasets; ``clock`` gives seconds since 1970."""
 
-    def __init__(self, datasets: Datasets) -> None:
+    def __init__(self, datasets: Datasets, clock: Callable[[], float] = time.time) -> None:
         self._datasets = datasets
+        self._clock = clock
 
     def ticket(self, dataset: Dataset, what: str) -> str:
         """A new link's last part. Raises Refused (404) for a kind of file that there is not."""
         if what not in KINDS or (what == "quarantine" and not quarantine_of(dataset.folder / FEATURES).exists()):
             raise Refused("not-found", f"There is no such file; allowed are {', '.join(KINDS)}.")
         made = secrets.token_urlsafe(24)
-        (dataset.folder / f"ticket-{made}").write_text(what)
+        path = dataset.folder / f"ticket-{made}"
+        path.write_text(what)
+        os.utime(path, (self._clock(), self._clock()))
         return made
 
     def take(self, wanted: str, used: str) -> tuple[Path, str, str]:
@@ -49,7 +54,7 @@ class Downloads:
             path.unlink()
         except OSError:
             raise _gone() from None
-        if time.time() - made > SERVES:
+        if self._clock() - made > SERVES:
             raise _gone()
         ending, media_type = KINDS[what]
         return _file(folder, what), f"features.{ending}", media_type

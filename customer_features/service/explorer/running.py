@@ -73,6 +73,7 @@ class Runs:
             return
         if step != "look" or choices.options:
             (dataset.folder / CHOICES).write_bytes(msgspec.json.encode(choices))
+        (dataset.folder / CANCELLED).unlink(missing_ok=True)  # of an earlier step
         dataset.say(State(step, running=True, worker=os.getpid()))
         task = asyncio.get_running_loop().create_task(self._run(dataset, step, choices))
         self._tasks[task] = dataset

@@ -25,7 +25,6 @@ from customer_features.publish import publish
 from customer_features.service.explorer.choices import Choices
 from customer_features.service.explorer.datasets import BODY, Meta
 from customer_features.service.explorer.pictures import drawn
-from customer_features.service.jobs import CANCELLED
 from customer_features.service.watching import watching
 from customer_features.sources import opened
 
@@ -81,8 +80,6 @@ def work(step: str, folder: str, meta: Meta, choices: Choices, memory: str, thre
     place = Path(folder)
     spill = place / "spill"
     spill.mkdir(exist_ok=True)
-    with suppress(FileNotFoundError):
-        (place / CANCELLED).unlink()
     with connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection:
         if meta.source is None:
             lock(connection, place)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.service.explorer.page import Page
-from tests.service.harness import Running, start
+from tests.service.harness import Running
 
 
 @pytest.fixture(scope="session")
-def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def explorer(shared: Callable[..., Running]) -> Running:
     """A server whose explorer asks for no credentials."""
-    running = start(tmp_path_factory.mktemp("explorer"), "--no-auth", "--explorer")
-    yield running
-    try:
-        assert running.stop() == 0
-    finally:
-        running.kill()
+    return shared("--no-auth", "--explorer")
 
 
 @pytest.fixture
 def page(explorer: Running) -> Page:
-    return Page(explorer.url)
+    return Page(explorer)

@@ -1,46 +1,51 @@
-"""The page without a browser: what its script asks of the server, over a real socket."""
+"""The page without a browser: what its script asks of the server."""
 
 from __future__ import annotations
 
 import html
 import re
-import time
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import httpx
+
+from tests.service.harness import Server
+from tests.waiting import until
 
 OWN = {"X-Explorer": "1"}
 
 
 @dataclass
 class Page:
-    """A visitor of a running server."""
+    """A visitor of a server."""
 
-    url: str
+    server: Server
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, **more: object) -> httpx.Response:
         """One request of the page's script."""
         given = {**OWN, **self.headers}
-        return httpx.request(method, self.url + path, headers=given, timeout=60, **more)  # type: ignore[arg-type]
+        return self.server.request(method, path, headers=given, **more)
 
     def give(self, content: bytes, name: str) -> str:
         """Drop a file; the dataset's id."""
         given = {**OWN, **self.headers, "X-File-Name": quote(name)}
-        reply = httpx.put(f"{self.url}/explorer/files", content=content, headers=given, timeout=60)
+        reply = self.server.request("PUT", "/explorer/files", content=content, headers=given)
         assert reply.status_code == 201, reply.text
         return str(reply.json()["id"])
 
     def settled(self, dataset: str, reply: httpx.Response | None = None) -> str:
         """What the page shows once nothing runs any more."""
-        ends = time.monotonic() + 60
-        reply = reply or self.ask("GET", f"/explorer/d/{dataset}")
-        while 'aria-busy="true"' in reply.text:
-            assert time.monotonic() < ends, reply.text
-            reply = self.ask("GET", f"/explorer/d/{dataset}")
-        assert reply.status_code == 200, reply.text
-        return reply.text
+        shown = iter([reply] if reply is not None else [])
+
+        def look() -> httpx.Response | None:
+            found = next(shown, None) or self.ask("GET", f"/explorer/d/{dataset}")
+            return None if 'aria-busy="true"' in found.text else found
+
+        found = until(look, "the end of what runs")
+        assert found is not None
+        assert found.status_code == 200, found.text
+        return found.text
 
     def run(self, dataset: str, step: str, **choices: str) -> str:
         """A step with what was chosen on the form; what the page shows then."""
@@ -58,7 +63,7 @@ class Page:
         """A file of a result, by way of a link that serves once."""
         made = self.ask("POST", f"/explorer/d/{dataset}/ticket/{kind}")
         assert made.status_code == 200, made.text
-        return httpx.get(self.url + made.json()["url"], timeout=60)
+        return self.server.get(made.json()["url"])
 
 
 def text_of(page: str) -> str:

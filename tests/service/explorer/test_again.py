@@ -21,6 +21,7 @@ from customer_features.dialects import DIALECTS
 from tests.conftest import EXAMPLE, TODAY, child_environment
 from tests.installed import installed
 from tests.service.explorer.page import Page, words
+from tests.waiting import BOUND
 
 COMMAND = f"{Path(sys.executable).parent}"
 
@@ -87,8 +88,8 @@ def _bits(column: pa.ChunkedArray) -> pa.Array:
 def shell(text: str, folder: Path) -> None:
     ran = subprocess.run(
         ["bash", "-euc", text],
-        cwd=folder, env=child_environment(PATH=f"{COMMAND}:/usr/bin:/bin"), capture_output=True, text=True, timeout=120,
-        check=False,
+        cwd=folder, env=child_environment(PATH=f"{COMMAND}:/usr/bin:/bin"), capture_output=True, text=True,
+        timeout=BOUND, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
 
@@ -100,10 +101,7 @@ def test_each_door_gives_the_same_bits(name: str, page: Page, tmp_path: Path) ->
     installed("curl")
     content, choices = CASES[name]
     (tmp_path / name).write_bytes(content)
-    _, result = page.built(content, name, today=TODAY, **FORM, **choices)
-    dataset = page.give(content, name)
-    page.run(dataset, "check", today=TODAY, **FORM, **choices)
-    page.run(dataset, "build")
+    dataset, result = page.built(content, name, today=TODAY, **FORM, **choices)
     expected = pq.read_table(io.BytesIO(page.download(dataset, "parquet").content))
     assert expected.num_rows > 20
 
