@@ -170,10 +170,10 @@ def traced(strace: str, warm: Warm, target: Target, tmp_path: Path) -> Traced:
         command = [strace, "-f", "-y", "-o", str(log), "-e", f"trace={trace}", *options, "-p", str(pid)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracing:
             assert tracing.stderr is not None
-            attached = tracing.stderr.readline()
-            assert "attached" in attached, attached
+            said = tracing.stderr.readline()
             code = warm.run()
             tracing.communicate(timeout=60)
+        assert "attached" in said, said
         found = [call for call in calls(log.read_text(errors="replace")) if f"{within}" in call.text]
         return Ran(code, "", err.read_text()), found
 

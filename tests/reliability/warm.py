@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import socket
 import subprocess
 import sys
 from importlib import import_module
@@ -75,18 +76,20 @@ def _serve() -> None:
         import_module(name)
     for line in sys.stdin:
         asked = json.loads(line)
-        gate, opens = os.pipe()
+        ours, childs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
-            os.close(opens)
+            ours.close()
             _become(Path(asked["err"]), asked["environment"])
-            os.read(gate, 1)
-            os.close(gate)
+            childs.send(b"!")  # it may be traced now
+            childs.recv(1)
+            childs.close()
             main(asked["arguments"])
-        os.close(gate)
+        childs.close()
+        ours.recv(1)
         print(pid, flush=True)
         sys.stdin.readline()
-        os.close(opens)
+        ours.close()
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
