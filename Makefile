@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-slow agreement soak mutants explore screenshots docs reference notebook serve wheel lint format \
+.PHONY: help demo test test-slow thorough agreement soak mutants explore screenshots docs reference notebook serve wheel lint format \
   bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
 
 help:
@@ -34,6 +34,10 @@ test: $(VENV)/.dev
 #   make test-slow    the long ones (CI runs them too)
 test-slow: $(VENV)/.dev
 	@$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
+
+#   make thorough    the tests at full numbers, part by part (python -m tests.thorough --list; two hours)
+thorough: $(VENV)/.dev
+	@$(BIN)/python -m tests.thorough
 
 #   make agreement    a million generated customers and the grocery data through every door (half an hour)
 agreement: $(VENV)/.dev
