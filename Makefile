@@ -9,8 +9,8 @@ export PYTHONDONTWRITEBYTECODE :=
 # The files below folders, without what Python leaves there.
 files = $(shell find $(1) -type f ! -path '*/__pycache__/*' 2>/dev/null)
 
-.PHONY: help demo tools test test-slow test-ci agreement soak mutants explore screenshots docs reference notebook serve wheel lint \
-  format bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
+.PHONY: help demo tools test test-slow test-ci thorough agreement soak mutants explore screenshots docs reference notebook \
+  serve wheel lint format bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,6 +53,10 @@ test-slow: $(VENV)/.dev
 #   make test-ci    both in one run, as CI does; needs make tools
 test-ci: $(VENV)/.dev
 	@$(TESTS) -m 'not thorough'
+
+#   make thorough    the tests at full numbers, part by part (python -m tests.thorough --list; two hours)
+thorough: $(VENV)/.dev
+	@$(BIN)/python -m tests.thorough
 
 #   make agreement    a million generated customers and the grocery data through every door (half an hour)
 agreement: $(VENV)/.dev

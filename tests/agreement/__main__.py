@@ -67,6 +67,11 @@ def main(arguments: Iterable[str] | None = None) -> int:
     differing = [tally for tally in tallies.values() if tally.differs]
     for tally in differing:
         print("", *tally.says[:TOLD], sep="\n")
+    print(
+        f"\n{min(tally.customers for tally in tallies.values()):,} generated customers through each of"
+        f" {len(tallies)} doors, {sum(tally.vectors for tally in tallies.values()):,} vectors;"
+        f" doors with differences: {len(differing)}"
+    )
     return 1 if differing else 0
 
 

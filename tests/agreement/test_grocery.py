@@ -84,23 +84,32 @@ def published(sources: list[Path], out: Path, threads: int, memory_limit: str | 
     return out.read_bytes()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
-def test_shuffled_split_and_threaded_otherwise_the_bytes_are_the_same(suffix: str, lines: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("as_it_is", "shuffled"),
+    [
+        pytest.param((8,), {7: (4,)}, marks=pytest.mark.slow, id="otherwise"),
+        pytest.param((1, 3, 8), {1: (1, 4), 7: (1, 4)}, marks=pytest.mark.thorough, id="in many ways"),
+    ],
+)
+def test_shuffled_split_and_threaded_otherwise_the_bytes_are_the_same(
+    suffix: str, as_it_is: tuple[int, ...], shuffled: dict[int, tuple[int, ...]], lines: Path, tmp_path: Path
+) -> None:
+    """The file as it is under other numbers of threads; shuffled and dealt out to so many files, under others too."""
     first = published([lines], tmp_path / f"first.{suffix}", threads=2)
-    for threads in (1, 3, 8):
+    for threads in as_it_is:
         assert published([lines], tmp_path / f"t{threads}.{suffix}", threads=threads) == first
     table = pq.read_table(lines)
     order = list(range(table.num_rows))
     random.Random(7).shuffle(order)
     table = table.take(order)
-    for count in (1, 7):
+    for count, several in shuffled.items():
         folder = tmp_path / f"in{count}"
         folder.mkdir()
         step = -(-table.num_rows // count)
         for place in range(count):
             pq.write_table(table.slice(place * step, step), folder / f"{place}.parquet", row_group_size=50_000)
-        for threads in (1, 4):
+        for threads in several:
             out = tmp_path / f"s{count}-{threads}.{suffix}"
             assert published(sorted(folder.iterdir()), out, threads=threads) == first
 

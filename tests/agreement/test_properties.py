@@ -69,16 +69,17 @@ def as_text(window: tuple[int, str] | None) -> str | None:
     return None if window is None else f"{window[0]} {window[1]}"
 
 
-ASKED = {
-    "rows": ROWS,
-    "grain": GRAINS,
-    "window": WINDOWS,
-    "text": st.booleans(),
-    "seed": st.randoms(use_true_random=False),
-}
-
-
-def agree(rows: list[Row], grain: str, window: tuple[int, str] | None, text: bool, seed: random.Random) -> None:
+@given(
+    rows=ROWS,
+    grain=GRAINS,
+    window=WINDOWS,
+    text=st.booleans(),
+    seed=st.randoms(use_true_random=False),
+)
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_both_engines_answer_the_oracles_bits(
+    rows: list[Row], grain: str, window: tuple[int, str] | None, text: bool, seed: random.Random
+) -> None:
     """Whatever the grain, the window and the ids; and the order of rows does not matter."""
     if grain == "repeated_total":
         rows = as_orders(rows)
@@ -91,19 +92,6 @@ def agree(rows: list[Row], grain: str, window: tuple[int, str] | None, text: boo
     shuffled = seed.sample(rows, len(rows))
     assert answered(shuffled, TODAY, **options) == expected
     assert list(built(shuffled, TODAY, text=text, **options).items()) == list(found.items())
-
-
-@given(**ASKED)
-@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_both_engines_answer_the_oracles_bits(**asked: Any) -> None:
-    agree(**asked)
-
-
-@pytest.mark.slow
-@given(**ASKED)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_both_engines_answer_the_oracles_bits_at_length(**asked: Any) -> None:
-    agree(**asked)
 
 
 @given(rows=ROWS, returned=st.lists(st.builds(Row, FEW, FEW, DAYS, AMOUNTS, FEW), max_size=15), grain=GRAINS)

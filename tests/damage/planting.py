@@ -21,6 +21,10 @@ LAYOUTS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """The files of a run: the form of each (``text``: columns of strings; ``TYPED``: dates and doubles) and its suffix."""
 
+GRAINS = ("transaction", "line", "repeated_total")
+RETURNS = ("fault", "net")
+FUTURE = ("fault", "exclude")
+
 
 @dataclass(slots=True)
 class Source:
@@ -49,9 +53,9 @@ class Damaged:
 def chosen(seed: int, luck: random.Random) -> Choices:
     """The options of a seed: twelve in a row go through every grain with both policies of returns and of later rows."""
     return Choices(
-        grain=("transaction", "line", "repeated_total")[seed % 3],
-        returns=("fault", "net")[seed // 3 % 2],
-        future=("fault", "exclude")[seed // 6 % 2],
+        grain=GRAINS[seed % 3],
+        returns=RETURNS[seed // 3 % 2],
+        future=FUTURE[seed // 6 % 2],
         window=luck.choice([None, (6, "months"), (200, "days")]),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,22 @@ import pytest
 
 from tests.agreement.doors import vectors_of
 from tests.conftest import Cli, manifest_of
-from tests.damage.groups import CUSTOMERS, LOYALTY
+from tests.damage import breaking
+from tests.damage.groups import CUSTOMERS, LOYALTY, ORDERS
 from tests.damage.judging import ORDER, Verdict, judge
-from tests.damage.kinds import INFINITE_DAY
+from tests.damage.kinds import BY_NAME, INFINITE_DAY
 from tests.damage.lines import COLUMNS, Households, households
-from tests.damage.planting import LAYOUTS, Damaged, damaged, kinds_in
+from tests.damage.planting import FUTURE, GRAINS, LAYOUTS, RETURNS, Damaged, damaged, kinds_in
 from tests.damage.writing import Cells, write, write_scores
 
-QUICK, ALL = range(12), range(12, 224)
-"""Twelve seeds in a row go through every grain and policy; each runs over files of all formats at once."""
+QUICK, IN_CI, ALL = range(12), range(12, 60), range(12, 224)
+"""Twelve seeds in a row go through every grain and policy. Those of CI do so over files of each kind."""
 PURE = [layout for layout in LAYOUTS if layout != "mixed"]
+
+
+def pure(seed: int) -> str:
+    """The layout of one kind of file that a seed is for."""
+    return PURE[seed // 12 % 4]
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +120,25 @@ def compare_warnings(warnings: list[dict[str, Any]], verdict: Verdict) -> None:
             assert "use the grain repeated_total" in warning["message"]
 
 
-@pytest.mark.parametrize("layout", list(LAYOUTS))
-def test_every_kind_is_planted(layout: str, real: Households) -> None:
-    found = damaged(real, layout, 0)
-    assert found.planted == kinds_in(layout)
-    assert len(found.planted) > 80
-    assert found.planted - {kind for line in found.lines for kind in line.kinds} <= {*CUSTOMERS, *LOYALTY}
+@pytest.mark.slow
+def test_the_seeds_cover_every_kind_and_every_choice(real: Households) -> None:
+    """The seeds of CI: every kind of damage and every grain and policy in each layout, and any two choices at once."""
+    planted, choices = set(), []
+    for layout, seed in [*(("mixed", seed) for seed in QUICK), *((pure(seed), seed) for seed in IN_CI)]:
+        found = damaged(real, layout, seed)
+        assert found.planted == kinds_in(layout)
+        assert found.planted - {kind for line in found.lines for kind in line.kinds} <= {*CUSTOMERS, *LOYALTY}
+        planted |= found.planted
+        own = found.choices
+        choices.append((layout, own.grain, own.returns, own.future, own.window, found.scores is None))
+    broken = {name for form in breaking.BROKEN for name in breaking.names(form)}
+    assert planted == {*BY_NAME, *ORDERS, *CUSTOMERS, *LOYALTY, *broken, "row of nothing"}
+    assert len(planted) > 170
+    assert {choice[:4] for choice in choices} == set(product(LAYOUTS, GRAINS, RETURNS, FUTURE))
+    values = [set(column) for column in zip(*choices, strict=True)]
+    assert [len(found) for found in values] == [len(LAYOUTS), 3, 2, 2, 3, 2]
+    for one, other in combinations(range(len(values)), 2):
+        assert {(choice[one], choice[other]) for choice in choices} == set(product(values[one], values[other]))
 
 
 def test_a_seed_plants_the_same_again(real: Households) -> None:
@@ -129,26 +149,31 @@ def test_a_seed_plants_the_same_again(real: Households) -> None:
 def test_every_planted_fault_is_found_and_no_clean_row_is_set_aside(
     seed: int, real: Households, cli: Cli, tmp_path: Path
 ) -> None:
-    run_and_compare(damaged(real, "mixed", seed), tmp_path, seed, cli, check=seed % 5 == 0)
+    found = damaged(real, "mixed", seed)
+    assert found.planted == kinds_in("mixed")
+    run_and_compare(found, tmp_path, seed, cli, check=seed % 5 == 0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", PURE)
-@pytest.mark.parametrize("seed", QUICK[:3])
-def test_in_files_of_one_kind(seed: int, layout: str, real: Households, cli: Cli, tmp_path: Path) -> None:
-    run_and_compare(damaged(real, layout, seed), tmp_path, seed, cli)
+@pytest.mark.parametrize("seed", IN_CI)
+def test_in_files_of_one_kind(seed: int, real: Households, cli: Cli, tmp_path: Path) -> None:
+    run_and_compare(damaged(real, pure(seed), seed), tmp_path, seed, cli)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", ALL)
 def test_two_hundred_seeds(seed: int, real: Households, cli: Cli, tmp_path: Path) -> None:
-    for layout in ("mixed", PURE[seed // 12 % 4]):
+    for layout in ("mixed", pure(seed)):
         (tmp_path / layout).mkdir()
-        run_and_compare(damaged(real, layout, seed), tmp_path / layout, seed, cli, check=layout != "mixed")
+        found = damaged(real, layout, seed)
+        assert found.planted == kinds_in(layout)
+        run_and_compare(found, tmp_path / layout, seed, cli, check=layout != "mixed")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(0, marks=pytest.mark.slow), *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2))],
+)
 def test_all_that_some_hundred_households_bought(seed: int, cli: Cli, tmp_path: Path) -> None:
     real = households(300)
     run_and_compare(damaged(real, "mixed", seed, customers=300, orders=10_000), tmp_path, seed, cli)

@@ -21,11 +21,8 @@ from customer_features.service import app, environment
 from customer_features.service.settings import MAX_BODY
 from tests.installed import installed, prepared
 from tests.service.harness import start
-<<<<<<< HEAD
-from tools.needed import uv
-=======
 from tests.waiting import BOUND
->>>>>>> others
+from tools.needed import uv
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"

@@ -71,23 +71,6 @@ def test_a_link_that_is_no_file_of_the_repository_stays(link: str) -> None:
     assert hook.relinked(f"[a]({link})", "docs/sql.md", "sql.md") == f"[a]({link})"
 
 
-<<<<<<< HEAD
-=======
-def build(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What `make docs` runs, to the letter: a switch too many there makes it blind."""
-    (words,) = (line.split("/mkdocs ")[1].split() for line in MAKEFILE.splitlines() if "/mkdocs " in line)
-    return subprocess.run(
-        [Path(sys.executable).parent / "mkdocs", *words, "--site-dir", folder],
-        cwd=root,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-
-
->>>>>>> others
 @pytest.fixture(scope="module")
 def site() -> Path:
     """The site of `make docs`, built anew only where a source is newer."""

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,26 +13,25 @@ from pathlib import Path
 import pytest
 
 from customer_features.verifying import manifest_of, verify
-from tests.conftest import TODAY, child_environment, csv_text
+from tests.conftest import TODAY, Ran, child_environment, csv_text
 from tests.installed import installed, missing
+from tests.reliability.warm import Warm
 
 OLD, NEW = 0, 1
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Two versions of a source, each with a row to be set aside, and the three files that each is built into.
-
-    ``seconds``: how long a build takes on this machine.
-    """
+    """Two versions of a source, each with a row to be set aside, and the three files that each is built into."""
 
     sources: tuple[Path, Path]
     wholes: tuple[dict[str, bytes], dict[str, bytes]]
-    seconds: float
 
-    def command(self, version: int, out: Path, *more: str) -> list[str]:
-        start = [sys.executable, "-m", "customer_features", "build", str(self.sources[version])]
-        return [*start, "--out", str(out), "--today", TODAY, *more]
+    def arguments(self, version: int, out: Path) -> list[str]:
+        return ["build", str(self.sources[version]), "--out", str(out), "--today", TODAY]
+
+    def command(self, version: int, out: Path) -> list[str]:
+        return [sys.executable, "-m", "customer_features", *self.arguments(version, out)]
 
 
 @dataclass(frozen=True)
@@ -93,15 +91,13 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
         source.write_text(csv_text(*rows, f"v{version},x,2052-04-01,1,p"))
         out.parent.mkdir()
         sources.append(source)
-        began = time.monotonic()
         ran = run(
             [sys.executable, "-m", "customer_features", "build", str(source), "--out", str(out), "--today", TODAY]
         )
-        seconds = time.monotonic() - began
         assert ran.returncode == 0, ran.stderr
         wholes.append({path.name: path.read_bytes() for path in out.parent.iterdir()})
     assert all(len(whole) == 3 for whole in wholes)
-    return Batch((sources[OLD], sources[NEW]), (wholes[OLD], wholes[NEW]), seconds)
+    return Batch((sources[OLD], sources[NEW]), (wholes[OLD], wholes[NEW]))
 
 
 @pytest.fixture
@@ -132,29 +128,54 @@ class Call:
     number: int
     text: str
 
+    @property
+    def file(self) -> str:
+        """The final name of the file (or the name of the folder) that the call is about."""
+        opened = re.match(r"\(\d+<([^>]+)>", self.text)
+        path = Path(opened[1] if opened else re.findall(r'"([^"]+)"', self.text)[-1])
+        return re.sub(r"^\.(.+)\.\d+-[0-9a-f]{8}\.part$", r"\1", path.name)
+
 
 PUBLISHING = "write,pwrite64,fsync,fdatasync,ftruncate,?rename,?renameat,?renameat2,?link,linkat,?unlink,unlinkat"
 """The system calls of a publication; strace passes over those marked ? where the machine has none."""
 
 _PUBLICATION = pytest.StashKey[list[Call]]()
-Traced = Callable[..., tuple[subprocess.CompletedProcess[str], list[Call]]]
+Traced = Callable[..., tuple[Ran, list[Call]]]
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    with Warm() as found:
+        yield found
 
 
 @pytest.fixture
-def traced(strace: str, target: Target, tmp_path: Path) -> Traced:
+def traced(strace: str, warm: Warm, target: Target, tmp_path: Path) -> Traced:
     """Build the new version under strace, with system calls tampered with; the run, and its calls on the folder.
 
-    Another ``command`` may be given.
+    Other ``arguments`` may be given, other system calls to ``trace``, another folder to be ``within``, and more of
+    the environment.
     """
 
-    def build(*tamper: str, command: list[str] | None = None) -> tuple[subprocess.CompletedProcess[str], list[Call]]:
-        log = tmp_path / "calls"
+    def build(
+        *tamper: str,
+        arguments: list[str] | None = None,
+        trace: str = PUBLISHING,
+        within: Path = target.folder,
+        **environment: str,
+    ) -> tuple[Ran, list[Call]]:
+        log, err = tmp_path / "calls", tmp_path / "err"
         options = [part for which in tamper for part in ("-e", f"inject={which}")]
-        if not any(":signal=" in which for which in tamper):
-            options.append("--seccomp-bpf")  # faster, but it injects no signals
-        before = [strace, "-f", "-y", "-o", str(log), "-e", f"trace={PUBLISHING}", *options]
-        ran = run([*before, *(command or target.batch.command(NEW, target.out))])
-        return ran, [call for call in calls(log.read_text(errors="replace")) if str(target.folder) in call.text]
+        pid = warm.fork(arguments or target.batch.arguments(NEW, target.out), err, **environment)
+        command = [strace, "-f", "-y", "-o", str(log), "-e", f"trace={trace}", *options, "-p", str(pid)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracing:
+            assert tracing.stderr is not None
+            said = tracing.stderr.readline()
+            code = warm.run()
+            tracing.communicate(timeout=60)
+        assert "attached" in said, said
+        found = [call for call in calls(log.read_text(errors="replace")) if f"{within}" in call.text]
+        return Ran(code, "", err.read_text()), found
 
     return build
 
@@ -165,7 +186,7 @@ def publication(traced: Traced, target: Target, request: pytest.FixtureRequest) 
     found: list[Call] | None = request.config.stash.get(_PUBLICATION, None)
     if found is None:
         ran, found = traced()
-        assert ran.returncode == 0, ran.stderr
+        assert ran.code == 0, ran.err
         request.config.stash[_PUBLICATION] = found
         target.put_old()
     return found

@@ -53,7 +53,7 @@ def test_a_file_cut_anywhere_is_refused(kind: str, cli: Cli, tmp_path: Path) -> 
     refuse(kind, range(20), cli, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_cut_anywhere_is_refused_200_times(kind: str, cli: Cli, tmp_path: Path) -> None:
     refuse(kind, range(20, 220), cli, tmp_path)

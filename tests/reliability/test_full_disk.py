@@ -20,9 +20,8 @@ from customer_features.verifying import verify
 from tests.conftest import TODAY, Mount, csv_text
 from tests.reliability.conftest import OLD, Batch, Target, run
 
-pytestmark = pytest.mark.slow
 
-
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
 def test_a_disk_too_small_for_the_output(suffix: str, batch: Batch, small_disk: Mount, tmp_path: Path) -> None:
     source = tmp_path / "t.csv"
@@ -40,18 +39,26 @@ def test_a_disk_too_small_for_the_output(suffix: str, batch: Batch, small_disk: 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+MANY = pytest.mark.parametrize(
+    "many_rows",
+    [pytest.param(500_000, marks=pytest.mark.slow), pytest.param(1_500_000, marks=pytest.mark.thorough)],
+    indirect=True,
+)
+
+
 @pytest.fixture(scope="module")
-def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CSV file of 1.5 million rows, more than 64 MB once they are read."""
+def many_rows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV file of so many rows, more than 64 MB once they are read."""
     path = tmp_path_factory.mktemp("many") / "t.csv"
     duckdb.sql(
-        "SELECT 'customer-' || (i * 7919 % 500000) AS customer_id, 'order-' || i AS transaction_id,"
+        f"SELECT 'customer-' || (i * 7919 % {request.param // 3}) AS customer_id, 'order-' || i AS transaction_id,"
         " DATE '2025-04-20' - (i % 300)::INTEGER AS date, (i % 10000) / 100 AS amount,"
-        " 'product-' || (i * 31 % 9999) AS product_id FROM range(1500000) t(i)"
+        f" 'product-' || (i * 31 % 9999) AS product_id FROM range({request.param}) t(i)"
     ).write_csv(str(path))
     return path
 
 
+@MANY
 @pytest.mark.parametrize("limited", [False, True], ids=["disk", "file"])
 def test_a_disk_too_small_for_what_is_spilled(
     limited: bool, many_rows: Path, target: Target, small_disk: Mount
@@ -68,6 +75,7 @@ def test_a_disk_too_small_for_what_is_spilled(
     assert list(spill.iterdir()) == []
 
 
+@MANY
 def test_a_cap_on_what_is_spilled(many_rows: Path, target: Target, tmp_path: Path) -> None:
     spill = tmp_path / "spill"
     spill.mkdir()
@@ -85,10 +93,12 @@ def test_a_cap_on_what_is_spilled(many_rows: Path, target: Target, tmp_path: Pat
     assert list(spill.iterdir()) == []
     ran = run([*command, *words], CUSTOMER_FEATURES_SPILL_LIMIT="2GB", TMPDIR=str(tmp_path / "not there"))
     assert ran.returncode == 0, ran.stderr
-    assert verify(target.out)["rows"]["used"] == 1_500_000
+    with many_rows.open("rb") as lines:
+        assert verify(target.out)["rows"]["used"] == sum(1 for _ in lines) - 1
     assert list(spill.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv"])
 def test_a_cap_that_is_reached_while_the_vectors_are_written(
     suffix: str, batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -107,6 +117,7 @@ def test_a_cap_that_is_reached_while_the_vectors_are_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["build", "check"])
 def test_a_folder_to_spill_to_that_cannot_be_written(command: str, batch: Batch, tmp_path: Path) -> None:
     locked = tmp_path / "locked"

@@ -12,12 +12,11 @@ from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options
 from customer_features.publish import publish
+from customer_features.publishers.writing import ROWS_A_GROUP
 from customer_features.sources import opened
 from tests.conftest import TODAY
 
-pytestmark = pytest.mark.slow
-
-SHUFFLES = [(1, "i"), (1, "hash(i)"), (7, "i DESC"), (100, "hash(i + 1)")]
+ORDERS = ["i", "hash(i)", "i DESC", "hash(i + 1)"]
 
 
 def published(sources: str, out: Path, threads: int, memory: str) -> dict[str, str]:
@@ -31,10 +30,13 @@ def published(sources: str, out: Path, threads: int, memory: str) -> dict[str, s
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in out.parent.iterdir()}
 
 
-def assert_the_same_bytes(kind: str, suffix: str, rows: int, tmp_path: Path) -> None:
-    """The vectors are the same bytes always; so are quarantine and manifest of the same files."""
+def assert_the_same_bytes(kind: str, suffix: str, rows: int, most_files: int, tmp_path: Path) -> None:
+    """The vectors are the same bytes always; so are quarantine and manifest of the same files.
+
+    The rows come in two orders in one file, in a third one in 7, and in a fourth one in ``most_files``.
+    """
     written = set()
-    for number, (files, order) in enumerate(SHUFFLES):
+    for number, (files, order) in enumerate(zip((1, 1, 7, most_files), ORDERS, strict=True)):
         folder = tmp_path / f"{number}"
         folder.mkdir()
         duckdb.sql(
@@ -59,12 +61,21 @@ def assert_the_same_bytes(kind: str, suffix: str, rows: int, tmp_path: Path) -> 
     assert len(written) == 1
 
 
+@pytest.mark.slow
 def test_order_files_threads_and_memory_change_no_byte(tmp_path: Path) -> None:
-    assert_the_same_bytes("parquet", "parquet", 20_000, tmp_path)
+    assert_the_same_bytes("parquet", "parquet", 20_000, 30, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("kind", "suffix"), [("parquet", "arrow"), ("parquet", "csv"), ("csv", "parquet")])
+def test_order_files_threads_and_memory_change_no_byte_of_some(kind: str, suffix: str, tmp_path: Path) -> None:
+    """The vectors fill a row group or batch and begin another."""
+    rows = ROWS_A_GROUP * 3 // 2 + 10_000
+    assert_the_same_bytes(kind, suffix, rows, 8, tmp_path)
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
 def test_order_files_threads_and_memory_change_no_byte_of_many(kind: str, suffix: str, tmp_path: Path) -> None:
-    assert_the_same_bytes(kind, suffix, 300_000, tmp_path)
+    assert_the_same_bytes(kind, suffix, 300_000, 100, tmp_path)

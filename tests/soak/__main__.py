@@ -12,9 +12,9 @@ import signal
 import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +24,13 @@ from customer_features.service import secret
 from tests.agreement import oracle
 from tests.service.harness import Running, cli, start
 from tests.soak.requests import Asked, made
+from tests.waiting import until_async
 
-KILL_EVERY, ROTATE_EVERY, WATCH_EVERY = 20.0, 15.0, 1.0
+KILL_EVERY, ROTATE_EVERY, WATCH_EVERY = 2_000, 1_500, 100
+"""After so many requests a worker is killed, the secret is rotated, and the memory is looked at."""
 CONNECTIONS = 8
+WAIT = 600.0
+"""Seconds to wait for an answer: just a server that hangs needs more."""
 PLANNED = {503}
 """A computation that was lost with its process, or a full queue: told as such, with Retry-After."""
 
@@ -36,9 +40,10 @@ class Soak:
     """What was seen so far."""
 
     server: Running
-    left: int
+    requests: int
     luck: random.Random
     revoked: dict[str, str]
+    asked: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     broken: int = 0
@@ -52,9 +57,10 @@ class Soak:
         return {"live": live, "revoked": self.revoked, "wrong": wrong, "none": {}}[asked.credentials] | asked.headers
 
     async def ask(self, client: httpx.AsyncClient) -> None:
-        """One connection's requests, until none are left."""
-        while self.left > 0:
-            self.left -= 1
+        """One connection's requests, until none are left, and what befalls the server meanwhile."""
+        while self.asked < self.requests:
+            self.asked += 1
+            await self.disturb(self.asked)
             asked = made(self.luck)
             try:
                 reply = await client.request(
@@ -81,31 +87,20 @@ class Soak:
             if found != asked.vectors:
                 self.wrong.append(f"{asked.kind}: a vector differs: {asked.body[:300]!r}")
 
-    async def disturb(self) -> None:
-        """Kill a worker now and then, always one that is younger than the oldest, whose memory is watched."""
-        while True:
-            await asyncio.sleep(KILL_EVERY)
-            young = workers(self.server)[1:]
-            if young:
-                os.kill(self.luck.choice(young), signal.SIGKILL)
-                self.killed += 1
-
-    async def rotate(self) -> None:
-        """New secrets without a pause: the old one lives on until all know the new one."""
-        while True:
-            await asyncio.sleep(ROTATE_EVERY)
-            name = ("keys", "rotate", "tests", "--overlap", "10s", "--json")
+    async def disturb(self, number: int) -> None:
+        """Before some of the requests: kill a worker, rotate the secret, look at the memory of the oldest worker."""
+        if number % WATCH_EVERY == 0 and (pids := workers(self.server)):
+            self.memory.append(resident(pids[0]))
+        # Always one that is younger than the oldest, whose memory is watched.
+        if number % KILL_EVERY == 0 and (young := workers(self.server)[1:]):
+            os.kill(self.luck.choice(young), signal.SIGKILL)
+            self.killed += 1
+        if number % ROTATE_EVERY == 0:
+            # The old secret lives on until all know the new one, and what was asked with it is answered.
+            name = ("keys", "rotate", "tests", "--overlap", "10m", "--json")
             said = await asyncio.to_thread(cli, self.server.folder, *name)
             self.server.headers = {**self.server.headers, "X-Secret": json.loads(said.stdout)["secret"]}
             self.rotations += 1
-
-    async def watch(self) -> None:
-        """The memory of the oldest worker."""
-        while True:
-            pids = workers(self.server)
-            if pids:
-                self.memory.append(resident(pids[0]))
-            await asyncio.sleep(WATCH_EVERY)
 
 
 def workers(server: Running) -> list[int]:
@@ -130,26 +125,23 @@ async def soak(requests: int, seed: int) -> int:
             cli(folder, "keys", "revoke", "gone")
             revoked = {"X-Customer-Api-Id": gone["api_id"], "X-Secret": gone["secret"]}
             run = Soak(server, requests, random.Random(seed), revoked)
-            begun = time.monotonic()
-            await _all(run)
-            seconds = time.monotonic() - begun
-            await asyncio.sleep(1)
-            lying = [path.name for path in (folder / "spool").glob("*")] if (folder / "spool").exists() else []
+            async with httpx.AsyncClient(timeout=WAIT, limits=httpx.Limits(max_connections=CONNECTIONS)) as client:
+                await asyncio.gather(*(run.ask(client) for _ in range(CONNECTIONS)))
+            spool = folder / "spool"
+
+            async def emptied() -> bool:
+                return not any(spool.glob("*"))
+
+            with suppress(AssertionError):
+                await until_async(emptied, "that the spool is empty")
+            lying = [path.name for path in spool.glob("*")]
             code = server.stop()
         finally:
             server.kill()
-        return told(run, requests, seconds, lying, code, server.log.read_text())
+        return told(run, lying, code, server.log.read_text())
 
 
-async def _all(run: Soak) -> None:
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=CONNECTIONS)) as client:
-        beside = [asyncio.create_task(work) for work in (run.disturb(), run.rotate(), run.watch())]
-        await asyncio.gather(*(run.ask(client) for _ in range(CONNECTIONS)))
-        for task in beside:
-            task.cancel()
-
-
-def told(run: Soak, requests: int, seconds: float, lying: list[str], code: int, log: str) -> int:
+def told(run: Soak, lying: list[str], code: int, log: str) -> int:
     """Print what was seen; 1 where it is not what it must be."""
     for what, count in sorted(run.seen.items()):
         print(f"{count:8}  {what}")
@@ -160,8 +152,7 @@ def told(run: Soak, requests: int, seconds: float, lying: list[str], code: int, 
     )
     internal = log.count('"event":"internal error"')
     print(
-        f"\n{requests} requests in {seconds:.0f} s; {run.broken} broken off by {run.killed} killed workers;"
-        f" {run.rotations} rotations; memory of the oldest worker {second / 2**20:.1f} MiB in the second quarter,"
+        f"\nmemory of the oldest worker {second / 2**20:.1f} MiB in the second quarter,"
         f" {last / 2**20:.1f} MiB in the last: {last / second:.3f}"
     )
     for line in run.wrong[:20]:
@@ -175,8 +166,14 @@ def told(run: Soak, requests: int, seconds: float, lying: list[str], code: int, 
         "memory grew by more than 5%": int(last > 1.05 * second),
         # Each kill breaks what was in flight, and nothing else does.
         "broken connections beyond the killed": int(run.broken > 2 * CONNECTIONS * (run.killed + 1)),
+        "no worker was killed": int(run.killed == 0 and run.requests >= 2 * KILL_EVERY),
+        "no secret was rotated": int(run.rotations == 0 and run.requests >= ROTATE_EVERY),
     }
     print("; ".join(f"{what}: {count}" for what, count in failures.items()))
+    print(
+        f"{run.asked:,} requests, {run.broken:,} of them broken off by {run.killed} killed workers;"
+        f" {run.rotations} rotations; {sum(map(bool, failures.values())) or 'no'} failures"
+    )
     return int(any(failures.values()))
 
 
