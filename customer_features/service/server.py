@@ -26,7 +26,7 @@ from customer_features.service.exposition import exposed
 from customer_features.service.listening import bind, url_of
 from customer_features.service.log import configuration, leave_out_what_no_line_holds
 from customer_features.service.settings import Settings
-from customer_features.service.taking import limit_silence, patient
+from customer_features.service.taking import limit_silence, listens, patient
 
 HEADER_TIMEOUT = 15
 """Seconds that a request's head may take to arrive."""
@@ -36,6 +36,12 @@ MAX_HEAD = 64 * 1024
 
 CONNECTIONS = 8192
 """Connections that one worker serves at a time; more wait to be accepted."""
+
+DRAINING, STOP = 1, 2
+"""What the workers are told: that the server is about to stop, and that they are to stop."""
+
+HEARD = 3
+"""Seconds after which a worker that still listens has not heard that it is to stop."""
 
 GRACE = 10
 """Seconds beyond the request timeout after which a stopping worker is killed."""
@@ -53,8 +59,7 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
         url = url_of(address, port, "https" if settings.tls else "http")
         cert, key = settings.tls or (None, None)
         threading.Thread(target=_announce_when_up, args=(address, port, url, announce), daemon=True).start()
-        # Shared with the workers, however they are started: 1 once the server is stopping.
-        stopping = RawValue("b", 0)
+        stopping = RawValue("b", 0)  # shared with the workers, however they are started
         _Stoppable(
             settings.drain,
             stopping,
@@ -99,12 +104,13 @@ class _Stoppable(MPServer):
         self._stopping = stopping
 
     def signal_handler_interrupt(self, *arguments: Any, **more: Any) -> None:
-        self._stopping.value = 1
+        self._stopping.value = DRAINING
         super().signal_handler_interrupt(*arguments, **more)  # type: ignore[no-untyped-call]
 
     def shutdown(self, exit_code: int = 0) -> None:
         if self.interrupt_signal and self._drain:
             self.pause(self._drain)
+        self._stopping.value = STOP
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 
@@ -116,7 +122,7 @@ def _load(settings: Settings, stopping: Any, port: int) -> ASGIApp:
     if stopping.value:
         sys.exit(0)
     leave_out_what_no_line_holds()
-    threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_stop_with_parent, args=(os.getppid(), stopping, port), daemon=True).start()
     threading.Thread(target=limit_silence, args=(port, settings.request_timeout), daemon=True).start()
     built = patient(app.build(settings, draining=lambda: bool(stopping.value)), settings.request_timeout)
     # What is there by now stays: to look through it for garbage would make every request wait for tens of milliseconds.
@@ -125,11 +131,19 @@ def _load(settings: Settings, stopping: Any, port: int) -> ASGIApp:
     return built
 
 
-def _stop_with_parent(parent: int) -> None:
-    """Stop this worker when its parent is gone, which, killed outright, could not say so."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+def _stop_with_parent(parent: int, stopping: Any, port: int, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Stop this worker when its parent is gone, which, killed outright, could not say so; or has said so in vain.
+
+    The event loop (uvloop) loses a signal that comes while it does not run, as between a worker's start and its work.
+    A worker that heard it does not listen any more; and one that is told three times never stops.
+    """
+    while os.getppid() == parent and stopping.value != STOP:
+        sleep(1)
+    if stopping.value != STOP:
+        os.kill(os.getpid(), signal.SIGTERM)
+    sleep(HEARD)
+    if listens(port):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager

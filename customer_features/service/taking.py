@@ -104,13 +104,29 @@ def limit_silence(port: int, seconds: float, sleep: Callable[[float], None] = ti
 
 def _limit(port: int, milliseconds: int) -> bool:
     """Set the limit on this process's sockets at the port; whether one of them listens."""
-    listens = False
+    listening = False
+    for one in _at(port):
+        with suppress(OSError):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+            listening = listening or _accepts(one)
+    return listening
+
+
+def listens(port: int) -> bool:
+    """Whether this process accepts connections at the port."""
+    return any([_accepts(one) for one in _at(port)])
+
+
+def _accepts(one: socket.socket) -> bool:
+    return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _at(port: int) -> Iterator[socket.socket]:
+    """This process's sockets at the port, each good until the next is asked for."""
     for one in _sockets():
         with suppress(OSError):
             if one.family in (socket.AF_INET, socket.AF_INET6) and one.getsockname()[1] == port:
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-                listens = listens or bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-    return listens
+                yield one
 
 
 def _sockets() -> Iterator[socket.socket]:

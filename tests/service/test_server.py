@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -72,11 +73,39 @@ def test_a_signal_to_stop_comes_before_the_drain_and_the_drain_before_the_stop(m
     stoppable = module._Stoppable(7.0, stopping, target="x", interface=Interfaces.ASGI)
     stoppable.pause = done.append
     stoppable.shutdown()  # not by a signal: nobody is to be told by /ready
-    assert (done, stopping.value) == (["stop"], 0)
+    assert (done, stopping.value) == (["stop"], module.STOP)
     stoppable.signal_handler_interrupt()
-    assert stopping.value == 1
+    assert stopping.value == module.DRAINING
     stoppable.shutdown()
-    assert done == ["stop", 7.0, "stop"]
+    assert (done, stopping.value) == (["stop", 7.0, "stop"], module.STOP)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_worker_whose_signal_to_stop_was_lost_stops_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, gone: bool, heard: bool
+) -> None:
+    """It is told by its parent, or tells itself where the parent is gone; and once more where it listens still."""
+    stopping, sent, waited = RawValue("b", module.DRAINING), list[tuple[int, int]](), list[float]()
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            assert sent == []  # as long as the server drains
+            if gone:
+                monkeypatch.setattr(os, "getppid", lambda: 1)
+            else:
+                stopping.value = module.STOP
+
+    monkeypatch.setattr(os, "kill", lambda process, number: sent.append((process, number)))
+    monkeypatch.setattr(os, "getppid", lambda: 4711)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        if heard:
+            listener.close()
+        module._stop_with_parent(4711, stopping, port, sleep)
+    assert sent == [(os.getpid(), signal.SIGTERM)] * (gone + (not heard))
+    assert waited == [1, 1, 1, module.HEARD]
 
 
 def test_ready_says_that_the_store_is_gone(local: Callable[..., Local]) -> None:
