@@ -54,9 +54,9 @@ test-slow: $(VENV)/.dev
 test-ci: $(VENV)/.dev
 	@$(TESTS) -m 'not thorough'
 
-#   make thorough    the tests at full numbers, part by part (python -m tests.thorough --list; two hours)
+#   make thorough    the tests at full numbers, part by part (two hours); PART="kill soak" for some of them
 thorough: $(VENV)/.dev
-	@$(BIN)/python -m tests.thorough
+	@$(BIN)/python -m tests.thorough $(PART)
 
 #   make agreement    a million generated customers and the grocery data through every door (half an hour)
 agreement: $(VENV)/.dev
