@@ -9,25 +9,50 @@ import signal
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT, child_environment
-from tests.spark_door import java
+from tests.spark_door import QUICK_JAVA, java
 from tests.waiting import until
 
 EXECUTOR = b"CoarseGrainedExecutorBackend"
+SETTINGS = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.executor.memory": "1g",
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "8",
+}
 
 
 def environment(**more: str) -> dict[str, str]:
     """Of Spark's processes: this Python's own Spark, on the loopback alone."""
     import pyspark
 
-    home = str(Path(pyspark.__file__).parent)
-    return child_environment(SPARK_HOME=home, SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable, **more)
+    found = {
+        "SPARK_HOME": str(Path(pyspark.__file__).parent),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+        "JDK_JAVA_OPTIONS": QUICK_JAVA,  # workers pass it on to their executors
+    }
+    return child_environment(**found, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a job: its exit code, and what it said."""
+
+    code: int
+    said: str
+
+
+def _ran(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=900, check=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,34 +75,32 @@ class Cluster:
                 continue  # it has just ended
         return found
 
-    def kill_at_work(self, worker: int) -> bool:
-        """Kill a worker's executor in a task, as the system does where memory is short; tell whether it had one."""
-        for process in self.executors(worker):
-            with suppress(OSError, ValueError):  # it has just ended, or has not quite begun
-                words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-                name = words[words.index(b"--executor-id") + 1].decode()
-                os.kill(process, signal.SIGSTOP)  # no task ends while it is looked at
-                at_work = name in tasks_at_work(log_text(self.log_folder)).values()
-                os.kill(process, signal.SIGKILL if at_work else signal.SIGCONT)
-                return at_work
-        return False
+    def kill_at_work(self, worker: int, said: Path) -> None:
+        """Kill a worker's executor in a task, as the system does where memory is short.
+
+        ``said``: what the driver says, which is at once; its log of events comes later.
+        """
+        [process] = until(lambda: self.executors(worker), "an executor")
+        os.kill(process, signal.SIGSTOP)  # whatever task it is given does not end
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+        name = words[words.index(b"--executor-id") + 1].decode()
+        until(lambda: name in executors_at_work(said.read_text()), f"a task of executor {name}")
+        os.kill(process, signal.SIGKILL)
 
     def command(self, *arguments: object, **settings: str) -> list[str]:
         """``spark-submit`` of the job."""
+        return self.command_of(ROOT / "customer_features" / "spark_job.py", *arguments, **settings)
+
+    def command_of(self, script: Path, *arguments: object, **settings: str) -> list[str]:
+        """``spark-submit`` of a script."""
         given = {
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.memory": "1g",
-            "spark.executor.memory": "1g",
-            "spark.ui.enabled": "false",
-            "spark.sql.shuffle.partitions": "8",
+            **SETTINGS,
             "spark.eventLog.enabled": "true",
             "spark.eventLog.dir": self.log_folder.as_uri(),
             "spark.eventLog.compress": "false",
             **settings,
         }
         options = [word for name, value in given.items() for word in ("--conf", f"{name}={value}")]
-        script = ROOT / "customer_features" / "spark_job.py"
         submit = str(Path(sys.executable).with_name("spark-submit"))
         return [submit, "--master", self.url, *options, str(script), *map(str, arguments)]
 
@@ -88,8 +111,16 @@ class Cluster:
 
     def submit(self, *arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a job to its end."""
-        command = self.command(*arguments, **settings)
-        return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=900, check=False)
+        return _ran(self.command(*arguments, **settings))
+
+    def submit_all(self, jobs: Mapping[str, Sequence[object]], **settings: str) -> tuple[dict[str, Done], str]:
+        """Run several jobs to their ends, one after the other in one application; give them and its event log."""
+        asked, results = self.folder / "jobs.json", self.folder / "results.json"
+        asked.write_text(json.dumps({name: list(map(str, arguments)) for name, arguments in jobs.items()}))
+        ran = _ran(self.command_of(ROOT / "tests" / "spark_jobs.py", asked, results, **settings))
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        found = {name: Done(**result) for name, result in json.loads(results.read_text()).items()}
+        return found, log_text(self.log_folder)
 
     @contextmanager
     def started(self, said: Path, *arguments: object, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -186,27 +217,21 @@ def whole_events(log: str, *kinds: str) -> list[dict[str, Any]]:
     ]
 
 
-def tasks_at_work(log: str) -> dict[int, str]:
-    """The executor of each task that was begun and has not ended."""
-    found: dict[int, str] = {}
-    for event in whole_events(log, "TaskStart", "TaskEnd"):
-        if event["Event"] == "SparkListenerTaskStart":
-            found[event["Task Info"]["Task ID"]] = event["Task Info"]["Executor ID"]
-        else:
-            found.pop(event["Task Info"]["Task ID"], None)
-    return found
+def executors_at_work(said: str) -> set[str]:
+    """The executors that have a task, by what a driver says."""
+    tasks = dict(re.findall(r"Starting task \S+ in stage \S+ \(TID (\d+)\) \([^,]+,executor (\d+),", said))
+    for ended in re.findall(r"(?:Finished|Lost) task \S+ in stage \S+ \(TID (\d+)\)", said):
+        tasks.pop(ended, None)
+    return set(tasks.values())
 
 
-def events(folder: Path) -> list[dict[str, Any]]:
-    """The events of the newest job in a folder, which has ended."""
-    return whole_events(log_text(folder))
-
-
-def stages(log: list[dict[str, Any]]) -> list[Stage]:
-    """The stages that ran, in order."""
+def stages(log: str, job: str | None = None) -> list[Stage]:
+    """The stages that ran, in order: all of them, or those of one job of several."""
+    submitted = whole_events(log, "StageSubmitted")
+    groups = {event["Stage Info"]["Stage ID"]: event["Properties"].get("spark.jobGroup.id") for event in submitted}
     by_stage: dict[int, list[Mapping[str, Any]]] = {}
-    for event in log:
-        if event["Event"] == "SparkListenerTaskEnd" and event["Task End Reason"]["Reason"] == "Success":
+    for event in whole_events(log, "TaskEnd"):
+        if event["Task End Reason"]["Reason"] == "Success" and groups[event["Stage ID"]] == job:
             by_stage.setdefault(event["Stage ID"], []).append(event["Task Metrics"])
     found = []
     for number, metrics in sorted(by_stage.items()):

@@ -19,7 +19,7 @@ from customer_features.dialects import DIALECTS, dialect
 from tests.database import PASSWORD, Database
 from tests.golden.__main__ import CALLS, path, query
 from tests.installed import installed
-from tests.spark_door import java
+from tests.spark_door import QUICK_JAVA, java
 
 pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
 
@@ -224,10 +224,16 @@ def test_pasted_into_spark_sql(tmp_path: Path) -> None:
     ran = subprocess.run(
         [
             *(programs / "spark-sql", "--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"),
+            *("--conf", "spark.sql.shuffle.partitions=2"),
             *("--conf", f"spark.sql.warehouse.dir={tmp_path / 'warehouse'}", "-f", "query.sql"),
         ],
         cwd=tmp_path,
-        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYSPARK_PYTHON": sys.executable},
+        env={
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PYSPARK_PYTHON": sys.executable,
+            "JDK_JAVA_OPTIONS": QUICK_JAVA,
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -27,6 +27,7 @@ from benchmarks.processes import Process, vectors_of
 from benchmarks.servers import ROUTE
 from tests.benchmarks.conftest import CUSTOMERS, PRODUCTS, ROWS
 from tests.installed import prepared
+from tests.spark_door import QUICK_JAVA
 
 INEXACT = {
     "DuckDB SQL, floats": 1,
@@ -67,7 +68,8 @@ def test_clickhouse_in_its_process(tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_spark_in_its_process(tiny: Path, tmp_path: Path) -> None:
+def test_spark_in_its_process(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", QUICK_JAVA)
     out = in_its_process(NAMED["PySpark, local"], tiny, tmp_path)
     assert verdict(out, exact_vectors(tiny)) == Verdict(INEXACT["PySpark, local"])
 

@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ import pytest
 
 import customer_features
 from tests.conftest import ROOT
-from tests.spark_cluster import Cluster, cluster, environment, events, log_text, stages, whole_events
+from tests.spark_cluster import SETTINGS, Cluster, Done, Stage, cluster, environment, log_text, stages, whole_events
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.resource("spark cluster")]
 
-ROWS = 800_000
+ROWS = 160_000
 HEAVY = 0.3
 """The share of the rows that one customer holds."""
 TODAY = "2025-01-01"
@@ -43,18 +44,51 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight files of purchases; orders of up to four lines, which share their day and amount; one heavy customer."""
-    folder = tmp_path_factory.mktemp("purchases")
+    return purchases(tmp_path_factory.mktemp("purchases"), ROWS)
+
+
+def purchases(folder: Path, rows: int) -> Path:
+    """Make eight files: orders of up to four lines, which share their day and amount, and one heavy customer."""
     of_order = "hash(i // 4 + {})".format
     for part in range(8):
-        first, last = ROWS * part // 8, ROWS * (part + 1) // 8
+        first, last = rows * part // 8, rows * (part + 1) // 8
         duckdb.sql(
             f"""COPY (SELECT CASE WHEN {of_order(1)} % 1000 < {HEAVY * 1000} THEN 'heavy'
-   ELSE 'C' || {of_order(2)} % {ROWS // 20} END AS customer_id, 'T' || i // 4 AS transaction_id,
+   ELSE 'C' || {of_order(2)} % {rows // 20} END AS customer_id, 'T' || i // 4 AS transaction_id,
   DATE '{TODAY}' - CAST({of_order(3)} % 700 AS INTEGER) AS date, CAST({of_order(4)} % 50000 AS DOUBLE) / 100 AS amount,
   'P' || hash(i) % 5000 AS product_id FROM range({first}, {last}) numbers(i)) TO '{folder}/{part}.parquet'"""
         )
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs that ran in one application: what became of each, where it wrote to, and the log of events."""
+
+    done: dict[str, Done]
+    folder: Path
+    log: str
+
+    def out(self, name: str) -> Path:
+        return self.folder / name / "features"
+
+
+GRAINS = ("transaction", "line", "repeated_total")
+
+
+@pytest.fixture(scope="module")
+def batch(running: Cluster, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Batch:
+    folder = tmp_path_factory.mktemp("batch")
+    rows, scored = pq.read_table(source), folder / "scored.parquet"
+    score = pa.array([7.0 if customer == "heavy" else None for customer in rows["customer_id"].to_pylist()])
+    pq.write_table(rows.append_column("loyalty_score", score), scored, row_group_size=ROWS // 8)
+    jobs: dict[str, tuple[object, ...]] = {grain: (source, "--grain", grain) for grain in GRAINS}
+    jobs |= {"refused": (scored,), "set aside": (scored, "--max-faults", "1")}
+    for name, words in jobs.items():
+        (folder / name).mkdir()
+        jobs[name] = (*words, "--today", TODAY, "--out", folder / name / "features")
+    done, log = running.submit_all(jobs, **EIGHT)
+    return Batch(done, folder, log)
 
 
 def vectors(folder: Path) -> pa.Table:
@@ -78,26 +112,25 @@ def assert_same(found: pa.Table, expected: pa.Table) -> None:
 
 
 def test_executors_are_killed_in_the_middle(running: Cluster, source: Path, tmp_path: Path) -> None:
-    """The two workers' in turn, each in a task, until work was lost twice at least and done once more."""
+    """The executors of both workers, one after the other: their tasks, and what they had shuffled, are done again."""
     given = (source, "--out", tmp_path / "features", "--today", TODAY, "--grain", "line")
-    # The first when so many tasks that write a shuffle have ended as read the rows: what they wrote is lost as well.
-    said, moment, kills = tmp_path / "said", 8, 0
+    said = tmp_path / "said"
     with running.started(said, *given, **EIGHT) as job:
 
-        def killed_enough() -> bool:
-            nonlocal moment, kills
-            log = log_text(running.log_folder)
-            if job.poll() is not None or (kills >= 2 and done_again(log)):
-                return True
-            ended = log.count('"Task Type":"ShuffleMapTask"')
-            if ended >= moment and running.kill_at_work(1 - kills % 2):
-                kills, moment = kills + 1, ended + 12
-            return False
+        def wait_for(event: str, times: int) -> None:
+            def came() -> bool:
+                text = said.read_text()
+                assert job.poll() is None, text[-3000:]
+                return len(re.findall(event, text)) >= times
 
-        until(killed_enough, "the end of the job", bound=900)
+            until(came, f"{event}, {times} times")
+
+        wait_for(r"ShuffleMapStage \d+ \(.*\) finished in", 1)
+        running.kill_at_work(1, said)
+        wait_for("Finished task", 20)
+        running.kill_at_work(0, said)
         job.wait(timeout=900)
     assert job.returncode == 0, said.read_text()[-3000:]
-    assert kills >= 2
     log = log_text(running.log_folder)
     assert log.count('"Event":"SparkListenerExecutorRemoved"') >= 2
     # What was lost was computed once more: in a new attempt at its stage, or within the one that still ran.
@@ -113,40 +146,44 @@ def done_again(log: str) -> bool:
     return max(begun.values(), default=0) > 1
 
 
-@pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
-def test_a_heavy_customer_holds_no_task(grain: str, running: Cluster, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("grain", GRAINS)
+def test_a_heavy_customer_holds_no_task(grain: str, batch: Batch, source: Path) -> None:
     """No task of a shuffle gets more than its share of records, though one customer holds 30% of the rows."""
-    ran = running.submit(
-        *(source, "--out", tmp_path / "features", "--today", TODAY, "--grain", grain),
-        **EIGHT,
-    )
+    assert batch.done[grain].code == 0, batch.done[grain].said
+    assert_same(vectors(batch.out(grain)), exact(source, grain=grain))
+    assert_shared(stages(batch.log, grain), ROWS)
+
+
+@pytest.mark.thorough
+def test_a_heavy_customer_among_more_rows(running: Cluster, tmp_path: Path) -> None:
+    """What docs/spark.md shows."""
+    source = purchases(tmp_path, 800_000)
+    ran = running.submit(source, "--out", tmp_path / "features", "--today", TODAY, "--grain", "line", **EIGHT)
     assert ran.returncode == 0, ran.stderr[-3000:]
-    assert_same(vectors(tmp_path / "features"), exact(source, grain=grain))
-    shuffled = [stage for stage in stages(events(running.log_folder)) if stage.records > ROWS / 100]
-    print(grain, *(stage.line() for stage in stages(events(running.log_folder))), sep="\n")
+    found = stages(log_text(running.log_folder))
+    print(*(stage.line() for stage in found), sep="\n")
+    assert_shared(found, 800_000)
+
+
+def assert_shared(found: list[Stage], rows: int) -> None:
+    shuffled = [stage for stage in found if stage.records > rows / 100]
     assert len(shuffled) >= 2
     for stage in shuffled:
         assert stage.most < 1.3 * stage.median, stage
-        assert stage.most < HEAVY * ROWS / 2, stage
+        assert stage.most < HEAVY * rows / 2, stage
 
 
-def test_faulty_rows_of_a_heavy_customer(running: Cluster, source: Path, tmp_path: Path) -> None:
+def test_faulty_rows_of_a_heavy_customer(batch: Batch) -> None:
     """All rows of a customer are set aside, which looks each row's customer up; the run is stopped or is not."""
-    rows = pq.read_table(source)
-    score = pa.array([7.0 if customer == "heavy" else None for customer in rows["customer_id"].to_pylist()])
-    pq.write_table(rows.append_column("loyalty_score", score), tmp_path / "scored.parquet", row_group_size=100_000)
-    given = (tmp_path / "scored.parquet", "--out", tmp_path / "features", "--today", TODAY)
-    refused = running.submit(*given)
-    assert refused.returncode == 1, refused.stderr[-3000:]
-    said = [line for line in refused.stdout.splitlines() if line.startswith("Error: ")]
-    assert re.match(r"Error: \d+ of 800000 rows are faulty: (29|30)\.\d\d% is more than the 1\.00%", "".join(said)), (
-        said
-    )
-    assert not list(tmp_path.glob("features*"))
-    ran = running.submit(*given, "--max-faults", "1", **EIGHT)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    described = json.loads((tmp_path / "features.manifest.json").read_text())
-    aside = pq.read_table(tmp_path / "features.quarantine.parquet")
+    refused, done = batch.done["refused"], batch.done["set aside"]
+    assert refused.code == 1, refused.said
+    said = [line for line in refused.said.splitlines() if line.startswith("Error: ")]
+    stopped = rf"Error: \d+ of {ROWS} rows are faulty: (29|30)\.\d\d% is more than the 1\.00%"
+    assert re.match(stopped, "".join(said)), said
+    assert list(batch.out("refused").parent.iterdir()) == []
+    assert done.code == 0, done.said
+    described = json.loads(batch.out("set aside").with_name("features.manifest.json").read_text())
+    aside = pq.read_table(batch.out("set aside").with_name("features.quarantine.parquet"))
     assert (
         aside.num_rows
         == described["rows"]["quarantined"]
@@ -154,8 +191,16 @@ def test_faulty_rows_of_a_heavy_customer(running: Cluster, source: Path, tmp_pat
         > HEAVY * 0.95 * ROWS
     )
     assert set(aside["customer_id"].unique().to_pylist()) == {"heavy"}
-    for stage in stages(events(running.log_folder)):
+    found = stages(batch.log, "set aside")
+    assert found
+    for stage in found:
         assert stage.records < ROWS / 100 or stage.most < 1.3 * stage.median, stage
+
+
+def test_the_exit_code_is_that_of_the_job(running: Cluster) -> None:
+    ran = running.submit("nowhere.parquet")
+    assert ran.returncode == 2
+    assert "Missing option '--out'" in ran.stdout
 
 
 def test_the_commands_of_the_page(running: Cluster, source: Path, tmp_path: Path) -> None:
@@ -166,11 +211,17 @@ def test_the_commands_of_the_page(running: Cluster, source: Path, tmp_path: Path
     (tmp_path / "customer_features").symlink_to(ROOT / "customer_features")
     script = blocks[0].replace("spark://master:7077", running.url)
     assert running.url in script
-    path = {"PATH": f"{Path(environment()['PYSPARK_PYTHON']).parent}:{environment()['PATH']}"}
+    (tmp_path / "conf").mkdir()
+    defaults = "".join(f"{name} {value}\n" for name, value in SETTINGS.items())
+    (tmp_path / "conf" / "spark-defaults.conf").write_text(defaults)
+    more = {
+        "PATH": f"{Path(environment()['PYSPARK_PYTHON']).parent}:{environment()['PATH']}",
+        "SPARK_CONF_DIR": str(tmp_path / "conf"),
+    }
     ran = subprocess.run(
         ["bash", "-euc", script],
         cwd=tmp_path,
-        env={**environment(), **path},
+        env={**environment(), **more},
         capture_output=True,
         text=True,
         timeout=600,
