@@ -17,8 +17,8 @@ import socket
 import subprocess
 import sys
 import threading
-import uuid
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
@@ -160,6 +160,8 @@ class Running(Server):
         self.process = process
         self.log = log
         self.url = url
+        self._answered: Counter[str] = Counter()
+        self._logged = 0
 
     @property
     def metrics_url(self) -> str:
@@ -173,7 +175,10 @@ class Running(Server):
         return int(self.url.rpartition(":")[2])
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return CLIENT.request(method, self.url + path, **more)
+        reply = CLIENT.request(method, self.url + path, **more)
+        if (given := reply.headers.get("x-request-id")) is not None:
+            self._answered[given] += 1
+        return reply
 
     def head(self, length: int | None = None, path: str = ROUTE, **headers: str) -> bytes:
         """The head of a raw request to the route, without the empty line that ends it."""
@@ -207,10 +212,14 @@ class Running(Server):
         return self.log.read_text()
 
     def log_lines(self, since: int = 0) -> list[str]:
-        last = uuid.uuid4().hex
-        assert self.get("/health", headers={"X-Request-Id": last}).status_code == 200
-        until(lambda: last in self.log_text()[since:], self.log_text)
-        return [line for line in self.log_text()[since:].splitlines() if '"path":"/health"' not in line]
+        def written() -> bool:
+            text = self.log_text()[self._logged :]
+            return all(text.count(f'"request_id":"{one}"') >= times for one, times in self._answered.items())
+
+        until(written, self.log_text)
+        self._answered.clear()
+        self._logged = len(self.log_text())
+        return [line for line in self.log_text()[since : self._logged].splitlines() if '"path":"/health"' not in line]
 
     def workers(self) -> list[int]:
         """The processes that answer."""

@@ -118,6 +118,7 @@ def test_workers_are_added_up_and_a_dead_one_leaves_what_it_did(started: Start) 
     workers = server.workers()
     # A connection is one worker's: by many of them both come to work.
     assert {server.post().status_code for _ in range(20)} == {200}
+    server.log_lines()
     before = scrape(server)
     assert value(before, "workers") == 2
     with server.connect() as half:
