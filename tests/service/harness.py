@@ -144,6 +144,13 @@ class Server:
         sent = {name: value for name, value in given.items() if value}
         return self.request("POST", path, content=body, headers=sent)
 
+    def line(self, reply: httpx.Response) -> dict[str, Any]:
+        """The log's line of an answer's request; in a shared server's log others may stand beside it."""
+        own = f'"request_id":"{reply.headers["x-request-id"]}"'
+        (found,) = [line for line in self.log_lines() if own in line]
+        described: dict[str, Any] = json.loads(found)
+        return described
+
     def mark(self) -> int:
         """The end of the log so far."""
         self.log_lines()
