@@ -52,7 +52,6 @@ def bits(values: Any) -> Any:
 # -- scikit-learn's own checks ---------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:Can't test estimator CustomerFeatures:sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks([CustomerFeatures(today=TODAY)])
 def test_the_checks_that_apply(estimator: CustomerFeatures, check: Any) -> None:
     check(estimator)
