@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,10 +118,18 @@ FIRST_GROUPS = ("spark", "spark cluster", "service", "postgresql", "clickhouse")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each test the process that it runs in: that of its resource, or that of its module.
+    """Leave most cases of sampled tests to CI, and give each test the process that it runs in.
 
-    So one process starts each expensive thing once, and what a module makes for all its tests is made once.
+    The process is that of its resource or that of its module: so one process starts each expensive thing once, and
+    what a module makes for all its tests is made once.
     """
+    seen: Counter[str] = Counter()
+    for item in items:
+        if (sampled := item.get_closest_marker("sampled")) is not None:
+            function = item.nodeid.partition("[")[0]
+            if seen[function] % sampled.args[0]:
+                item.add_marker(pytest.mark.slow)
+            seen[function] += 1
     if config.getoption("dist", "no") != "loadgroup":
         return
     for item in items:

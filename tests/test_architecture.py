@@ -127,6 +127,7 @@ def test_the_core_works_without_any_extra() -> None:
     assert (ran.returncode, ran.stdout) == (0, '{"customers":[]}\n')
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("missing", ["duckdb", "numpy", "pyarrow", "sqlglot"])
 @pytest.mark.parametrize("command", ["build", "check"])
 def test_a_missing_extra_is_one_line_with_the_command(missing: str, command: str, tmp_path: Path) -> None:

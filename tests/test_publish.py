@@ -298,6 +298,7 @@ main(sys.argv[2:])
 """
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
 @pytest.mark.parametrize("previous", [False, True])
 def test_a_full_disk(suffix: str, previous: bool, tmp_path: Path, folder: Path) -> None:
@@ -374,6 +375,7 @@ def writes(process: int, spill: Path, folder: Path) -> bool:
     return False
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("moment", [reads, writes])
 def test_a_run_that_is_stopped_leaves_nothing(

@@ -132,6 +132,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: ",".join(options))
 def test_the_values_are_those_of_build(options: dict[str, Any]) -> None:
     rows, options = many(), {"today": TODAY, **options}
@@ -144,6 +145,7 @@ def test_the_values_are_those_of_build(options: dict[str, Any]) -> None:
     assert estimator.vectors(rows).equals(wanted)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("library", "kind"),
     [

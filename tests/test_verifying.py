@@ -46,6 +46,7 @@ def test_every_flipped_bit_is_found(out: Path) -> None:
     verify(out)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kept", [0, 3, 100, -1])
 def test_a_cut_file_is_found(kept: int, out: Path) -> None:
     body = out.read_bytes()

@@ -35,21 +35,21 @@ QUICK = (
 """The first three are asked of every door on every change; all of them of Spark about every mutant, which takes seconds
 for what others do in a blink."""
 
-FIRST = ("rows, in-process", "Python, PyArrow", "printed SQL, DuckDB")
+FIRST = ("rows, in-process", "Python, PyArrow")
 """The doors that lead to an engine or a query by the shortest way: they are asked everything on every change, the
 others three scenarios. CI asks every door everything."""
-
-
-RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
-"""What these doors share with other tests."""
 
 RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
 """What a door shares with other tests."""
 
 
+LONG = ("sums beyond 2^63", "orders there and back at many dates")
+"""The scenarios that take seconds."""
+
+
 def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
     marks = [pytest.mark.resource(RESOURCES[door])] if door in RESOURCES else []
-    if door in FIRST or (scenario in QUICK[:3] and door != "Spark"):
+    if (door in FIRST and scenario not in LONG) or (scenario in QUICK[:3] and door != "Spark"):
         return marks
     return [*marks, pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
 

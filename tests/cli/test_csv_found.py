@@ -33,6 +33,7 @@ def quarantine(out: Path) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("body", "said"),
     [

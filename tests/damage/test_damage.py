@@ -145,6 +145,7 @@ def test_a_seed_plants_the_same_again(real: Households) -> None:
     assert damaged(real, "mixed", 1) == damaged(real, "mixed", 1) != damaged(real, "mixed", 2)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", QUICK)
 def test_every_planted_fault_is_found_and_no_clean_row_is_set_aside(
     seed: int, real: Households, cli: Cli, tmp_path: Path

@@ -48,6 +48,7 @@ def refuse(kind: str, seeds: range, cli: Cli, folder: Path) -> None:
         assert path.name in err, kept
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_cut_anywhere_is_refused(kind: str, cli: Cli, tmp_path: Path) -> None:
     refuse(kind, range(20), cli, tmp_path)

@@ -23,6 +23,7 @@ B = ("b", 3.0, 1.0, 3.0, 1.0, 0.0, 23.0)
 Rows = list[tuple[str, ...]]
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     ("grain", "second", "a", "faults", "warnings"),
     [

@@ -28,6 +28,7 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("name", "begins"),
     [

@@ -73,6 +73,7 @@ except tables.Refused as refused:
 """
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", [PARQUET, ARROW_FILE, CSV])
 def test_an_answer_as_a_table_that_finds_no_room(kind: str, small_disk: Mount) -> None:
     """Here it is the publisher, or the engine itself, whose file may not grow."""
