@@ -44,11 +44,11 @@ TESTS = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-re
 PARTS = $(if $(PART),$(or $(wildcard tests/$(PART) tests/$(PART).py tests/test_$(PART).py),\
   $(error There is no part $(PART): give the name of a folder or of a module in tests/)))
 test: $(VENV)/.dev
-	@$(TESTS) -m 'not slow and not thorough' $(PARTS)
+	@$(TESTS) -m '(quick or not slow) and not thorough' $(PARTS)
 
 #   make test-slow    those that only CI runs otherwise; PART as above
 test-slow: $(VENV)/.dev
-	@$(TESTS) -m 'slow and not thorough' $(PARTS)
+	@$(TESTS) -m 'slow and not quick and not thorough' $(PARTS)
 
 #   make test-ci    both in one run, as CI does; needs make tools
 test-ci: $(VENV)/.dev

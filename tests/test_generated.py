@@ -21,7 +21,7 @@ from tests.golden.__main__ import CALLS, path, query
 from tests.installed import installed
 from tests.spark_door import QUICK_JAVA, java
 
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+pytestmark = pytest.mark.sampled(5)
 
 ROWS = "examples/purchases.csv"
 MAPPED = {"transaction_id": "order_id", "date": "order_date", "amount": "total", "product_id": "sku"}

@@ -19,7 +19,7 @@ from tests.agreement import oracle
 from tests.agreement.doors import Found, table
 from tests.agreement.oracle import Row
 
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+pytestmark = pytest.mark.sampled(6)
 
 TODAY = date(2025, 3, 31)
 WINDOW = (6, "months")

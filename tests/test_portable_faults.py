@@ -18,7 +18,7 @@ from customer_features.portable_faults import faulty_rows
 from customer_features.printed import text_of
 from tests.test_portable import BY_TRANSLATION, OUR_WORDS
 
-pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
+pytestmark = pytest.mark.sampled(4)
 
 NAMES = (*FIELDS, LOYALTY)
 GOOD = ("c", "t", "2025-03-01", "5.00", "p", None)

@@ -42,16 +42,14 @@ others three scenarios. CI asks every door everything."""
 RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
 """What a door shares with other tests."""
 
-
 LONG = ("sums beyond 2^63", "orders there and back at many dates")
 """The scenarios that take seconds."""
 
 
 def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
-    marks = [pytest.mark.resource(RESOURCES[door])] if door in RESOURCES else []
-    if (door in FIRST and scenario not in LONG) or (scenario in QUICK[:3] and door != "Spark"):
-        return marks
-    return [*marks, pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
+    if (door in FIRST and scenario not in LONG) or scenario in QUICK[: 1 if door == "Spark" else 3]:
+        return []
+    return [pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
 
 
 def _pairs() -> Iterator[Any]:

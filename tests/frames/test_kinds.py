@@ -67,6 +67,7 @@ def purchases(seed: int = 7) -> list[Row]:
     return rows
 
 
+@pytest.mark.quick
 def test_the_contracts_example(make: Make) -> None:
     frame = make(pa.table(example_columns()))
     built = build(frame, today=TODAY)

@@ -99,6 +99,7 @@ def after(what: str, key: str, then: Callable[[], object] | Refused | Cut) -> Ca
     return hand
 
 
+@pytest.mark.quick
 def test_the_same_three_files_as_on_a_disk(bucket: Bucket, batch: Batch, tmp_path: Path, cli: Cli) -> None:
     ran = build(cli, batch.sources[NEW], f"{bucket}/{FEATURES}")
     assert ran.code == 0, ran.err
