@@ -38,7 +38,7 @@ tools: $(VENV)/.dev
 
 # Three processes on two cores, since many tests wait for a server; one process runs all tests of a resource or module.
 WORKERS := 3
-TESTS = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+TESTS = $(BIN)/python -m pytest $(if $(SHUFFLE),-p randomly) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 #   make test    the tests that run on every change (three minutes); make test PART=engines runs those of tests/engines
 PARTS = $(if $(PART),$(or $(wildcard tests/$(PART) tests/$(PART).py tests/test_$(PART).py),\
