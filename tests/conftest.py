@@ -112,6 +112,16 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         signal.signal(number, handler)
 
 
+RESOURCES = {
+    "spark_session": "spark",
+    "postgresql": "postgresql",
+    "s3_store": "s3",
+    "explorer": "explorer",
+    "page": "explorer",
+    "shared": "service",
+}
+"""What is expensive to start, by the fixture that starts it. ``resource(name)`` says it of other tests."""
+
 FIRST_GROUPS = ("spark", "spark cluster", "service", "postgresql", "clickhouse")
 """What takes longest is begun first, so that no process works alone in the end."""
 
@@ -133,8 +143,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("dist", "no") != "loadgroup":
         return
     for item in items:
-        resource = item.get_closest_marker("resource")
-        item.add_marker(pytest.mark.xdist_group(resource.args[0] if resource else item.nodeid.partition("::")[0]))
+        marked = item.get_closest_marker("resource")
+        used = (name for fixture, name in RESOURCES.items() if fixture in getattr(item, "fixturenames", ()))
+        group = marked.args[0] if marked else next(used, item.nodeid.partition("::")[0])
+        item.add_marker(pytest.mark.xdist_group(group))
     places = {name: place for place, name in enumerate(FIRST_GROUPS)}
     items.sort(key=lambda item: places.get(next(item.iter_markers("xdist_group")).args[0], len(places)))
 
@@ -150,7 +162,7 @@ def spark_session() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[int]:
-    """The port of the one PostgreSQL server of a process. Its tests are marked ``resource("postgresql")``."""
+    """The port of the one PostgreSQL server of a process."""
     from tests.database import serving
 
     with serving() as port:
@@ -167,7 +179,7 @@ def database(postgresql: int) -> Any:
 
 @pytest.fixture(scope="session")
 def s3_store() -> Iterator[Any]:
-    """The one object store of a process. Its tests are marked ``resource("s3")``."""
+    """The one object store of a process."""
     from tests.store import Store
 
     with Store() as running:

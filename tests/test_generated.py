@@ -165,7 +165,6 @@ def example_in(database: Database) -> None:
     )
 
 
-@pytest.mark.resource("postgresql")
 @pytest.mark.parametrize("faults", [False, True])
 def test_pasted_into_psql(database: Database, tmp_path: Path, faults: bool) -> None:
     example_in(database)

@@ -16,7 +16,7 @@ from customer_features.options import Options
 from tests.conftest import EXAMPLE_VECTORS, TODAY, csv_text
 from tests.spark_door import spark
 
-pytestmark = [pytest.mark.slow, pytest.mark.resource("spark")]
+pytestmark = pytest.mark.slow
 
 ROWS = ("C-1,T-1,2025-04-21,520.55,P-1", "C-1,T-2,2025-04-18,398.40,P-2")
 

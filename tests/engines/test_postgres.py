@@ -24,10 +24,7 @@ from tests.database import Database, unseen
 from tests.publishers.harness import bits, manifest, vectors
 from tests.warehouses import postgres
 
-pytestmark = [
-    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
-    pytest.mark.resource("postgresql"),
-]
+pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
 
 DAY = date.fromisoformat(TODAY)
 TEXT = pa.string()

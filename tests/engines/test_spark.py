@@ -22,7 +22,7 @@ from tests.agreement.oracle import Row
 from tests.conftest import FIELDS
 from tests.spark_door import spark
 
-pytestmark = [pytest.mark.slow, pytest.mark.resource("spark")]
+pytestmark = pytest.mark.slow
 
 TODAY = date(2025, 3, 1)
 DATES = (date(2024, 6, 30), date(2024, 12, 31), TODAY)

@@ -20,8 +20,6 @@ from tests.agreement import oracle
 from tests.conftest import FIELDS, TODAY, Cli, assert_refused, manifest_of
 from tests.database import Database, unseen
 
-pytestmark = pytest.mark.resource("postgresql")
-
 DAY = date.fromisoformat(TODAY)
 ORDERS = (
     "CREATE TABLE orders (customer_id text, transaction_id bigint, date date, amount numeric(14,5), product_id text)"

@@ -19,8 +19,6 @@ from tests.conftest import TODAY, Cli, assert_refused, child_environment, csv_te
 from tests.store import SECRET, Answer, Asked, Bucket, Cut, Hand, Refused, Silent
 from tests.waiting import BOUND, until
 
-pytestmark = pytest.mark.resource("s3")
-
 ROWS = [f"c{place % 7},{place},2025-04-{place % 20 + 1:02},{place}.05,p{place % 3}" for place in range(200)]
 BODY = csv_text(*ROWS).encode()
 

@@ -15,8 +15,6 @@ from tests.conftest import FIELDS, TODAY, Cli, csv_text
 from tests.database import Database, unseen
 from tests.publishers.harness import BAD, COLUMNS, GOOD, TABLES, bits, built, expected, manifest, refused, vectors
 
-pytestmark = pytest.mark.resource("postgresql")
-
 
 def test_three_tables(faulty: Path, database: Database, cli: Cli) -> None:
     ran = built(cli, faulty, database.table("f"))

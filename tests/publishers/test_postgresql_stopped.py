@@ -21,10 +21,7 @@ from tests.database import Database, rows_in, unseen
 from tests.publishers.harness import GOOD, TABLES, bits, built, manifest, refused, vectors
 from tests.waiting import BOUND
 
-pytestmark = [
-    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
-    pytest.mark.resource("postgresql"),
-]
+pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
 
 
 def arguments(source: Path, out: str) -> list[str]:

@@ -26,10 +26,7 @@ from tests.publishers.harness import taken
 from tests.store import SECRET, Asked, Bucket, Cut, Refused
 from tests.waiting import BOUND
 
-pytestmark = [
-    pytest.mark.slow,  # with all of its kind too long for every change; `make test-slow` runs it
-    pytest.mark.resource("s3"),
-]
+pytestmark = pytest.mark.slow  # with all of its kind too long for every change; `make test-slow` runs it
 
 GOOD = [f"c{place % 7},{place},2025-04-{place % 20 + 1:02},{place}.05,p{place % 3}" for place in range(200)]
 BAD = ["c1,x1,2052-04-01,1,p"]

@@ -18,8 +18,6 @@ from customer_features.publishers import s3_uploads
 from customer_features.publishers.s3_uploads import Upload, sweep, undisturbed
 from tests.store import Bucket, Cut
 
-pytestmark = pytest.mark.resource("s3")
-
 
 def begun(bucket: Bucket, key: str, leftovers: ExitStack, body: bytes = b"") -> Upload:
     address = s3.Address(bucket.name, key)

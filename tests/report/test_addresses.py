@@ -15,7 +15,6 @@ from .conftest import Files
 
 
 @pytest.mark.slow
-@pytest.mark.resource("s3")
 def test_s3(bucket: Bucket, files: Files, cli: Cli) -> None:
     address = bucket.put("out/f.parquet", files.newer.read_bytes())
     arguments = ("report", address, "--out", "-", "--format", "json")
@@ -32,7 +31,6 @@ def test_s3(bucket: Bucket, files: Files, cli: Cli) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.resource("postgresql")
 def test_a_table_in_postgresql(database: Database, files: Files, cli: Cli) -> None:
     database.load("features", pyarrow.parquet.read_table(files.newer))
     arguments = ("report", database.table("features"), "--out", "-", "--format", "json", "--compare", files.older)

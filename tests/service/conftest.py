@@ -15,18 +15,6 @@ from customer_features.service.credentials import DAY, CredentialStore
 
 from .harness import POOL, Local, Running, start
 
-SHARED = {"explorer": "explorer", "page": "explorer", "shared": "service"}
-"""Fixtures that give a server which many tests share, with the name under which one process runs all of them."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests that share a server: it is started once then."""
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        name = next((name for fixture, name in SHARED.items() if fixture in used), None)
-        if name is not None:
-            item.add_marker(pytest.mark.resource(name))
-
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
