@@ -58,6 +58,7 @@ def test_build_raises_with_counts_and_rows() -> None:
     assert str(found).startswith("transactions, row 2: date 2052-04-20 is after today")
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["polars", "dask", "modin", "narwhals"])
 def test_no_library_is_imported_that_is_not_there_already(name: str) -> None:
     code = (

@@ -26,7 +26,7 @@ from customer_features.parts import table_part
 from tests.agreement import oracle
 from tests.conftest import Cli, assert_refused, examples
 
-pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")
+pytestmark = [pytest.mark.sampled(3), pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")]
 
 TODAY = "2025-04-24"
 Column = Any

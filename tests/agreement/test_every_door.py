@@ -32,22 +32,18 @@ QUICK = (
     *("visits with faults", "returned orders at local times", "many dates of returned lines", "lines of text"),
     "instants where midnight is skipped",
 )
-"""The first three are asked of every door on every change; all of them of Spark about every mutant, which takes seconds
-for what others do in a blink."""
+"""`make test` asks these of the doors in FIRST, three of every other door, and one of Spark, which takes seconds for
+each. CI asks every door everything. About a mutant, Spark is asked these alone."""
 
 FIRST = ("rows, in-process", "Python, PyArrow")
-"""The doors that lead to an engine or a query by the shortest way: they are asked everything on every change, the
-others three scenarios. CI asks every door everything."""
+"""The doors that lead to an engine by the shortest way."""
 
 RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse", "Spark": "spark"}
 """What a door shares with other tests."""
 
-LONG = ("sums beyond 2^63", "orders there and back at many dates")
-"""The scenarios that take seconds."""
-
 
 def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
-    if (door in FIRST and scenario not in LONG) or scenario in QUICK[: 1 if door == "Spark" else 3]:
+    if scenario in QUICK[: 5 if door in FIRST else 1 if door == "Spark" else 3]:
         return []
     return [pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
 

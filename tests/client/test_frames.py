@@ -48,6 +48,7 @@ def same(found: Any, expected: Any) -> None:
 FAST = ("pyarrow", "pandas", "polars lazy", "duckdb", "arrow stream")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "kind", [kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in FRAMES]
 )

@@ -64,6 +64,7 @@ def test_one_that_pauses_between_its_names_is_waited_for(strace: str, target: Ta
     assert target.leftovers() == []
 
 
+@pytest.mark.slow
 def test_one_that_pauses_while_it_writes_keeps_its_files(strace: str, target: Target, tmp_path: Path) -> None:
     """The first run stands still with its temporary files written: the second publishes meanwhile."""
     slow = start(target, NEW, *paused(strace, tmp_path, "fsync"))

@@ -70,6 +70,7 @@ def test_the_same_bytes_whatever_the_clock_and_the_process(files: Files, tmp_pat
     assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_a_run_says(files: Files, tmp_path: Path, cli: Cli) -> None:
     ran = cli("report", files.newer, "--out", tmp_path / "r.json", "--compare", files.older)
     lines = dict(line.split(":", 1) for line in ran.err.splitlines())
@@ -99,6 +100,7 @@ def test_dates_of_a_history(tmp_path: Path, cli: Cli) -> None:
     assert (ran.code, "there are 2025-01-28, 2025-02-28, 2025-03-28" in ran.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_date_of_the_run_may_be_named(files: Files, cli: Cli) -> None:
     json_of = ("report", files.newer, "--out", "-", "--format", "json", "--as-of")
     assert json.loads(cli(*json_of, "2025-04-24").out)["as_of"] == "2025-04-24"
@@ -115,6 +117,7 @@ def test_files_that_are_called_alike_are_told_apart(tmp_path: Path, cli: Cli) ->
     assert (found["name"], found["comparison"]["name"]) == ("tuesday/out/f.csv", "monday/out/f.csv")
 
 
+@pytest.mark.slow
 def test_runs_that_were_told_different_things(tmp_path: Path, cli: Cli) -> None:
     told = ("--window", "12 months", "--grain", "line", "--future", "exclude")
     for name, more in (("older.csv", ()), ("newer.csv", told)):

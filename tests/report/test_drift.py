@@ -61,6 +61,7 @@ def test_psi_and_ks(name: str, files: Files, found: Comparison) -> None:
     assert [row.lower for row in one.older.bins] == [row.lower for row in one.newer.bins]
 
 
+@pytest.mark.slow
 def test_who_came_went_and_stayed(files: Files, found: Comparison) -> None:
     older, newer = files.vectors(files.older), files.vectors(files.newer)
     assert found.customers == len(older)

@@ -86,6 +86,7 @@ def test_it_holds_the_figures(files: Files, page: Page) -> None:
     assert "as of 2025-04-24" in page.text
 
 
+@pytest.mark.slow
 def test_it_holds_the_run(page: Page) -> None:
     assert re.search(r"([\d,]+) rows in = ([\d,]+) used \+ 0 excluded \+ 2 quarantined", page.text)
     assert "unreadable_date" in page.words

@@ -139,6 +139,7 @@ def test_workers_do_not_outlive_their_server(started: Start) -> None:
     until(lambda: not living(server.process.pid), "its end")
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("there", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_stop_while_workers_start_is_not_lost(started: Start, there: int) -> None:
