@@ -38,10 +38,10 @@ CONNECTIONS = 8192
 """Connections that one worker serves at a time; more wait to be accepted."""
 
 DRAINING, STOP = 1, 2
-"""What the workers are told: that the server is about to stop, and that they are to stop."""
+"""The values that the server shares with its workers: it is about to stop, and they must stop now."""
 
 HEARD = 3
-"""Seconds after which a worker that still listens has not heard that it is to stop."""
+"""Seconds after the stop signal within which a worker stops listening, unless the signal was lost."""
 
 GRACE = 10
 """Seconds beyond the request timeout after which a stopping worker is killed."""
@@ -132,10 +132,11 @@ def _load(settings: Settings, stopping: Any, port: int) -> ASGIApp:
 
 
 def _stop_with_parent(parent: int, stopping: Any, port: int, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Stop this worker when its parent is gone, which, killed outright, could not say so; or has said so in vain.
+    """Stop this worker when its parent was killed, or when the parent's signal to stop was lost.
 
-    The event loop (uvloop) loses a signal that comes while it does not run, as between a worker's start and its work.
-    A worker that heard it does not listen any more; and one that is told three times never stops.
+    The event loop (uvloop) loses a signal that arrives while the loop does not run, for example just after a worker has
+    started. A worker that received the signal no longer listens. The signal is repeated once only: a third one
+    deadlocks the server library.
     """
     while os.getppid() == parent and stopping.value != STOP:
         sleep(1)
