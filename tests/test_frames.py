@@ -60,6 +60,7 @@ def test_build_raises_with_counts_and_rows() -> None:
 
 @pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["polars", "dask", "modin", "narwhals"])
+@pytest.mark.slow
 def test_no_library_is_imported_that_is_not_there_already(name: str) -> None:
     code = (
         "import sys, pyarrow as pa\nfrom customer_features import build, check\n"

@@ -135,6 +135,7 @@ def test_decimals_are_scaled_exactly_and_a_half_upwards(name: str, scale: int) -
             assert found == oracle.floor(oracle.Fraction(exact) * 10_000 + oracle.Fraction(1, 2)), text
 
 
+@pytest.mark.slow
 def test_sums_beyond_64_bits_are_set_aside_not_wrapped() -> None:
     made = [Row("much", str(place), TODAY, 1e11, "p") for place in range(10_000)]
     made += [Row("back", str(place), TODAY, 1e11 if place % 2 else -1e11, "p") for place in range(30_000)]

@@ -143,6 +143,7 @@ def test_the_last_day_of_the_calendar() -> None:
 
 @given(st.lists(st.dates(max_value=date(2025, 4, 24)), min_size=20, max_size=60))
 @settings(max_examples=3, deadline=None)
+@pytest.mark.slow
 def test_every_form_of_a_date_is_the_same_day(days: list[date]) -> None:
     today = date(2025, 4, 24)
     expected = {f"c{place}": float((today - day).days) for place, day in enumerate(days)}
@@ -446,6 +447,7 @@ def test_text_amounts(text: str, total: float) -> None:
 
 @given(st.lists(st.floats(min_value=0, max_value=1e11), min_size=30, max_size=200))
 @settings(max_examples=5, deadline=None)
+@pytest.mark.slow
 def test_doubles_and_their_text_are_the_same_bits(amounts: list[float]) -> None:
     today = date(2025, 4, 24)
     rows = [oracle.Row(f"c{place}", "t", date(2025, 4, 21), amount, "p") for place, amount in enumerate(amounts)]

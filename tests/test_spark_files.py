@@ -34,7 +34,6 @@ def published(session: Any, out: Path, *sources: Path, **options: Any) -> dict[s
     return described
 
 
-@pytest.mark.quick
 def test_all_is_replaced_and_nothing_else_is_left(spark_session: Any, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(csv_text(*ROWS, "C-2,T-3,2025-02-30,1,P-1", "C-3,T-4,2025-04-01,-0.0,P-1"))
     (tmp_path / "b.csv").write_text(csv_text(*ROWS))

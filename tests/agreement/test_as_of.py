@@ -76,6 +76,7 @@ def expected(
 
 @settings(max_examples=examples(40), deadline=None)
 @given(purchases(), DATES, st.sampled_from(["transaction", "line", "repeated_total"]), WINDOWS)
+@pytest.mark.slow
 def test_each_vector_is_that_of_the_rows_up_to_its_date(
     rows: list[Row], days: list[date], grain: str, window: tuple[int, str] | None
 ) -> None:

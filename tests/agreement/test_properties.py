@@ -77,6 +77,7 @@ def as_text(window: tuple[int, str] | None) -> str | None:
     seed=st.randoms(use_true_random=False),
 )
 @settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_both_engines_answer_the_oracles_bits(
     rows: list[Row], grain: str, window: tuple[int, str] | None, text: bool, seed: random.Random
 ) -> None:

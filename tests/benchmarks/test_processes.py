@@ -21,6 +21,7 @@ def test_every_round_starts_with_another() -> None:
     assert "".join(seen) == "abcbcacababc"
 
 
+@pytest.mark.slow
 def test_a_contest_warm_and_cold(tiny: Path, tmp_path: Path) -> None:
     first = Process("first", "benchmarks.peers.duckdb_sql", "exact")
     scan = Process("scan", "benchmarks.peers.duckdb_sql", "scan", limit=True, columns=())

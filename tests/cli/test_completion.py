@@ -107,6 +107,7 @@ def assert_completed(folder: Path, seen: str) -> None:
     assert (folder / "query").read_text().startswith("-- One feature vector per customer, for Trino"), seen
 
 
+@pytest.mark.slow
 def test_bash_at_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Bash makes three words of --as=quer.
     monkeypatch.setitem(LINES, "query", LINES["query"].replace("--today", "--as=quer\t--today"))

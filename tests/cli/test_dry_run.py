@@ -135,6 +135,7 @@ def test_a_cut_gzip_file_is_not_read_to_its_end(cli: Cli, tmp_path: Path) -> Non
 
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize(("name", "encoding"), [("t.csv", "utf-8"), ("t.csv", "utf-16"), ("t.ndjson", "utf-8")])
+@pytest.mark.slow
 def test_few_bytes_of_a_big_file_are_read(name: str, encoding: str, tmp_path: Path) -> None:
     path = tmp_path / name
     lines = csv_text(*GOOD * 100)

@@ -84,6 +84,7 @@ def test_the_speed_of_text_is_in_bytes(tmp_path: Path) -> None:
     assert "rows/s" not in seen
 
 
+@pytest.mark.slow
 def test_no_bar_elsewhere(tmp_path: Path) -> None:
     source, out = purchases(tmp_path, 1000), tmp_path / "out.parquet"
     seen = on_a_terminal(source, "--out", out, "--log", "json")

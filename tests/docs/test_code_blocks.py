@@ -102,6 +102,7 @@ def _marks(page: Path) -> list[pytest.MarkDecorator]:
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=_marks(page), id=str(page.relative_to(ROOT))) for page in PAGES_WITH_BLOCKS]
 )
+@pytest.mark.slow
 def test_blocks_print_what_the_page_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

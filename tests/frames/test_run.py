@@ -53,6 +53,7 @@ def test_a_column_that_is_mapped_by_another_case() -> None:
     assert build(frame, columns={"amount": "Amount2"}, today=TODAY)["purchase_total"].to_pylist() == [5.0]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for kind, make in FRAMES.items():

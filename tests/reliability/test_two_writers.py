@@ -49,6 +49,7 @@ def wake(traced: subprocess.Popen[str]) -> None:
         os.kill(int(child), signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_one_that_pauses_between_its_names_is_waited_for(strace: str, target: Target, tmp_path: Path) -> None:
     """The first run stands still after its first rename: the second waits, and then replaces all three files."""
     aside = target.folder / "f.parquet.quarantine.parquet"

@@ -102,6 +102,7 @@ def test_the_id_may_be_written_in_capitals(server: Running) -> None:
     assert server.post(X_Customer_Api_Id=server.headers["X-Customer-Api-Id"].upper()).status_code == 200
 
 
+@pytest.mark.slow
 def test_req_07_a_running_server_sees_rotation_and_revocation(server: Running) -> None:
     made = json.loads(command(server.folder, "keys", "create", "turning", "--json").stdout)
 

@@ -38,6 +38,7 @@ def full(small_disk: Mount) -> Iterator[Running]:
     running.kill()
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_an_answer_is_a_sentence(full: Running) -> None:
     document = problem(ask(full, BODY, CSV, "application/json"), 503, "overloaded")
     assert document["detail"] == spool.FULL

@@ -117,6 +117,7 @@ def test_req_17_a_large_body_that_grows_too_large_is_given_up(server: Running) -
     assert_all_closed(server)
 
 
+@pytest.mark.slow
 def test_a_lost_computation_answers_503(started: Start) -> None:
     server = started("--no-auth")
     assert server.post(LARGE).content == ANSWER

@@ -153,6 +153,7 @@ def test_a_worker_that_has_only_just_begun_hides_nobody_elses_numbers(counting: 
     (folder / "counter_1.db").unlink()
 
 
+@pytest.mark.slow
 def test_the_folder_of_the_workers_is_gone_in_the_end(started: Start) -> None:
     server = started("--no-auth", "--metrics-port", "0")
     place = server.folder / "tmp"

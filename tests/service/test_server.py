@@ -46,6 +46,7 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_idle_connections(started:
     assert server.process.communicate()[0] == ""
 
 
+@pytest.mark.slow
 def test_sigint_stops_as_well(started: Start) -> None:
     server = started("--no-auth", "--drain", "1s")
     server.process.send_signal(signal.SIGINT)
@@ -118,6 +119,7 @@ def test_ready_says_that_the_store_is_gone(local: Callable[..., Local]) -> None:
 
 
 @linux
+@pytest.mark.slow
 def test_req_07_workers_share_the_port_and_a_killed_one_comes_back(started: Start) -> None:
     server = started("--workers", "2", key=True)
     workers = server.workers()
@@ -132,6 +134,7 @@ def test_req_07_workers_share_the_port_and_a_killed_one_comes_back(started: Star
 
 
 @linux
+@pytest.mark.slow
 def test_workers_do_not_outlive_their_server(started: Start) -> None:
     server = started("--no-auth")
     server.process.kill()

@@ -97,6 +97,7 @@ def shell(text: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name.endswith(".csv") else [pytest.mark.slow]) for name in CASES]
 )
+@pytest.mark.slow
 def test_each_door_gives_the_same_bits(name: str, page: Page, tmp_path: Path) -> None:
     installed("curl")
     content, choices = CASES[name]
@@ -138,6 +139,7 @@ def test_each_door_gives_the_same_bits(name: str, page: Page, tmp_path: Path) ->
     assert same(ordered.select(expected.column_names), expected)
 
 
+@pytest.mark.slow
 def test_the_contracts_document_again(page: Page, tmp_path: Path) -> None:
     content = json.dumps(EXAMPLE).encode()
     (tmp_path / "request.json").write_bytes(content)
@@ -151,6 +153,7 @@ def test_the_contracts_document_again(page: Page, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "answer.json").read_text()) == expected
 
 
+@pytest.mark.slow
 def test_decimal_commas_and_other_dates_in_python(page: Page, tmp_path: Path) -> None:
     content = b"Kunde;order_id;order_date;Total;sku\nK1;O1;21/04/2025;520,55;S1\nK1;O2;18/04/2025;1,005;S2\n"
     (tmp_path / "r.csv").write_bytes(content)

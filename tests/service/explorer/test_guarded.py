@@ -76,6 +76,7 @@ def test_credentials_are_asked_for_and_datasets_are_a_tenants_alone(local: Calla
     assert '"path":"other"' not in log
 
 
+@pytest.mark.slow
 def test_a_link_serves_once(page: Page) -> None:
     dataset, _ = page.built(ROWS, "r.csv", today=TODAY)
     url = page.ask("POST", f"/explorer/d/{dataset}/ticket/csv").json()["url"]

@@ -61,6 +61,7 @@ def test_a_file_from_drop_to_download(page: Page, cli: Cli, tmp_path: Path) -> N
     assert 'filename="features.csv"' in page.download(dataset, "csv").headers["content-disposition"]
 
 
+@pytest.mark.slow
 def test_the_contracts_document(page: Page) -> None:
     """Its own today stands on the form, and the answer is the contract's."""
     body = json.dumps(EXAMPLE).encode()
@@ -146,6 +147,7 @@ def test_every_customer_is_found_sorted_and_paged(page: Page) -> None:
     assert "No customer&#39;s id contains that" in page.ask("GET", place, params={"search": "'; --"}).text
 
 
+@pytest.mark.slow
 def test_a_customers_sums_are_spelled_out(page: Page) -> None:
     rows = [
         "a,T1,2025-04-01,100.005,p1", "a,T1,2025-04-01,100.005,p2", "a,T2,2025-04-10,30,p1", "a,T3,2025-04-20,-10,p9",
