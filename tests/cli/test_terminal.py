@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 
 from tests.conftest import TODAY, child, child_environment, csv_text
 from tests.waiting import BOUND

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 import customer_features
 from tests.conftest import EXAMPLE, EXAMPLE_VECTORS, TODAY, Cli
