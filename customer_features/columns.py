@@ -6,15 +6,16 @@ equally well are refused.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from customer_features.errors import ColumnError, InvalidOption, MissingExtra, did_you_mean
+from customer_features.expressions import columns_in, resolved
 
 try:
-    import sqlglot
     from sqlglot import exp
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("reading tables", "bulk") from error
@@ -49,6 +50,12 @@ class Mapped:
     sql: str
     shown: str
     recognised: bool
+    read: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Texts that the expression reads as numbers: SQL of each, by the name that people know it by."""
+
+
+class Constant(str):
+    """A value that stands for a whole column, in the place of an expression."""
 
 
 def quoted(name: str, dialect: str = "duckdb") -> str:
@@ -85,12 +92,35 @@ def parse_mapping(assignments: Iterable[str]) -> dict[str, str]:
     return mapping
 
 
-def check_fields(mapping: Mapping[str, str]) -> None:
+def parse_constants(assignments: Iterable[str]) -> dict[str, Constant]:
+    """``["product_id=unknown", ...]`` as constants of fields. Raises InvalidOption."""
+    constants: dict[str, Constant] = {}
+    for assignment in assignments:
+        field, equals, value = assignment.partition("=")
+        if not equals or not value:
+            raise InvalidOption("constant", f"'{assignment}' is not of the form FIELD=VALUE, e.g. product_id=unknown")
+        if field.strip() in constants:
+            raise InvalidOption("constant", f"{field.strip()} is given twice")
+        constants[field.strip()] = Constant(value)
+    check_fields(constants, "constant")
+    return constants
+
+
+def with_constants(mapping: Mapping[str, str], constants: Mapping[str, object] | None) -> dict[str, str]:
+    """A mapping with the fields that a constant stands for. Raises InvalidOption where a field is given twice."""
+    constants = constants or {}
+    check_fields(constants, "constant")
+    if twice := [field for field in constants if field in mapping]:
+        raise InvalidOption("constant", f"{twice[0]} is mapped as well; give one of the two")
+    return {**mapping, **{field: Constant(value) for field, value in constants.items()}}
+
+
+def check_fields(mapping: Mapping[str, object], option: str = "map") -> None:
     """Raise InvalidOption for a field that does not exist."""
     for field in mapping:
         if field not in FIELDS:
             raise InvalidOption(
-                "map", f"'{field}' is not a field; allowed are {', '.join(FIELDS)}{did_you_mean(field, FIELDS)}"
+                option, f"'{field}' is not a field; allowed are {', '.join(FIELDS)}{did_you_mean(field, FIELDS)}"
             )
 
 
@@ -154,9 +184,8 @@ def resolve_loyalty(
 
 def columns_used(fields: Mapping[str, Mapped], columns: Iterable[str]) -> set[str]:
     """The columns that resolved expressions speak of."""
-    trees = (sqlglot.parse_one(mapped.sql, dialect="duckdb") for mapped in fields.values())
-    spoken = {column.name for tree in trees for column in tree.find_all(exp.Column)}
-    return spoken & set(columns)
+    spoken: set[str] = set()
+    return spoken.union(*(columns_in(mapped.sql) for mapped in fields.values())) & set(columns)
 
 
 def _shell(name: str) -> str:
@@ -186,71 +215,8 @@ def _nearest(field: str, columns: list[str]) -> tuple[str, str] | None:
 
 
 def _mapped(field: str, expression: str, columns: list[str], source: str, dialect: str) -> Mapped:
-    for same in (
-        [column for column in columns if column == expression],
-        [column for column in columns if column.lower() == expression.lower()],
-    ):
-        if len(same) == 1:
-            return Mapped(quoted(same[0], dialect), same[0], recognised=False)
-    tree = _parse(field, expression, dialect)
-    by_lower = {column.lower(): column for column in columns}
-    for column in tree.find_all(exp.Column):
-        name = column.name
-        if column.table or name.lower() not in by_lower:
-            raise ColumnError(
-                f"{source}: there is no column '{column.sql(dialect=dialect)}' for {field}"
-                f"{did_you_mean(name, columns)}; columns found: {', '.join(columns)}"
-            )
-        column.set("this", exp.to_identifier(name if name in columns else by_lower[name.lower()], quoted=True))
-    return Mapped(tree.sql(dialect=dialect), expression, recognised=False)
-
-
-def _parse(field: str, expression: str, dialect: str) -> exp.Expression:
-    try:
-        tree = sqlglot.parse_one(f"SELECT {expression}", dialect=dialect)
-    except (sqlglot.ParseError, sqlglot.TokenError) as error:
-        raise InvalidOption(
-            "map", f"{field}={expression} cannot be read as an SQL expression: {_first(error)}"
-        ) from None
-    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(_clauses(tree)) - {"expressions"}:
-        raise InvalidOption("map", f"{field}={expression} must be one column or one SQL expression")
-    inner = tree.expressions[0]
-    if inner.find(exp.AggFunc, exp.Window, exp.Query, exp.Star):
-        raise InvalidOption("map", f"{field}={expression} must be an expression over one row: no sums, no queries")
-    unnamed: exp.Expression = inner.this if isinstance(inner, exp.Alias) else inner
-    return unnamed
-
-
-def _clauses(tree: exp.Expression) -> Iterable[str]:
-    return (name for name, value in tree.args.items() if value)
-
-
-def _first(error: sqlglot.ParseError | sqlglot.TokenError) -> str:
-    if isinstance(error, sqlglot.ParseError) and error.errors:
-        return str(error.errors[0]["description"])
-    return str(error.__cause__ or error).splitlines()[0]
-
-
-def number_of_text(sql: str, decimal: str = ".") -> str:
-    """SQL of the number that a text holds, null where it holds none; thousands separators are not read."""
-    if decimal == ".":
-        # The cast allows 1_000; a plain number does not.
-        return f"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END"
-    point = f"TRY_CAST(REPLACE({sql}, {literal(decimal)}, '.') AS DOUBLE)"
-    return f"CASE WHEN NOT CONTAINS({sql}, '_') AND NOT CONTAINS({sql}, '.') THEN {point} END"
-
-
-def arithmetic_over_text(sql: str, decimal: str = ".") -> str:
-    """The expression with columns under arithmetic read as numbers: in a text file all are text."""
-    tree = sqlglot.parse_one(sql, dialect="duckdb")
-    arithmetic = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Round)
-
-    def cast(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Column) and isinstance(node.parent, (*arithmetic, exp.Paren)):
-            number: exp.Expression = exp.maybe_parse(
-                number_of_text(node.sql(dialect="duckdb"), decimal), dialect="duckdb"
-            )
-            return number
-        return node
-
-    return tree.transform(cast).sql(dialect="duckdb")
+    if isinstance(expression, Constant):
+        return Mapped(exp.Literal.string(expression).sql(dialect=dialect), f"constant '{expression}'", recognised=False)
+    tree = resolved(field, expression, columns, source, dialect)
+    shown = tree.name if isinstance(tree, exp.Column) else expression
+    return Mapped(tree.sql(dialect=dialect, normalize_functions=False), shown, recognised=False)

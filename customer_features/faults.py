@@ -13,8 +13,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from customer_features.errors import InvalidOption, did_you_mean
 from customer_features.money import MAX_AMOUNT, MAX_CENTS, out_of_range_sql
-from customer_features.options import Future, Options, Returns
+from customer_features.options import Future, Incomplete, OnFault, Options, Returns
 
 
 class Scope(StrEnum):
@@ -144,8 +145,8 @@ FAULTS: list[Fault] = [
         Scope.ROW,
         "amount",
         "number IS NULL AND NOT amount_missing",
-        "amount '{found}' cannot be read: allowed is a plain number such as 520.55",
-        "write amounts without thousands separators, and name a decimal comma with --decimal ,",
+        "amount '{found}' cannot be read: allowed is a number such as 520.55",
+        "write amounts as numbers, or say how they are written with --decimal and --thousands",
         lambda row, options: row.number is None and not _empty(row.amount),
     ),
     Fault(
@@ -235,6 +236,15 @@ FAULTS: list[Fault] = [
         applies=lambda options: options.returns is Returns.NET,
     ),
     Fault(
+        "incomplete_customer",
+        Scope.CUSTOMER,
+        "transactions",
+        "FALSE",
+        "customer {found} has faulty rows: with incomplete=quarantine such customers are set aside whole",
+        "fix the customer's faulty rows, or keep the others with incomplete=keep",
+        applies=lambda options: options.incomplete is Incomplete.QUARANTINE,
+    ),
+    Fault(
         "total_out_of_range",
         Scope.CUSTOMER,
         "transactions",
@@ -285,6 +295,19 @@ def fault(name: str) -> Fault:
         if entry.name == name:
             return entry
     raise KeyError(name)
+
+
+def check_tolerated(options: Options) -> None:
+    """Raise InvalidOption where a limit is given for what is no fault, or for faults that stop the run anyhow."""
+    names = [rule.name for rule in FAULTS if rule.scope is not Scope.REQUEST]
+    for name, _ in options.tolerate:
+        if name not in names:
+            raise InvalidOption(
+                "tolerate", f"'{name}' is not a fault{did_you_mean(name, names)}; allowed are {', '.join(names)}"
+            )
+    for option, given in (("tolerate", options.tolerate), ("incomplete", options.incomplete is not Incomplete.KEEP)):
+        if given and options.on_fault is OnFault.FAIL:
+            raise InvalidOption(option, "goes with on_fault=quarantine: with on_fault=fail any fault stops the run")
 
 
 def row_faults(options: Options) -> list[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from calendar import monthrange
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -45,6 +45,13 @@ class OnFault(StrEnum):
 
     QUARANTINE = "quarantine"
     FAIL = "fail"
+
+
+class Incomplete(StrEnum):
+    """What becomes of a customer who lost rows to the quarantine."""
+
+    KEEP = "keep"
+    QUARANTINE = "quarantine"
 
 
 DIALECTS = ("duckdb", "postgres", "spark", "clickhouse", "snowflake", "bigquery", "redshift", "trino")
@@ -178,7 +185,7 @@ def parse_max_points(value: object) -> float | None:
     return points
 
 
-def parse_share(value: object) -> float:
+def parse_share(value: object, option: str = "max_faults") -> float:
     """A share from 0 to 1, also written ``1%``. Raises InvalidOption."""
     try:
         if isinstance(value, str) and value.strip().endswith("%"):
@@ -188,15 +195,62 @@ def parse_share(value: object) -> float:
     except (TypeError, ValueError):
         share = -1.0
     if not 0 <= share <= 1:
-        raise InvalidOption("max_faults", f"{value!r} is not a share; give a number from 0 to 1, or for example 1%")
+        raise InvalidOption(option, f"{value!r} is not a share; give a number from 0 to 1, or for example 1%")
     return share
 
 
-def parse_decimal(value: object) -> str:
-    """The mark before the decimals of an amount in text: a point or a comma. Raises InvalidOption."""
-    if value in (".", ","):
-        return str(value)
+def parse_tolerated(value: object) -> tuple[tuple[str, float], ...]:
+    """Faults with a limit of their own, as a mapping or as texts ``FAULT=SHARE``. Raises InvalidOption.
+
+    ``any`` is a share without a bound.
+    """
+    if isinstance(value, Mapping):
+        given = list(value.items())
+    else:
+        texts = [value] if isinstance(value, str) else list(value or ())  # type: ignore[call-overload]
+        given = [tuple(map(str.strip, str(text).partition("=")[::2])) for text in texts]
+    tolerated: dict[str, float] = {}
+    for name, share in given:
+        if name in tolerated:
+            raise InvalidOption("tolerate", f"{name} is given twice")
+        if share == "":
+            raise InvalidOption("tolerate", f"'{name}' is not of the form FAULT=SHARE, e.g. missing_customer_id=40%")
+        tolerated[name] = 1.0 if share == "any" else parse_share(share, "tolerate")
+    return tuple(tolerated.items())
+
+
+def parse_decimal(value: object) -> str | None:
+    """The mark before the decimals of a number in text: a point, a comma, or None. Raises InvalidOption."""
+    if value is None or value in (".", ","):
+        return None if value is None else str(value)
     raise InvalidOption("decimal", f"{value!r} is not a decimal mark; allowed are '.' and ','")
+
+
+def parse_thousands(value: object, decimal: str | None) -> tuple[str | None, str | None]:
+    """The mark between thousands in text, and the decimal mark beside it. Raises InvalidOption.
+
+    A point or a comma between thousands leaves the other one for decimals.
+    """
+    if value is None:
+        return None, decimal
+    if value not in (".", ",", "'", " "):
+        raise InvalidOption(
+            "thousands", f"{value!r} is not a mark between thousands; allowed are '.', ',', \"'\" and ' '"
+        )
+    if value == decimal:
+        raise InvalidOption("thousands", f"{value!r} is the decimal mark already; give another one")
+    if decimal is None and value in (".", ","):
+        decimal = "," if value == "." else "."
+    return str(value), decimal
+
+
+def parse_tokens(value: object) -> tuple[str, ...]:
+    """Texts that stand for nothing, such as ``NULL``: one, or several. Raises InvalidOption."""
+    tokens = [value] if isinstance(value, str) else list(value or ())  # type: ignore[call-overload]
+    for token in tokens:
+        if not isinstance(token, str) or not token:
+            raise InvalidOption("null", f"{token!r} is not a text that stands for nothing; give for example NULL")
+    return tuple(dict.fromkeys(tokens))
 
 
 def parse_encoding(value: object) -> str | None:
@@ -250,8 +304,16 @@ class Options:
     timezone: str = "UTC"
     on_fault: OnFault = OnFault.FAIL
     max_faults: float = 0.01
+    tolerate: tuple[tuple[str, float], ...] = ()
+    """Faults with a limit of their own: each with the share of rows that may have it."""
+    incomplete: Incomplete = Incomplete.KEEP
     encoding: str | None = None
-    decimal: str = "."
+    decimal: str | None = None
+    """The decimal mark of numbers in text; None: a point, unless a column can be read both ways."""
+    thousands: str | None = None
+    """The mark between thousands in text; None: any other than the decimal mark."""
+    null: tuple[str, ...] = ()
+    """Texts that stand for nothing."""
     date_format: str | None = None
     max_points: float | None = None
     """The cap of a loyalty file that holds points; None where it holds scores."""
@@ -276,10 +338,14 @@ class Options:
         timezone: object = None,
         on_fault: object = OnFault.FAIL,
         max_faults: object = 0.01,
+        tolerate: object = (),
+        incomplete: object = Incomplete.KEEP,
         as_of: Iterable[object] = (),
         max_points: object = None,
         encoding: object = None,
-        decimal: object = ".",
+        decimal: object = None,
+        thousands: object = None,
+        null: object = (),
         date_format: object = None,
     ) -> Options:
         """Check every value and fill in what was left out.
@@ -289,6 +355,7 @@ class Options:
         Raises InvalidOption for the first value that is not allowed.
         """
         zone = "UTC" if timezone is None else parse_timezone(timezone)
+        thousands, decimal = parse_thousands(thousands, parse_decimal(decimal))
         days = sorted({parse_day("today", day) for day in as_of})
         if days:
             if today is not None:
@@ -305,8 +372,12 @@ class Options:
             timezone=zone,
             on_fault=parse_choice("on_fault", on_fault, OnFault),
             max_faults=parse_share(max_faults),
+            tolerate=parse_tolerated(tolerate),
+            incomplete=parse_choice("incomplete", incomplete, Incomplete),
             encoding=parse_encoding(encoding),
-            decimal=parse_decimal(decimal),
+            decimal=decimal,
+            thousands=thousands,
+            null=parse_tokens(null),
             date_format=parse_date_format(date_format),
         )
 
@@ -321,9 +392,13 @@ class Options:
             "timezone": self.timezone,
             "on_fault": self.on_fault.value,
             "max_faults": self.max_faults,
+            "tolerate": dict(self.tolerate),
+            "incomplete": self.incomplete.value,
             "max_points": self.max_points,
             "encoding": self.encoding,
             "decimal": self.decimal,
+            "thousands": self.thousands,
+            "null": list(self.null),
             "date_format": self.date_format,
         }
 

@@ -86,11 +86,25 @@ class Portable:
         return self._query(f"SELECT * FROM {self.name('orders')}", upto="orders")
 
     def balance(self) -> str:
-        """One row over all rows: how many there are (``rows_in``), and how many are left out (``excluded``)."""
-        outside = f"SUM(CASE WHEN {self.faultless} AND ({self.outside}) THEN 1 ELSE 0 END)"
-        excluded = f"COALESCE({outside}, 0)" if self.excludes else "0"
-        select = f"SELECT COUNT(*) AS rows_in, {excluded} AS excluded FROM {self.name('readings')}"
-        return self._query(select, upto="readings")
+        """One row: how many rows there are, and how many are left out after ``today`` and before the window."""
+        outside = f"{self.faultless} AND ({self.outside})"
+        left_out = [
+            f"COALESCE(SUM(CASE WHEN {outside} AND {side} THEN 1 ELSE 0 END), 0)" if self.excludes else "0"
+            for side in ("day > today", "day <= today")
+        ]
+        select = f"SELECT COUNT(*) AS rows_in, {left_out[0]} AS after_today, {left_out[1]} AS before_window"
+        return self._query(f"{select} FROM {self.name('readings')}", upto="readings")
+
+    def incomplete(self) -> str:
+        """One row: how many customers with a vector have a row that is faulty by itself or by its order."""
+        faulty = f"SELECT customer_id FROM {self.name('readings')} WHERE NOT ({self.faultless})"
+        if self.options.grain is Grain.REPEATED_TOTAL:
+            faulty += f" UNION ALL SELECT customer_id FROM {self.name('orders')} WHERE NOT ({self._agreeing()})"
+        return self._query(
+            f"SELECT COUNT(*) AS incomplete FROM (SELECT DISTINCT customer_id FROM ({faulty}) f) d"
+            f" JOIN {self.name('customers')} c ON d.customer_id = c.customer_id WHERE {self._sound}",
+            upto="customers" if "customers" not in self.ready else "readings",
+        )
 
     def disagreeing(self) -> str:
         """One row: how many orders there are whose lines do not agree."""

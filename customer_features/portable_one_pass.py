@@ -37,6 +37,10 @@ _SELECTS = {
 """The SELECT of each step."""
 
 
+_EXCLUDED = ("after_today", "before_window")
+"""The rows that the dates leave out, by rule."""
+
+
 @dataclass(frozen=True)
 class OnePass(Portable):
     """The same steps over *parts*; ``customers`` has one row without a customer_id, for rows that do not count.
@@ -73,8 +77,9 @@ class OnePass(Portable):
             relation, rows, where = self.name("parts"), "lines", f" WHERE {_ORDER}"
         else:
             relation, rows, where = self.ready["customers"], "used", ""
-        excluded = "COALESCE(SUM(excluded), 0)" if self.excludes else "0"
-        return f"SELECT COALESCE(SUM({rows}), 0) AS rows_in, {excluded} AS excluded FROM {relation}{where}"
+        sums = [f"COALESCE(SUM({name}), 0)" if self.excludes else "0" for name in _EXCLUDED]
+        items = ", ".join(f"{total} AS {name}" for total, name in zip(sums, _EXCLUDED, strict=True))
+        return f"SELECT COALESCE(SUM({rows}), 0) AS rows_in, {items} FROM {relation}{where}"
 
     def disagreeing(self) -> str:
         """How many orders have lines that do not agree."""
@@ -123,9 +128,13 @@ class OnePass(Portable):
         excluded = f"({self.faultless}) AND ({self.outside})" if self.excludes else "FALSE"
         counts = self.faultless + (f" AND NOT ({self.outside})" if self.excludes else "")
         of_row = ["day", "number", self._units, *(["loyalty_read", *_LOYALTY] if self._with_loyalty else [])]
-        rows = f"SELECT {', '.join([*IDS, *of_row])}, ({counts}) AS counts, ({excluded}) AS left_out"
+        rows = f"SELECT {', '.join([*IDS, *of_row])}, today, ({counts}) AS counts, ({excluded}) AS left_out"
         items = [f"CASE WHEN counts THEN {name} END AS {name}" for name in IDS]
-        items += ["day", "number", "units", "CASE WHEN left_out THEN 1 ELSE 0 END AS excluded"]
+        items += ["day", "number", "units"]
+        items += [
+            f"CASE WHEN left_out AND day {side} today THEN 1 ELSE 0 END AS {name}"
+            for name, side in zip(_EXCLUDED, (">", "<="), strict=True)
+        ]
         items += ["loyalty_read", *_LOYALTY] if self._with_loyalty else []
         return f"SELECT {', '.join(items)} FROM ({rows} FROM {self.name('readings')}) r"
 
@@ -149,7 +158,7 @@ class OnePass(Portable):
             f"{'MAX(CASE WHEN number >= 0 THEN 1 ELSE 0 END)' if self._net else '1'} AS bought",
         ]
         if self.excludes:
-            items.append("SUM(excluded) AS excluded")
+            items += [f"SUM({name}) AS {name}" for name in _EXCLUDED]
         if self._by_orders:
             items += ["MIN(units) AS lowest_units", "MAX(units) AS highest_units", "MAX(number) AS highest_number"]
             items += ["MIN(day) AS first_day", "MAX(day) AS last_day"]
@@ -198,8 +207,8 @@ class OnePass(Portable):
         select = [sql.replace("p.products", "c.products") for sql in self._customer_items]
         where = " WHERE customer_id IS NOT NULL" if self._by_orders else ""
         if self.excludes and not self._by_orders:
-            items.append(f"SUM({of('excluded')}) AS excluded")
-            select.append("c.excluded AS excluded")
+            items += [f"SUM({of(name)}) AS {name}" for name in _EXCLUDED]
+            select += [f"c.{name} AS {name}" for name in _EXCLUDED]
         inner = f"SELECT {', '.join(items)} FROM {self.name('parts')}{where} GROUP BY customer_id"
         joins = f" LEFT JOIN {self.name('loyalty_scores')} s ON c.customer_id = s.customer_id" if self.loyalty else ""
         return f"SELECT {', '.join(select)} FROM ({inner}) c{joins}"

@@ -37,10 +37,28 @@ def counted(relation: str, options: Options, conflicts: bool = False) -> str:
 
 
 def excluded(relation: str, options: Options) -> str | None:
-    """How many rows are left out without being faulty; None where the options leave out none."""
+    """How many rows are left out after ``today``, and how many before the window; None where the options leave none."""
     if options.future is not Future.EXCLUDE and options.window is None:
         return None
-    return f"SELECT COUNT(*) FROM ({_faultless(relation, options)} AND ({_outside(options)}))"
+    rows = f"{_faultless(relation, options)} AND ({_outside(options)})"
+    return f"SELECT COUNT(*) FILTER (day > today), COUNT(*) FILTER (day <= today) FROM ({rows})"
+
+
+def incomplete(relation: str, options: Options, orders_out: bool, customers_out: bool) -> str:
+    """The customers who have a vector and a row that is faulty by itself or by its order."""
+    conditions = " OR ".join(f"({rule.sql})" for rule in row_faults(options))
+    today = date_literal(options.today)
+    faulty = f"SELECT customer_id FROM (SELECT *, {today} AS today FROM {relation}) WHERE {conditions}"
+    if orders_out:
+        faulty += " UNION ALL SELECT customer_id FROM conflicting_orders"
+    without = " ANTI JOIN faulty_customers USING (customer_id)" if customers_out else ""
+    return f"SELECT customer_id FROM customers_measured SEMI JOIN ({faulty}) USING (customer_id){without}"
+
+
+def incomplete_customers(incomplete: str) -> str:
+    """Such customers as rows of :func:`faulty_customers`."""
+    name = literal("incomplete_customer")
+    return f"SELECT customer_id, {name}, [{name}], CAST(NULL AS VARCHAR) FROM ({incomplete})"
 
 
 def _faultless(relation: str, options: Options) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from customer_features import money
-from customer_features.columns import Mapped, literal, number_of_text
+from customer_features.columns import Mapped, literal
 from customer_features.errors import ColumnError
+from customer_features.text_numbers import PLAIN, Marks, amount_hint_sql, currency_of_text, number_of_text
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
@@ -48,12 +50,12 @@ def read(
     timezone: str,
     source: str,
     *,
-    decimal: str = ".",
+    marks: Marks = PLAIN,
     date_format: str | None = None,
 ) -> Readings:
     """The readings of a source whose mapped expressions have these DuckDB types.
 
-    ``decimal`` and ``date_format`` say how numbers and dates in text are written.
+    ``marks`` and ``date_format`` say how numbers and dates in text are written.
 
     Raises ColumnError for a type that cannot be what it is mapped to.
     """
@@ -62,18 +64,20 @@ def read(
     for field in ("customer_id", "transaction_id", "product_id"):
         staged[field] = _identifier(field, fields[field], types[field], source, integral)
     staged |= _date(fields["date"], types["date"], timezone, source, date_format)
-    staged |= _amount(fields["amount"], types["amount"], source, decimal)
+    staged |= _amount(fields["amount"], types["amount"], source, marks)
     found = {
         "date_found": _text(fields["date"].sql),
-        "amount_found": _text(fields["amount"].sql),
+        "amount_found": amount_found(fields["amount"], marks),
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
-        "amount_hint": amount_hint_sql(_text(fields["amount"].sql), decimal),
+        "amount_hint": amount_hint_sql(_first_unreadable(fields["amount"], marks), marks),
     }
     derived: dict[str, str] = {}
     if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
         derived["units"] = _in_range("number", money.units_of_double_sql("number"))
+    if _base(types["amount"]) != "VARCHAR" and not fields["amount"].read:
+        derived["currency_mark"] = staged["currency_mark"]
     if "loyalty_score" in fields:
-        staged |= read_loyalty(fields["loyalty_score"], types["loyalty_score"], source, decimal)
+        staged |= read_loyalty(fields["loyalty_score"], types["loyalty_score"], source, marks)
     else:
         staged |= _NO_LOYALTY
         derived |= _NO_LOYALTY
@@ -86,6 +90,16 @@ def _text(sql: str) -> str:
 
 def _base(type_name: str) -> str:
     return "ENUM" if type_name.startswith("ENUM") else re.sub(r"\(.*", "", type_name)
+
+
+def is_text(type_name: str) -> bool:
+    """Whether a column of an engine's type holds text."""
+    return _base(type_name) in {"VARCHAR", "ENUM"}
+
+
+def is_number(type_name: str) -> bool:
+    """Whether a column of an engine's type holds numbers."""
+    return _base(type_name) in _WHOLE | {"UHUGEINT", "DECIMAL", "DOUBLE", "FLOAT"}
 
 
 def _double(sql: str) -> str:
@@ -191,37 +205,44 @@ def _in_calendar(day: str) -> str:
     return f"CASE WHEN {day} {_DAYS} THEN {day} END"
 
 
-def amount_hint_sql(found: str, decimal: str) -> str:
-    """SQL of what to say, beside the message, of an amount that looks like a number written in another way."""
-    other = "," if decimal == "." else "."
-    mark = {".": "\\.", ",": ","}
-    # A mark that comes back, or both of them, or blanks or apostrophes between digits, part thousands.
-    apart = "[ \u00a0\u202f\u2019'']"
-    thousands = f"[0-9]([.,]|{apart})[0-9]{{3}}([.,]|{apart})[0-9]|[0-9]{apart}[0-9]{{3}}"
-    currency = r"[0-9].*(\p{Sc}|\b[A-Z]{3}\b)|(\p{Sc}|\b[A-Z]{3}\b).*[0-9]"
-    minus = r"^\s*(\(.*[0-9].*\)|[0-9].*[-\x{2212}]|[\x{2212}\x{2013}].*[0-9].*)\s*$"
-    alone = f"\\s*[-+]?[0-9]*{mark[other]}[0-9]+\\s*"
-    hint = {
-        ",": "; thousands separators are not read, and a decimal comma only with --decimal ,",
-        ".": "; thousands separators are not read, and a decimal point only without --decimal ,",
-    }[other]
-    return (
-        f"CASE WHEN regexp_matches({found}, '{currency}') THEN '; currency signs and codes are not read' ELSE '' END"
-        f" || CASE WHEN regexp_matches({found}, '{minus}') THEN '; a minus sign (-) stands before the number'"
-        " ELSE '' END"
-        f" || CASE WHEN regexp_matches({found}, '{thousands}') THEN '; thousands separators are not read'"
-        f" WHEN regexp_full_match({found}, '{alone}') THEN {literal(hint)} ELSE '' END"
-    )
+def unreadable(mapped: Mapped, marks: Marks) -> str | None:
+    """SQL of whether a row has a text that its expression computes with and that is no number; None: it reads none."""
+    cells = [f"({sql} <> '' AND {number_of_text(sql, marks)} IS NULL)" for sql in mapped.read.values()]
+    return f"COALESCE({' OR '.join(cells)}, FALSE)" if cells else None
 
 
-def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> dict[str, str]:
+_IN_COLUMN = "' in column '"
+"""Stands between a cell's text and its column's name, inside the quotes of a message."""
+
+
+def amount_found(mapped: Mapped, marks: Marks) -> str:
+    """SQL of the amount as it was found: of an expression the first cell that cannot be read, with its column."""
+    return _first_unreadable(mapped, marks, lambda shown: f" || {literal(_IN_COLUMN + shown)}")
+
+
+def _first_unreadable(mapped: Mapped, marks: Marks, more: Callable[[str], str] = lambda shown: "") -> str:
+    """SQL of the first cell of an expression that cannot be read, else of the expression, as text."""
+    cases = [
+        f"WHEN {sql} <> '' AND {number_of_text(sql, marks)} IS NULL THEN {sql}{more(shown)}"
+        for shown, sql in mapped.read.items()
+    ]
+    return f"CASE {' '.join(cases)} ELSE {_text(mapped.sql)} END" if cases else _text(mapped.sql)
+
+
+def _amount(mapped: Mapped, type_name: str, source: str, marks: Marks = PLAIN) -> dict[str, str]:
     base, sql = _base(type_name), mapped.sql
-    missing = f"{sql} IS NULL"
+    currency = "CAST(NULL AS VARCHAR)"
+    if broken := unreadable(mapped, marks):
+        sql = f"CASE WHEN NOT {broken} THEN {sql} END"
+        texts = ", ".join(currency_of_text(text, marks) for text in mapped.read.values())
+        currency = f"COALESCE({texts}, NULL)"
+    missing = f"{sql} IS NULL" + (f" AND NOT {broken}" if broken else "")
     number = _double(sql)
     if base == "VARCHAR":
         missing += f" OR {sql} = ''"
-        number = number_of_text(sql, decimal)
+        number = number_of_text(sql, marks)
         units = money.units_of_double_sql(number)
+        currency = currency_of_text(sql, marks)
     elif base == NUMERIC:
         number = f"TRY_CAST({sql} AS DOUBLE)"
         units = money.units_of_numeric_sql(sql)
@@ -235,7 +256,7 @@ def _amount(mapped: Mapped, type_name: str, source: str, decimal: str = ".") -> 
         units = "CAST(NULL AS BIGINT)"
     else:
         raise unfit("amount", mapped, type_name, source, FIT["amount"])
-    return {"amount_missing": missing, "number": number, "units": _in_range(number, units)}
+    return {"amount_missing": missing, "number": number, "units": _in_range(number, units), "currency_mark": currency}
 
 
 def _in_range(number: str, units: str) -> str:
@@ -243,18 +264,21 @@ def _in_range(number: str, units: str) -> str:
 
 
 def read_loyalty(
-    mapped: Mapped, type_name: str, source: str, decimal: str = ".", max_points: float | None = None
+    mapped: Mapped, type_name: str, source: str, marks: Marks = PLAIN, max_points: float | None = None
 ) -> dict[str, str]:
     """SQL of a loyalty score (null where absent or faulty) and of whether it is faulty.
 
     With ``max_points`` the column holds points, and the score is the contract's ``points / max_points_cap``.
     """
     base, sql = _base(type_name), mapped.sql
-    present = f"{sql} IS NOT NULL"
+    broken = unreadable(mapped, marks)
+    present = f"({sql} IS NOT NULL" + (f" OR {broken})" if broken else ")")
+    if broken:
+        sql = f"CASE WHEN NOT {broken} THEN {sql} END"
     score = _double(sql)
     if base == "VARCHAR":
         present += f" AND {sql} <> ''"
-        score = number_of_text(sql, decimal)
+        score = number_of_text(sql, marks)
     elif base == NUMERIC:
         score = f"TRY_CAST({sql} AS DOUBLE)"
     elif base not in _WHOLE | {"DOUBLE", "FLOAT", "DECIMAL", "NULL", '"NULL"'}:
@@ -265,5 +289,5 @@ def read_loyalty(
     return {
         "loyalty": f"CASE WHEN {fits} THEN {score} END",
         "loyalty_faulty": f"({present}) AND NOT {fits}",
-        "loyalty_found": _text(sql),
+        "loyalty_found": amount_found(mapped, marks),
     }

@@ -185,13 +185,10 @@ def _described(engine: Engine, sources: Sequence[str], version: str) -> dict[str
         "options": engine.options.described(),
         "mapping": engine.mapping,
         "sources": [{"path": source} for source in sources],
-        "rows": {
-            "in": outcome.rows_in,
-            "used": outcome.used,
-            "excluded": outcome.excluded,
-            "quarantined": outcome.quarantined,
-        },
+        "rows": outcome.balance(),
         "faults": outcome.faults,
         "warnings": outcome.warnings,
+        "notes": outcome.notes,
         "customers": outcome.customers,
+        "customers_incomplete": outcome.customers_incomplete,
     }

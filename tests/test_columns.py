@@ -8,7 +8,6 @@ import pytest
 from customer_features.columns import (
     FIELDS,
     REQUIRED,
-    arithmetic_over_text,
     check_fields,
     literal,
     parse_mapping,
@@ -168,24 +167,3 @@ def test_names_and_literals_are_quoted_for_the_engine(text: str) -> None:
     relation = duckdb.sql(f"SELECT {literal(text)} AS {quoted(text)}")
     assert relation.columns == [text]
     assert relation.fetchall() == [(text,)]
-
-
-@pytest.mark.parametrize(
-    ("sql", "expected"),
-    [
-        ('"price" * "quantity"', 7.5),
-        ('("price") - 0.5', 2.0),
-        ('ROUND("price" / "quantity", 1)', 0.8),
-        ('-"price"', -2.5),
-        ('ABS("price")', 2.5),
-    ],
-)
-def test_arithmetic_over_text(sql: str, expected: float) -> None:
-    table = "(SELECT '2.5' AS price, '3' AS quantity, 'x' AS name)"
-    assert duckdb.sql(f"SELECT {arithmetic_over_text(sql)} FROM {table}").fetchall() == [(expected,)]
-
-
-def test_text_beside_arithmetic_stays_text() -> None:
-    sql = arithmetic_over_text('CASE WHEN "kind" = \'x\' THEN "price" * 2 ELSE 0 END || "name"')
-    table = "(SELECT '2.5' AS price, 'x' AS kind, '007' AS name)"
-    assert duckdb.sql(f"SELECT {sql} FROM {table}").fetchall() == [("5.0007",)]

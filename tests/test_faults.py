@@ -31,6 +31,7 @@ DECISION_12 = [
     "duplicate_customer",
     "no_transactions",
     "only_returns",
+    "incomplete_customer",
     "total_out_of_range",
 ]
 OPTIONS = Options.parse(today="2025-04-24")

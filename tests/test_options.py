@@ -39,9 +39,13 @@ def test_defaults() -> None:
         "timezone": "UTC",
         "on_fault": "fail",
         "max_faults": 0.01,
+        "tolerate": {},
+        "incomplete": "keep",
         "max_points": None,
         "encoding": None,
-        "decimal": ".",
+        "decimal": None,
+        "thousands": None,
+        "null": [],
         "date_format": None,
     }
     assert options.window_opens_after is None
@@ -122,7 +126,13 @@ def test_today_is_the_day_in_the_timezone() -> None:
         ("encoding", "zip", "not a text encoding"),
         ("encoding", "utf\0", "not a text encoding"),
         ("decimal", ";", "allowed are '.' and ','"),
-        ("decimal", None, "allowed are '.' and ','"),
+        ("thousands", ";", "is not a mark between thousands"),
+        ("null", [""], "is not a text that stands for nothing"),
+        ("null", [3], "is not a text that stands for nothing"),
+        ("tolerate", ["missing_date"], "is not of the form FAULT=SHARE"),
+        ("tolerate", {"missing_date": 2}, "is not a share"),
+        ("tolerate", ["missing_date=1%", "missing_date=2%"], "is given twice"),
+        ("incomplete", "drop", "is not one of keep, quarantine"),
         ("date_format", "%d.%m", "names no day"),
         ("date_format", 3, "names no day"),
         ("date_format", "%d/%m/%E", "holds %E, which is not one of"),
@@ -204,3 +214,23 @@ def test_shares() -> None:
 def test_timezones() -> None:
     assert parse_timezone("UTC") == "UTC"
     assert parse_timezone(ZoneInfo("Europe/Lisbon")) == "Europe/Lisbon"
+
+
+def test_marks_of_numbers_in_text() -> None:
+    def marks(**given: str) -> tuple[str | None, str | None]:
+        options = Options.parse(today=TODAY, **given)  # type: ignore[arg-type]
+        return options.decimal, options.thousands
+
+    assert marks() == (None, None)
+    assert marks(thousands=",") == (".", ",")
+    assert marks(thousands=".") == (",", ".")
+    assert marks(thousands="'") == (None, "'")
+    assert marks(decimal=",", thousands=" ") == (",", " ")
+    with pytest.raises(InvalidOption, match="is the decimal mark already"):
+        marks(decimal=",", thousands=",")
+
+
+def test_limits_of_single_faults() -> None:
+    options = Options.parse(today=TODAY, tolerate=["missing_customer_id=40%", "future_date = any"])
+    assert options.tolerate == (("missing_customer_id", 0.4), ("future_date", 1.0))
+    assert Options.parse(today=TODAY, tolerate={"missing_date": "any"}).tolerate == (("missing_date", 1.0),)

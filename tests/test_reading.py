@@ -346,41 +346,23 @@ def test_amounts_with_a_decimal_comma(text: str, total: str) -> None:
     assert judged("amount", text, decimal=",") == (None, total)
 
 
-APART = "; thousands separators are not read"
-EITHER = f"{APART}, and a decimal comma only with --decimal ,"
-POINT = f"{APART}, and a decimal point only without --decimal ,"
-
-
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("text", "decimal", "hint"),
     [
-        ("1,50", ".", EITHER),
-        ("1,234", ".", EITHER),
-        ("-0,5", ".", EITHER),
-        ("1.234,50", ".", APART),
-        ("1,234.50", ".", APART),
-        ("1,234,567", ".", APART),
-        ("1 234.50", ".", APART),
-        ("1\u00a0234.50", ".", APART),
-        ("1'234.50", ".", APART),
+        ("1,50", None, "; a decimal comma is read with --decimal , alone"),
+        ("-0,5", ".", "; a decimal comma is read with --decimal , alone"),
+        ("1.234,50", ".", "; a decimal comma is read with --decimal , alone"),
+        ("1.50", ",", "; a decimal point is read without --decimal , alone"),
+        ("1,234.50", ",", "; a decimal point is read without --decimal , alone"),
         ("1_000", ".", ""),
-        ("5 EUR", ".", "; currency signs and codes are not read"),
+        ("1,0,000", ".", ""),
         ("x", ".", ""),
-        ("1.50", ",", POINT),
-        ("1.234", ",", POINT),
-        ("1.234,50", ",", APART),
-        ("1,234.50", ",", APART),
-        ("1.234.567", ",", APART),
-        ("1 234,50", ",", APART),
-        ("1,2,3", ",", ""),
-        ("1_000,5", ",", ""),
     ],
 )
-def test_amounts_that_are_written_otherwise(text: str, decimal: str, hint: str) -> None:
+def test_amounts_that_are_written_otherwise(text: str, decimal: str | None, hint: str) -> None:
     fault, message = judged("amount", text, decimal=decimal)
     assert fault == "unreadable_amount"
-    assert message == f"amount '{text}' cannot be read: allowed is a plain number such as 520.55{hint}"
+    assert message == f"amount '{text}' cannot be read: allowed is a number such as 520.55{hint}"
 
 
 def test_null_dates() -> None:
@@ -402,10 +384,7 @@ def test_null_dates() -> None:
         ("1.000,50", "unreadable_amount"),
         ("0x10", "unreadable_amount"),
         ("0b1", "unreadable_amount"),
-        ("5 EUR", "unreadable_amount"),
-        ("€5", "unreadable_amount"),
         ("5f", "unreadable_amount"),
-        ("1 000", "unreadable_amount"),
         ("--5", "unreadable_amount"),
         ("1e", "unreadable_amount"),
         ("true", "unreadable_amount"),
@@ -442,7 +421,7 @@ def test_text_that_is_no_amount(text: str, fault: str) -> None:
     ],
 )
 def test_text_amounts(text: str, total: float) -> None:
-    assert oracle.bits(built(table(amount=[text]), "purchase_total")) == oracle.bits([total])
+    assert oracle.bits(built(table(amount=[text]), "purchase_total", decimal=".")) == oracle.bits([total])
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1e11), min_size=30, max_size=200))

@@ -12,9 +12,10 @@ from customer_features.cli.completing import files, one_of
 from customer_features.cli.log import log
 from customer_features.cli.shared import shared_options
 from customer_features.errors import MissingExtra, SourceError
-from customer_features.options import OnFault
+from customer_features.options import Incomplete, OnFault
 from customer_features.publish import IF_EXISTS, check_target, publish
 from customer_features.publish import planned as published_as
+from customer_features.warned import customers_incomplete
 
 if TYPE_CHECKING:
     from customer_features.cli.bulk import Given
@@ -52,6 +53,18 @@ if TYPE_CHECKING:
     default="1%",
     metavar="SHARE",
     help="Stop when more rows than this share are faulty  [default: 1%]",
+)
+@click.option(
+    "--tolerate",
+    multiple=True,
+    metavar="FAULT=SHARE",
+    help="A limit for one fault, e.g. missing_customer_id=40%, or =any; --max-faults bounds the rest.",
+)
+@click.option(
+    "--incomplete",
+    metavar="POLICY",
+    shell_complete=one_of(Incomplete),
+    help="Customers who lose faulty rows: keep (with a warning) or quarantine them whole  [default: keep]",
 )
 @click.option(
     "--dry-run",
@@ -152,7 +165,14 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
             fault=name,
             rows=count,
         )
+    for name, count in outcome.excluded_by.items():
+        log.say("excluded", f"{count:,} excluded: {name}", label="", rule=name, rows=count)
     log.say("customers", f"{outcome.customers:,}", label="Customers", customers=outcome.customers)
+    if lost := outcome.customers_incomplete:
+        said = f"{customers_incomplete(lost)}; set such customers aside with --incomplete quarantine"
+        log.say("incomplete", said, label="Incomplete", level="warning", customers=lost)
+    for note in outcome.notes:
+        log.say("note", note, label="Note")
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
         said = f"{named:,} customers have a score; {unknown:,} of them have no rows"

@@ -14,12 +14,13 @@ from customer_features.addresses import DATABASES, named, scheme_of
 from customer_features.cli.log import log
 from customer_features.cli.progress import progress
 from customer_features.cli.shared import as_of_dates
-from customer_features.columns import parse_mapping
+from customer_features.columns import parse_constants, parse_mapping, with_constants
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
 from customer_features.engines.results import Results
 from customer_features.errors import DataFaults, InvalidOption, SourceError
+from customer_features.faults import check_tolerated
 from customer_features.options import Options, parse_encoding
 from customer_features.parts import Part
 from customer_features.sources import QUERY, goes_with_query, opened
@@ -35,7 +36,7 @@ class Given:
     """The shared options as they were given on the command line."""
 
     sources: tuple[str, ...]
-    assignments: tuple[str, ...]
+    mapping: dict[str, str]
     loyalty: str | None
     query: str | None
     memory_limit: str | None
@@ -48,7 +49,7 @@ class Given:
     def of(cls, sources: tuple[str, ...], assignments: tuple[str, ...], **choices: Any) -> Given:
         loyalty, query, memory_limit = (choices.pop(name) for name in ("loyalty", "query", "memory_limit"))
         spill_dir, spill_limit = spill_folder(choices.pop("spill_dir")), choices.pop("spill_limit")
-        push_down = choices.pop("push_down")
+        push_down, constants = choices.pop("push_down"), choices.pop("constants", ())
         days = as_of_dates(*(choices.pop(name) for name in ("today", "every", "start", "end")))
         given = {name: value for name, value in choices.items() if value is not None}
         if len(days) == 1:
@@ -57,15 +58,23 @@ class Given:
             given["as_of"] = days
         if "max_points" in given and loyalty is None:
             raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
-        Options.parse(**given)  # a wrong value is said before any file is read
+        for name in ("null", "tolerate"):
+            if not given.get(name, ()):
+                given.pop(name, None)
+        check_tolerated(Options.parse(**given))  # a wrong value is said before any file is read
+        mapping = with_constants(parse_mapping(assignments), parse_constants(constants))
         if push_down:
             _check_push_down(sources, query, given)
-        return cls(sources, assignments, loyalty, query, memory_limit, spill_dir, spill_limit, push_down, given)
+        return cls(sources, mapping, loyalty, query, memory_limit, spill_dir, spill_limit, push_down, given)
 
 
 _OF_TEXT = {
     "encoding": "the server says how its text is encoded",
     "decimal": "the server reads numbers of text with a decimal point; convert others in --query or with --map",
+    "thousands": "the server reads numbers of text without marks between thousands; convert others in --query or with"
+    " --map",
+    "null": "write NULLIF(column, 'NULL') in --query or with --map",
+    "incomplete": "run without --push-down, or leave it out",
     "date_format": "the server reads days of text as YYYY-MM-DD; convert others in --query or with --map",
 }
 """Options that say how files are written, and why they do not go with --push-down."""
@@ -112,7 +121,6 @@ class _Opened:
 @contextmanager
 def _opened(given: Given, *, beginning: bool = False) -> Iterator[_Opened]:
     """The sources; ``beginning``: no more of them is looked at than their columns need."""
-    mapping = parse_mapping(given.assignments)
     encoding = parse_encoding(given.choices.get("encoding"))
     place, scored = given.spill_dir, [] if given.loyalty is None else [given.loyalty]
     with (
@@ -127,7 +135,7 @@ def _opened(given: Given, *, beginning: bool = False) -> Iterator[_Opened]:
         for part in [*parts, *scores]:
             for note in part.notes:
                 log.say("note", note, source=part.name)
-        yield _Opened(connection, parts, options, mapping, score)
+        yield _Opened(connection, parts, options, given.mapping, score)
 
 
 def one_kind(given: Given, scores: list[Part]) -> Part | None:

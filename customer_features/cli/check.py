@@ -60,13 +60,7 @@ def _found(engine: Results) -> dict[str, Any]:
                 "examples": [{"source": e.source, "row_number": e.row_number, "message": e.message} for e in examples],
             }
         )
-    rows = {
-        "in": outcome.rows_in,
-        "used": outcome.used,
-        "excluded": outcome.excluded,
-        "quarantined": outcome.quarantined,
-    }
-    return {"rows": rows, "faults": faults, "warnings": outcome.warnings}
+    return {"rows": outcome.balance(), "faults": faults, "warnings": outcome.warnings}
 
 
 def _table(found: dict[str, Any]) -> None:

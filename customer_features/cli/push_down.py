@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from customer_features.cli.bulk import Given, one_kind
 from customer_features.cli.dry_run import table, value
 from customer_features.cli.layout import laid_out
-from customer_features.columns import parse_mapping
 from customer_features.engines.duckdb_session import connected
 from customer_features.engines.repetitions import EXACT_ROWS, FIRST_ROWS
 from customer_features.options import Options
@@ -25,7 +24,6 @@ def pushed_down(given: Given, *, beginning: bool = False) -> Iterator[PushDown]:
     """A run in a server, which has not begun; ``beginning``: of a loyalty file just its columns are looked at."""
     from customer_features.engines.postgres import PushDown
 
-    mapping = parse_mapping(given.assignments)
     place, scored = given.spill_dir, [] if given.loyalty is None else [given.loyalty]
     with (
         connected(memory_limit=given.memory_limit, spill_dir=place, spill_limit=given.spill_limit) as connection,
@@ -33,7 +31,7 @@ def pushed_down(given: Given, *, beginning: bool = False) -> Iterator[PushDown]:
     ):
         options = Options.parse(**given.choices)
         loyalty = one_kind(given, scores)
-        yield PushDown(connection, given.sources[0], given.query, options, columns=mapping, loyalty=loyalty)
+        yield PushDown(connection, given.sources[0], given.query, options, columns=given.mapping, loyalty=loyalty)
 
 
 def described(engine: PushDown, plan: Plan, published: list[tuple[str, str]]) -> str:

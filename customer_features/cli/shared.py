@@ -90,7 +90,25 @@ def shared_options(command: Function) -> Function:
                 shell_complete=one_of(("utf-8", "latin-1", "cp1252", "utf-16")),
                 help="Encoding of CSV files without a byte order mark, e.g. latin-1 or cp1252  [default: utf-8]",
             ),
+            click.option(
+                "--constant",
+                "constants",
+                multiple=True,
+                metavar="FIELD=VALUE",
+                help="A field that is the same in every row, e.g. product_id=unknown. Repeat for each field.",
+            ),
             click.option("--decimal", metavar="MARK", help="Decimal mark of numbers in text: . or ,  [default: .]"),
+            click.option(
+                "--thousands",
+                metavar="MARK",
+                help="Mark between thousands of numbers in text: , . ' or a blank  [default: any of them]",
+            ),
+            click.option(
+                "--null",
+                multiple=True,
+                metavar="TOKEN",
+                help="A text that stands for nothing, e.g. NULL. Repeat for several.",
+            ),
             click.option(
                 "--date-format",
                 metavar="FORMAT",

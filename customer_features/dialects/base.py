@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
+from customer_features.number_grammar import NEGATIVE, TWO_SIGNS, Marks
 from customer_features.options import Window
 
 try:
@@ -30,6 +31,8 @@ BLANK = "[ \\t\\n\\x0b\\f\\r]"
 """What may stand around a number in text."""
 NUMBER = f"^{BLANK}*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?{BLANK}*$"
 """A decimal number in text, as every door reads one."""
+MARKS = Marks()
+"""A decimal point, and any other mark between thousands."""
 INFINITE = f"^{BLANK}*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?{BLANK}*$"
 NO_NUMBER = f"^{BLANK}*[+-]?[nN][aA][nN]{BLANK}*$"
 """What is a double and no number."""
@@ -195,8 +198,19 @@ class Dialect:
         return (
             f"CASE WHEN {self.matches(sql, NUMBER)} THEN {self.nearest_double(self.trimmed(sql))}"
             f" WHEN {self.matches(sql, INFINITE)} THEN CASE WHEN {sql} LIKE '%-%' THEN -{infinite} ELSE {infinite} END"
-            f" WHEN {self.matches(sql, NO_NUMBER)} THEN {no_number} END"
+            f" WHEN {self.matches(sql, NO_NUMBER)} THEN {no_number}"
+            f" WHEN {self.matches(sql, f'^{MARKS.money}$')} AND NOT {self.matches(sql, TWO_SIGNS)}"
+            f" THEN {self._number_of_money(sql)} END"
         )
+
+    def _number_of_money(self, sql: str) -> str:
+        """The number in a text of money; plain numbers are read without this."""
+        value = self.nearest_double(self.without(sql, MARKS.beside_digits))
+        return f"CASE WHEN {self.matches(sql, NEGATIVE)} THEN -({value}) ELSE {value} END"
+
+    def without(self, sql: str, pattern: str) -> str:
+        """A text without what matches a regular expression."""
+        return f"REGEXP_REPLACE({sql}, {self.literal(pattern)}, '')"
 
     def trimmed(self, sql: str) -> str:
         """A text without blanks around it."""

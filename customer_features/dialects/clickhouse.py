@@ -43,6 +43,9 @@ class ClickHouse(Dialect):
     def present(self, sql: str) -> str:
         return f"assumeNotNull({sql})"
 
+    def without(self, sql: str, pattern: str) -> str:
+        return f"replaceRegexpAll(assumeNotNull({sql}), {self.literal(pattern)}, '')"
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"match(assumeNotNull({sql}), {self.literal(pattern)})"
 

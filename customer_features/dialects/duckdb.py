@@ -13,6 +13,9 @@ class DuckDB(Dialect):
     sqlglot = "duckdb"
     executed = True
 
+    def without(self, sql: str, pattern: str) -> str:
+        return f"REGEXP_REPLACE({sql}, {self.literal(pattern)}, '', 'g')"
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"REGEXP_MATCHES({sql}, {self.literal(pattern)})"
 

@@ -26,6 +26,9 @@ class Postgres(Dialect):
         # Whatever the database's collation: compared, grouped and sorted byte by byte.
         return f'{self.text(sql)} COLLATE "C"'
 
+    def without(self, sql: str, pattern: str) -> str:
+        return f"REGEXP_REPLACE({sql}, {self.literal(pattern)}, '', 'g')"
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"{sql} ~ {self.literal(pattern)}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +17,6 @@ from customer_features.columns import (
     OPTIONAL,
     REQUIRED,
     Mapped,
-    arithmetic_over_text,
     literal,
     quoted,
     resolve,
@@ -26,6 +26,7 @@ from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
+from customer_features.engines.duckdb_numbers import holds_numbers, refuse_currencies, refuse_two_readings
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
@@ -33,9 +34,12 @@ from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
-from customer_features.options import Grain, Options
+from customer_features.expressions import is_column, without_tokens
+from customer_features.numeric_columns import numeric
+from customer_features.options import Grain, Incomplete, Options
 from customer_features.parts import Part, first_line
-from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
+from customer_features.reading import NUMERIC, is_number, is_text, read, read_identifier, read_loyalty
+from customer_features.text_numbers import Marks, number_of_text
 
 try:
     import duckdb
@@ -115,6 +119,7 @@ class Engine:
         """
         with translated():
             self.stage()
+            self._look_at_currencies()
             self._count_sources()
             self._roll_up()
             self._set_aside()
@@ -186,11 +191,11 @@ class Engine:
         wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
         options = self.options
-        readings = read(
-            fields, types, options.timezone, part.name, decimal=options.decimal, date_format=options.date_format
-        )
+        readings = read(fields, types, options.timezone, part.name, marks=self._marks, date_format=options.date_format)
+        rows = _sound_rows(part)
+        if options.decimal is None:
+            refuse_two_readings(self.connection, part.name, "amount", _number_texts(fields, types), rows)
         if types["date"] == "VARCHAR" and options.date_format is None:
-            rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
             refuse_other_formats(self.connection, part.name, fields["date"], readings.staged["day"], rows)
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
@@ -215,27 +220,43 @@ class Engine:
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
         self._staged.append(Staged(part, fields, readings, relation, types))
 
+    @property
+    def _marks(self) -> Marks:
+        return Marks(self.options.decimal or ".", self.options.thousands)
+
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
         types: dict[str, str] = {}
         for name, mapped in wanted.items():
-            try:
-                types[name] = self._type(part, mapped.sql)
-                fields[name] = mapped
-            except duckdb.Error as error:
-                sql = arithmetic_over_text(mapped.sql, self.options.decimal)
-                try:
-                    types[name] = self._type(part, sql)
-                except duckdb.Error:
-                    raise ColumnError(
-                        f"{part.name}: {name}={mapped.shown} cannot be computed: {first_line(error)}"
-                    ) from None
-                fields[name] = Mapped(sql, mapped.shown, mapped.recognised)
+            if mapped.sql in part.numerics:
+                fields[name], types[name] = mapped, NUMERIC
+            else:
+                fields[name], types[name] = self._computed(part, name, mapped)
         return fields, types
 
+    def _computed(self, part: Part, name: str, mapped: Mapped) -> tuple[Mapped, str]:
+        """The expression of a field over typed columns, and its type."""
+        sql = without_tokens(mapped.sql, part.columns, self.options.null)
+        if is_column(mapped.sql):
+            return replace(mapped, sql=sql), self._type(part, sql)
+        error: duckdb.Error | None = None
+        for anywhere in (False, True):
+            typed = numeric(
+                sql,
+                {column for column, kind in part.columns.items() if is_text(kind)},
+                {column for column, kind in part.columns.items() if is_number(kind)},
+                lambda text: number_of_text(text, self._marks),
+                lambda column: holds_numbers(self.connection, _sound_rows(part), column, self._marks),
+                wants_number=name in ("amount", "loyalty_score", "points"),
+                anywhere=anywhere,
+            )
+            try:
+                return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
+            except duckdb.Error as found:
+                error = error or found
+        raise ColumnError(f"{part.name}: {name}={mapped.shown} cannot be computed: {first_line(error)}") from None
+
     def _type(self, part: Part, sql: str) -> str:
-        if sql in part.numerics:
-            return NUMERIC
         described = self.connection.execute(f"DESCRIBE SELECT {sql} AS x FROM {part.relation}").fetchall()
         return str(described[0][1])
 
@@ -256,7 +277,10 @@ class Engine:
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():
             self._refuse_fractions(part, fields["customer_id"], fraction)
-        scores = read_loyalty(fields[score], types[score], part.name, self.options.decimal, max_points)
+        if score == "points" and self.options.decimal is None:
+            texts = _number_texts(fields, types, score)
+            refuse_two_readings(self.connection, part.name, score, texts, _sound_rows(part))
+        scores = read_loyalty(fields[score], types[score], part.name, self._marks, max_points)
         select = query.staged({"customer_id": customer, **scores}, part.relation)
         self.connection.execute(
             "CREATE TEMP TABLE loyalty_scores AS SELECT customer_id, BOOL_OR(loyalty_faulty) AS loyalty_faulty,"
@@ -314,6 +338,7 @@ class Engine:
             f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', options)}"
         )
         self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
+        self._look_for_incomplete()
         if self.loyalty is not None:
             out.loyalty = self._loyalty_counts()
         given = (self.connection, self._counted, options)
@@ -328,8 +353,21 @@ class Engine:
             f"SELECT COALESCE(SUM(used), 0), COUNT(*) FROM customers_measured{without}"
         ).fetchall()[0]
         out.used, out.customers = int(used), int(customers)
-        excluded = query.excluded(self._all_rows, options)
-        out.excluded = self._count(excluded) if excluded else 0
+        if (excluded := query.excluded(self._all_rows, options)) is not None:
+            out.exclude(*map(int, self.connection.sql(excluded).fetchall()[0]))
+
+    def _look_for_incomplete(self) -> None:
+        """Find the customers with a vector who lost rows, and set them aside whole where the options say so."""
+        if self._clean:
+            return
+        options = self.options
+        incomplete = query.incomplete(self._all_rows, options, self._orders_out, self._customers_out)
+        if options.incomplete is Incomplete.QUARANTINE:
+            found = query.incomplete_customers(incomplete)
+            self.connection.execute(f"INSERT INTO faulty_customers {found}")
+            self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
+        else:
+            self.outcome.customers_incomplete = self._count(f"SELECT COUNT(*) FROM ({incomplete})")
 
     def _loyalty_counts(self) -> dict[str, int]:
         """How many customers the loyalty scores name, and how many of them have no row that counts."""
@@ -370,5 +408,31 @@ class Engine:
         out = self.outcome
         if out.rows_in == out.used + out.excluded:
             return
+        if self.options.decimal is None:
+            self._refuse_late_commas()
         out.faults = self._quarantine.fill(self._staged, self._orders_out, self._customers_out)
         out.quarantined = sum(out.faults.values())
+
+    def _refuse_late_commas(self) -> None:
+        """Look at all numbers in text where some row is faulty: what could not be read may tell of the others."""
+        for staged in self._staged:
+            if texts := _number_texts(staged.fields, staged.types):
+                rows = _sound_rows(staged.part)
+                refuse_two_readings(self.connection, staged.part.name, "amount", texts, rows, sampled=False)
+
+    def _look_at_currencies(self) -> None:
+        if any(_number_texts(staged.fields, staged.types) for staged in self._staged):
+            shown = self._staged[0].fields["amount"].shown
+            if (currency := refuse_currencies(self.connection, self._all_rows, shown)) is not None:
+                self.outcome.notes.append(f"'{currency}' beside the amounts in '{shown}' is read as their currency")
+
+
+def _sound_rows(part: Part) -> str:
+    """A source's rows without the lines that break its syntax."""
+    return part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+
+
+def _number_texts(fields: Mapping[str, Mapped], types: Mapping[str, str], name: str = "amount") -> dict[str, str]:
+    """SQL of the texts that a field's numbers are read of, by shown name."""
+    mapped = fields[name]
+    return {mapped.shown: mapped.sql} if types[name] == "VARCHAR" else dict(mapped.read)

@@ -13,7 +13,8 @@ from customer_features.errors import FoundFault
 from customer_features.faults import FAULTS, fault
 from customer_features.options import Options
 from customer_features.parts import File, Part
-from customer_features.reading import Readings, amount_hint_sql
+from customer_features.reading import Readings
+from customer_features.text_numbers import amount_hint_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,7 +78,7 @@ class Quarantine:
         shown = [self._originals[name.lower()] for name in carried.values()]
         targets = "".join(f", {quoted(name)}" for name, _ in shown)
         values = "".join(f", {alias}" for alias in carried)
-        hints = f"'' AS date_hint, {amount_hint_sql('amount_found', '.')} AS amount_hint"
+        hints = f"'' AS date_hint, {amount_hint_sql('amount_found')} AS amount_hint"
         named = f"SELECT *, string_split(faults, ',') AS names, {hints} FROM {relation}"
         self._connection.execute(
             f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message{targets})"

@@ -17,13 +17,35 @@ class Outcome:
     rows_in: int = 0
     used: int = 0
     excluded: int = 0
+    excluded_by: dict[str, int] = field(default_factory=dict)
+    """The excluded rows by the rule that left them out; rules that left out none are not there."""
     quarantined: int = 0
     customers: int = 0
+    customers_incomplete: int = 0
+    """Customers with a vector who lost at least one row to the quarantine."""
     faults: dict[str, int] = field(default_factory=dict)
     warnings: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was decided about the values, in sentences."""
     rows_by_source: dict[str, int] = field(default_factory=dict)
     loyalty: dict[str, int] = field(default_factory=dict)
     """Of a loyalty file: how many customers it names, and how many of them have no row that counts."""
+
+    def exclude(self, after_today: int, before_window: int) -> None:
+        """Count the rows that the dates leave out."""
+        counts = {"after_today": after_today, "before_window": before_window}
+        self.excluded_by = {name: count for name, count in counts.items() if count}
+        self.excluded = after_today + before_window
+
+    def balance(self) -> dict[str, Any]:
+        """The rows as plain JSON values, for a manifest."""
+        return {
+            "in": self.rows_in,
+            "used": self.used,
+            "excluded": self.excluded,
+            "excluded_by": self.excluded_by,
+            "quarantined": self.quarantined,
+        }
 
     def reconcile(self) -> None:
         """Raise RuntimeError unless every row is accounted for.
@@ -40,14 +62,29 @@ class Outcome:
         """Raise DataFaults where the options say that these faults are too many; ``found`` gives the first of them."""
         if not self.quarantined:
             return
-        share = self.quarantined / self.rows_in
-        if options.on_fault is OnFault.FAIL:
-            reason = f"{self.quarantined} of {self.rows_in} rows are faulty"
-        elif share > options.max_faults:
-            reason = (
-                f"{self.quarantined} of {self.rows_in} rows are faulty: {share:.2%} is more than the"
-                f" {options.max_faults:.2%} allowed by max_faults, which points to a wrong mapping"
-            )
-        else:
+        reason = self._too_many(options)
+        if reason is None:
             return
         raise DataFaults(reason, self.faults, found(), self.rows_in)
+
+    def _too_many(self, options: Options) -> str | None:
+        """Say which faults are more than the options allow, None where none are."""
+        of_rows = f"of {self.rows_in} rows"
+        if options.on_fault is OnFault.FAIL:
+            return f"{self.quarantined} {of_rows} are faulty"
+        tolerated = dict(options.tolerate)
+        for name, limit in tolerated.items():
+            count = self.faults.get(name, 0)
+            if count / self.rows_in > limit:
+                return (
+                    f"{count} {of_rows} have the fault {name}: {count / self.rows_in:.2%} is more than the"
+                    f" {limit:.2%} allowed by tolerate"
+                )
+        # Whole customers are set aside because it was asked for, not because of faults of their own.
+        rest = sum(n for name, n in self.faults.items() if name not in tolerated and name != "incomplete_customer")
+        if rest / self.rows_in <= options.max_faults:
+            return None
+        return (
+            f"{rest} {of_rows} are faulty: {rest / self.rows_in:.2%} is more than the"
+            f" {options.max_faults:.2%} allowed by max_faults, which points to a wrong mapping"
+        )

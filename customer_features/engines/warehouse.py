@@ -77,7 +77,9 @@ def judge(
         disagreeing = int(warehouse.rows(portable.disagreeing())[0][0])
         portable = replace(portable, all_agree=disagreeing == 0)
     portable = portable.made_ready(customers=warehouse.keep("customers", portable.customers()))
-    outcome.rows_in, outcome.excluded = _numbers(warehouse, portable.balance())
+    ((rows_in, after_today, before_window),) = warehouse.rows(portable.balance())
+    outcome.rows_in = int(rows_in)
+    outcome.exclude(int(after_today), int(before_window))
     outcome.used, outcome.customers = _numbers(warehouse, portable.used())
     outcome.rows_by_source = {source: outcome.rows_in}
     if portable.loyalty is not None:
@@ -94,6 +96,8 @@ def judge(
         }
         outcome.faults = {rule.name: counts[rule.name] for rule in FAULTS if rule.name in counts}
         outcome.quarantined = sum(outcome.faults.values())
+        ((incomplete,),) = warehouse.rows(portable.incomplete())
+        outcome.customers_incomplete = int(incomplete)
     outcome.reconcile()
     outcome.stop_on_faults(
         options, lambda: found(warehouse, faulty, source) if find is None or faulty is None else find(faulty)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import customer_features.engines.duckdb  # noqa: F401 - before the kinds: it says which extra is missing
+from customer_features.columns import with_constants
+from customer_features.faults import check_tolerated
 from customer_features.frames.run import Run
-from customer_features.options import OnFault, Options, dates
+from customer_features.options import Incomplete, OnFault, Options, dates
 from customer_features.warned import FaultsQuarantined as FaultsQuarantined
 from customer_features.warned import Suspicious as Suspicious
 from customer_features.warned import warn_of
@@ -27,8 +29,15 @@ def build(
     returns: str = "fault",
     window: str | None = None,
     timezone: str | None = None,
+    date_format: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    null: Sequence[str] = (),
+    constant: Mapping[str, str] | None = None,
     on_fault: str = "fail",
     max_faults: float = 0.01,
+    tolerate: Mapping[str, float | str] | None = None,
+    incomplete: str = "keep",
 ) -> Frame:
     """One exact feature vector per customer.
 
@@ -59,11 +68,26 @@ def build(
         How far back rows count, e.g. ``"12 months"`` or ``"540 days"``: ``today - window < date <= today``.
     timezone
         IANA name of the business timezone (default UTC); it turns instants into dates.
+    date_format
+        How dates in text are written, as a format of ``strptime`` (default ``YYYY-MM-DD``).
+    decimal, thousands
+        The decimal mark of numbers in text (``"."`` or ``","``), and the mark between thousands (``","``, ``"."``,
+        ``"'"`` or ``" "``). By default a point and any other mark; a column in which every mark can be read both ways
+        is refused.
+    null
+        Texts that stand for nothing, e.g. ``["NULL", "n/a"]``.
+    constant
+        Field to a value that is the same in every row: ``{"product_id": "unknown"}``.
     on_fault
         ``"fail"`` raises DataFaults at any faulty row; ``"quarantine"`` leaves faulty rows out with one
         warning that counts them (:func:`check` returns them).
     max_faults
         Largest share of faulty rows that ``"quarantine"`` tolerates.
+    tolerate
+        Fault to a limit of its own, as a share or ``"any"``: ``{"missing_customer_id": 0.4}``. ``max_faults`` bounds
+        the other faults.
+    incomplete
+        Customers who lose faulty rows: ``"keep"`` (the warning counts them) or ``"quarantine"`` (leave them out whole).
 
     Returns
     -------
@@ -99,10 +123,17 @@ def build(
         returns=returns,
         window=window,
         timezone=timezone,
+        date_format=date_format,
+        decimal=decimal,
+        thousands=thousands,
+        null=null,
         on_fault=on_fault,
         max_faults=max_faults,
+        tolerate=tolerate,
+        incomplete=incomplete,
     )
-    run = Run(transactions, loyalty, options, columns)
+    check_tolerated(options)
+    run = Run(transactions, loyalty, options, with_constants(columns or {}, constant))
     if run.frame.deferred:
         return cast(Frame, run.vectors_later(_collected))
     vectors, outcome = run.vectors()
@@ -121,12 +152,20 @@ def check(
     returns: str = "fault",
     window: str | None = None,
     timezone: str | None = None,
+    date_format: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    null: Sequence[str] = (),
+    constant: Mapping[str, str] | None = None,
     on_fault: str = "quarantine",
     max_faults: float = 1.0,
+    tolerate: Mapping[str, float | str] | None = None,
+    incomplete: str = "keep",
 ) -> Frame:
     """The faulty rows, without building; the parameters are those of :func:`build`.
 
-    ``on_fault`` and ``max_faults`` are taken so that the same arguments serve both, and change nothing.
+    ``on_fault``, ``max_faults``, ``tolerate`` and ``incomplete`` are taken so that the same arguments serve both, and
+    change nothing.
 
     Returns
     -------
@@ -147,11 +186,17 @@ def check(
         returns=returns,
         window=window,
         timezone=timezone,
+        date_format=date_format,
+        decimal=decimal,
+        thousands=thousands,
+        null=null,
         on_fault=on_fault,
         max_faults=max_faults,
+        tolerate=tolerate,
+        incomplete=incomplete,
     )
-    options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0)
-    run = Run(transactions, loyalty, options, columns)
+    options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0, tolerate=(), incomplete=Incomplete.KEEP)
+    run = Run(transactions, loyalty, options, with_constants(columns or {}, constant))
     return cast(Frame, run.faulty_rows_later() if run.frame.deferred else run.faulty_rows())
 
 

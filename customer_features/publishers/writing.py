@@ -134,15 +134,12 @@ def describe(engine: Results, output: dict[str, Any], quarantine: dict[str, Any]
         "sources": [
             {"path": name, "bytes": sizes.get(name), "rows": count} for name, count in outcome.rows_by_source.items()
         ],
-        "rows": {
-            "in": outcome.rows_in,
-            "used": outcome.used,
-            "excluded": outcome.excluded,
-            "quarantined": outcome.quarantined,
-        },
+        "rows": outcome.balance(),
         "faults": outcome.faults,
         "warnings": outcome.warnings,
+        "notes": outcome.notes,
         "customers": outcome.customers,
+        "customers_incomplete": outcome.customers_incomplete,
         "output": output,
     }
     if engine.loyalty is not None:

@@ -17,7 +17,7 @@ import msgspec
 
 from customer_features import features
 from customer_features.addresses import named, scheme_of
-from customer_features.columns import REQUIRED, number_of_text, quoted, resolve
+from customer_features.columns import REQUIRED, quoted, resolve
 from customer_features.engines.duckdb_session import translated
 from customer_features.errors import ColumnError, MissingExtra, SourceError, did_you_mean
 from customer_features.parts import Part, table_part
@@ -25,6 +25,7 @@ from customer_features.report.run import run_of
 from customer_features.report.shapes import Run
 from customer_features.sources import opened
 from customer_features.staging import scratch
+from customer_features.text_numbers import plain_number
 from customer_features.verifying import vouched, vouched_copy
 
 try:
@@ -173,7 +174,7 @@ def _check_columns(name: str, columns: list[str], types: dict[str, str]) -> None
 def _double(file: str, name: str, type_: str) -> str:
     """SQL of a feature as a double. Raises ColumnError for a column that holds no numbers."""
     if type_ == "VARCHAR":
-        return number_of_text(quoted(name))
+        return plain_number(quoted(name))
     if type_.partition("(")[0] not in _NUMBERS:
         raise ColumnError(f"{file}: column {name} is of type {type_}; a number is needed")
     return f"CAST({quoted(name)} AS DOUBLE)"

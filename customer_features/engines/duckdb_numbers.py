@@ -1,0 +1,74 @@
+"""Text columns of numbers: which columns hold numbers, and those whose decimal mark has two readings.
+
+A few rows are looked at first. All are looked at where these do not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from customer_features.columns import quoted
+from customer_features.engines.duckdb_dates import SAMPLED
+from customer_features.errors import ColumnError
+from customer_features.text_numbers import Evidence, Marks, evidence, evidence_items, number_of_text, refusal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def holds_numbers(connection: duckdb.DuckDBPyConnection, relation: str, column: str, marks: Marks) -> bool:
+    """Whether most of the first texts in a column are numbers."""
+    number = number_of_text("text", marks)
+    rows = connection.execute(
+        f"SELECT {number} IS NOT NULL FROM (SELECT {quoted(column)} AS text FROM {relation})"
+        f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
+    ).fetchall()
+    return 2 * sum(bool(readable) for (readable,) in rows) > len(rows)
+
+
+def refuse_two_readings(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    field: str,
+    texts: Mapping[str, str],
+    relation: str,
+    *,
+    sampled: bool = True,
+) -> None:
+    """Raise ColumnError where the numbers of a column can be read with a decimal point or with a decimal comma.
+
+    ``texts``: SQL of what is read as a number, by the name that people know it by; ``relation``: the source's rows;
+    ``sampled``: a few rows may settle it.
+    """
+    for shown, sql in texts.items():
+        if sampled and _sample(connection, sql, relation).settled:
+            continue
+        [row] = connection.execute(
+            f"SELECT {evidence_items('text')} FROM (SELECT {sql} AS text FROM {relation})"
+        ).fetchall()
+        found = Evidence(*row)
+        if found.in_doubt is not None:
+            raise ColumnError(f"{source}: {refusal(shown, field, found)}")
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, sql: str, relation: str) -> Evidence:
+    rows = connection.execute(
+        f"SELECT text FROM (SELECT {sql} AS text FROM {relation}) WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
+    ).fetchall()
+    return evidence([str(text) for (text,) in rows])
+
+
+def refuse_currencies(connection: duckdb.DuckDBPyConnection, relation: str, shown: str) -> str | None:
+    """Give the one currency that stands beside the amounts, None where none does.
+
+    Raises ColumnError where there are several.
+    """
+    rows = connection.execute(
+        f"SELECT currency_mark, COUNT(*) FROM {relation} WHERE currency_mark IS NOT NULL AND number IS NOT NULL"
+        " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
+    ).fetchall()
+    if len(rows) > 1:
+        listed = ", ".join(f"'{mark}' ({count} rows)" for mark, count in rows)
+        raise ColumnError(f"'{shown}' holds amounts in several currencies: {listed}; convert them to one first")
+    return str(rows[0][0]) if rows else None

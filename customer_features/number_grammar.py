@@ -1,0 +1,93 @@
+"""Numbers and money in text, as regular expressions that every engine reads alike.
+
+Characters beyond ASCII stand alone or between bars, never in a class: some engines compare byte by byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+THOUSANDS = (".", ",", "'", " ")
+"""Marks between thousands; the blank stands for every kind of blank, the apostrophe for the typographic one too."""
+_BLANK = "([ \\t\\n\\x0b\\f\\r]|\u00a0|\u2007|\u2009|\u202f)"
+_BLANKS = f"{_BLANK}*"
+_MINUS = "-|\u2212|\u2013"
+_SIGN = f"([+]|{_MINUS})?"
+_SYMBOLS = "|".join(["[$]", *"¢£¤¥฿﷼", *map(chr, range(0x20A0, 0x20C1))])
+_SYMBOL = f"([A-Z]{{0,3}}({_SYMBOLS}))"
+_ABBREVIATED = "kr|Kr|Rs|лв|руб"
+_WORD = f"([A-Z]{{3}}|{_ABBREVIATED}|zł|Kč|Ft)"
+_CLASSES = {".": "[.]", ",": ",", "'": "('|\u2019)", " ": _BLANK}
+
+NEGATIVE = f"([(]|{_MINUS})"
+"""Stands in a text of money below zero."""
+TWO_SIGNS = f"([(+]|{_MINUS})[^_]*([+]|{_MINUS})"
+"""More than one sign, which no number has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How numbers in text are written: the mark before decimals, and that between thousands (None: any other one)."""
+
+    decimal: str = "."
+    thousands: str | None = None
+
+    @property
+    def groups(self) -> list[str]:
+        """The marks that may stand between thousands."""
+        if self.thousands is not None:
+            return [self.thousands]
+        return [mark for mark in THOUSANDS if mark != self.decimal]
+
+    @property
+    def beside_digits(self) -> str:
+        """What is taken out of a text of money to leave its digits and decimal mark."""
+        return f"({_ABBREVIATED})[.]|[^0-9{self.decimal}]"
+
+    @property
+    def money(self) -> str:
+        """The whole of a text of money."""
+        decimal = _CLASSES[self.decimal]
+        groups = "|".join(f"[0-9]{{1,3}}({_CLASSES[mark]}[0-9]{{3}})+" for mark in self.groups)
+        if "," in self.groups:
+            groups += "|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}"  # lakh and crore
+        number = f"(({groups}|[0-9]+)({decimal}[0-9]+)?)"
+        alone = f"({number}|{decimal}[0-9]+)"
+        forms = (
+            (alone, _SIGN),
+            (_SYMBOL, _SIGN, alone, _SIGN),
+            # After a point a blank must stand: Rs.50 is 50 rupees to some, and half a rupee to a machine.
+            (f"{_WORD}([.]{_BLANK})?", _SIGN, number, _SIGN),
+            (alone, _SIGN, f"({_SYMBOL}|{_WORD}[.]?)", _SIGN),
+        )
+        inside = "|".join(_BLANKS.join((_SIGN, *form)) for form in forms)
+        inner = f"[(]{_BLANKS}({inside}){_BLANKS}[)]|{inside}|{_SYMBOL}{_BLANKS}[(]{_BLANKS}{alone}{_BLANKS}[)]"
+        return f"{_BLANKS}'?{_BLANKS}({inner}){_BLANKS}"
+
+    @property
+    def with_other_decimal(self) -> str:
+        """The whole of a text that only the other decimal mark explains."""
+        other, group = _CLASSES["," if self.decimal == "." else "."], _CLASSES[self.decimal]
+        return f"[^0-9.,]*[0-9]{{1,3}}({group}[0-9]{{3}})*{other}([0-9]{{1,2}}|[0-9]{{4,}})[^0-9.,]*"
+
+
+def _around(form: str) -> str:
+    return f"[^0-9]*({form})[^0-9]*"
+
+
+EVIDENCE = {
+    "point": _around(
+        "[0-9]+[.]([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,})[.][0-9]{3}"
+        "|[0-9]{1,3}(,[0-9]{3}){2,}|[0-9]{1,3}(,[0-9]{2,3})+[.][0-9]+"
+    ),
+    "comma": _around(
+        "[0-9]+,([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,}),[0-9]{3}"
+        "|[0-9]{1,3}([.][0-9]{3}){2,}|[0-9]{1,3}([.][0-9]{3})+,[0-9]+"
+    ),
+    "either_point": _around("[1-9][0-9]{0,2}[.][0-9]{3}"),
+    "either_comma": _around("[1-9][0-9]{0,2},[0-9]{3}"),
+}
+"""The whole of a text that tells of its column's decimal mark: what only a point or only a comma explains, and what
+both do."""
+BESIDE_NUMBER = f"[0-9.,()+']|\u2019|{_MINUS}|{_BLANK}"
+"""What is taken out of a text of money to leave its currency."""

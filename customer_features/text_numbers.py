@@ -1,0 +1,112 @@
+"""Numbers and money in text: one grammar, as SQL of the DuckDB engine.
+
+A plain number is read as it stands. Around it may stand what exports write: a currency sign or code, brackets or a
+trailing minus for a negative amount, a typographic minus, an apostrophe in front, blanks, and marks between thousands.
+A text that fits no form is no number; nothing is cut out of a text to make one of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from customer_features.columns import literal
+from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, NEGATIVE, TWO_SIGNS
+from customer_features.number_grammar import Marks as Marks
+
+PLAIN = Marks()
+
+
+def plain_number(sql: str, marks: Marks = PLAIN) -> str:
+    """SQL of the number that a text holds and nothing else, null where it holds none."""
+    if marks.decimal == ".":
+        # The cast allows 1_000; a plain number does not.
+        return f"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END"
+    point = f"TRY_CAST(REPLACE({sql}, {literal(marks.decimal)}, '.') AS DOUBLE)"
+    return f"CASE WHEN NOT CONTAINS({sql}, '_') AND NOT CONTAINS({sql}, '.') THEN {point} END"
+
+
+def number_of_text(sql: str, marks: Marks = PLAIN) -> str:
+    """SQL of the number that a text holds, be it money; null where it holds none."""
+    bare = f"regexp_replace({sql}, {literal(marks.beside_digits)}, '', 'g')"
+    value = f"TRY_CAST(REPLACE({bare}, {literal(marks.decimal)}, '.') AS DOUBLE)"
+    signed = f"CASE WHEN regexp_matches({sql}, {literal(NEGATIVE)}) THEN -{value} ELSE {value} END"
+    money = (
+        f"CASE WHEN regexp_full_match({sql}, {literal(marks.money)})"
+        f" AND NOT regexp_matches({sql}, {literal(TWO_SIGNS)}) THEN {signed} END"
+    )
+    # The second is computed for the texts alone that the first does not read.
+    return f"COALESCE({plain_number(sql, marks)}, {money})"
+
+
+def currency_of_text(sql: str, marks: Marks = PLAIN) -> str:
+    """SQL of the currency that stands in a text beside a number, null where none does."""
+    bare = f"regexp_replace({sql}, {literal(BESIDE_NUMBER)}, '', 'g')"
+    return f"CASE WHEN {plain_number(sql, marks)} IS NULL THEN NULLIF({bare}, '') END"
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What texts tell of their decimal mark: an example of each kind, None where there is none.
+
+    ``point``, ``comma``: can only be read with that decimal mark; ``either_point``, ``either_comma``: one mark before
+    three digits, which may be a decimal mark or part thousands.
+    """
+
+    point: str | None = None
+    comma: str | None = None
+    either_point: str | None = None
+    either_comma: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether a decimal point is certain, and nothing speaks against it."""
+        return self.point is not None and self.comma is None
+
+    @property
+    def in_doubt(self) -> str | None:
+        """A text with two readings, where the others do not tell which it is."""
+        either = self.either_point or self.either_comma
+        return either if either is not None and not self.settled else None
+
+
+def evidence(texts: list[str]) -> Evidence:
+    """What some texts tell of their decimal mark."""
+    found = Evidence()
+    for text in texts:
+        for name, form in EVIDENCE.items():
+            if getattr(found, name) is None and re.fullmatch(form, text):
+                setattr(found, name, text)
+    return found
+
+
+def evidence_items(sql: str) -> str:
+    """Select items, in the order of :class:`Evidence`, of an example of each kind among all texts of a column."""
+    return ", ".join(
+        f"MIN(CASE WHEN regexp_full_match({sql}, {literal(form)}) THEN {sql} END) AS {name}"
+        for name, form in EVIDENCE.items()
+    )
+
+
+def refusal(shown: str, field: str, found: Evidence) -> str:
+    """Say that a column has two readings, with both."""
+    text = found.in_doubt or ""
+    mark = "." if text == found.either_point else ","
+    digits = re.sub(r"^[^0-9]*|[^0-9]*$", "", text)
+    whole, decimals = digits.replace(mark, ""), digits.replace(mark, ".")
+    of_point, of_comma = (decimals, whole) if mark == "." else (whole, decimals)
+    said = f"'{shown}' holds '{text}', which could be {of_point} (--decimal .) or {of_comma} (--decimal ,)"
+    if found.comma is not None and found.point is None:
+        return f"{said}; '{found.comma}' stands in the same column, which only a decimal comma explains"
+    if found.comma is not None:
+        return f"{said}, and '{found.point}' and '{found.comma}' stand in the same column; write {field} in one way"
+    return f"{said}; say which"
+
+
+def amount_hint_sql(found: str, marks: Marks = PLAIN) -> str:
+    """SQL of what to say, beside the message, of an amount that only the other decimal mark explains."""
+    hint = {
+        ".": "; a decimal comma is read with --decimal , alone",
+        ",": "; a decimal point is read without --decimal , alone",
+    }[marks.decimal]
+    return f"CASE WHEN regexp_full_match({found}, {literal(marks.with_other_decimal)}) THEN {literal(hint)} ELSE '' END"
