@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from customer_features.columns import check_fields
+from customer_features.columns import Constant, Mapped, check_fields, with_constants
 from customer_features.dialects import Dialect, Kind, Type, dialect
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
+from customer_features.expressions import columns_in, parsed, unresolved
 from customer_features.options import Options, dates
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.printed import text_of
+from customer_features.typed_fields import NUMBERS, typed
 
 try:
     import sqlglot
@@ -39,6 +41,7 @@ def sql(
     *,
     table: str = "transactions",
     columns: Mapping[str, str] | None = None,
+    constant: Mapping[str, str] | None = None,
     types: Mapping[str, str] | None = None,
     today: object = None,
     loyalty: str | None = None,
@@ -63,7 +66,10 @@ def sql(
         name of one table, to the letter.
     columns
         Field to column name or SQL expression of the dialect over one row; a field that is not named is the column of
-        its own name. ``loyalty_score`` is read where it is named.
+        its own name. Words with blanks between them are a column's name, to the letter; in an expression such names go
+        in double quotes. ``loyalty_score`` is read where it is named.
+    constant
+        Field to a value that is the same in every row: ``{"product_id": "unknown"}``.
     types
         Field to its column's type in the dialect, where that is not text for an id, a date for ``date`` or a number
         for ``amount``: ``{"date": "TIMESTAMPTZ", "amount": "DECIMAL(18, 6)"}``. A type of text makes the query read
@@ -95,7 +101,7 @@ def sql(
     made = portable(
         dialect(dialect_name),
         table=table,
-        columns=columns,
+        columns=with_constants(columns or {}, constant),
         types=types,
         today=today,
         loyalty=loyalty,
@@ -135,6 +141,9 @@ def portable(
     if LOYALTY in given:
         fields[LOYALTY] = expression_of(spoken, LOYALTY, given[LOYALTY])
     kinds = {**_TYPES, **_told(spoken, types or {}, [*fields, *(["points"] if max_points is not None else [])])}
+    for name in NUMBERS:
+        if name in fields and kinds[name].kind is Kind.TEXT:
+            fields[name] = _of_texts(spoken, name, fields[name])
     expression = None
     if isinstance(today, str) and not _DAY.fullmatch(today):
         expression = spoken.a_day(expression_of(spoken, "today", today))
@@ -150,7 +159,7 @@ def portable(
         read = LOYALTY if max_points is None else "points"
         names = {name: expression_of(spoken, name, name) for name in ("customer_id", read)}
         scores = Source(table_of(spoken, loyalty), names, kinds)
-    return Portable(spoken, options, Source(table_of(spoken, table), fields, kinds), expression, scores)
+    return Portable(spoken, options, Source(table_of(spoken, table), fields, kinds), expression, scores, guarded=True)
 
 
 def _told(spoken: Dialect, types: Mapping[str, str], fields: list[str]) -> dict[str, Type]:
@@ -188,24 +197,26 @@ def expression_of(spoken: Dialect, field: str, text: str) -> str:
 
     Raises InvalidOption where it is no such expression.
     """
-    option = "today" if field == "today" else "map"
-    shown = text if field == "today" else f"{field}={text}"
-    try:
-        trees = sqlglot.parse(f"SELECT {text}", dialect=spoken.sqlglot)
-    except (sqlglot.ParseError, sqlglot.TokenError) as error:
-        first = error.errors[0]["description"] if isinstance(error, sqlglot.ParseError) and error.errors else error
+    if isinstance(text, Constant):
+        return spoken.literal(text)
+    if field == "today":
+        return _quoted(spoken, parsed("today", text, spoken.sqlglot, "today"))
+    tree, to_the_letter = unresolved(field, text, spoken.sqlglot)
+    if to_the_letter:
+        return str(tree.sql(dialect=spoken.sqlglot))
+    return _quoted(spoken, tree)
+
+
+def _of_texts(spoken: Dialect, field: str, sql: str) -> str:
+    """An expression over columns of text, which are read as numbers where it computes with them."""
+
+    def holds_numbers(column: str) -> bool:
         raise InvalidOption(
-            option, f"{shown} cannot be read as an SQL expression of {spoken.title}: {str(first).splitlines()[0]}"
-        ) from None
-    tree = trees[0] if len(trees) == 1 else None
-    clauses = [name for name, value in tree.args.items() if value] if isinstance(tree, exp.Select) else []
-    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(clauses) - {"expressions"}:
-        raise InvalidOption(option, f"{shown} must be one column or one SQL expression")
-    inner = tree.expressions[0]
-    if inner.find(exp.AggFunc, exp.Window, exp.Query, exp.Star):
-        raise InvalidOption(option, f"{shown} must be an expression over one row: no sums, no queries")
-    inner = inner.this if isinstance(inner, exp.Alias) else inner
-    return _quoted(spoken, inner)
+            "map", f"{field}: whether '{column}' is to be compared as text or as a number is not known; write a CAST"
+        )
+
+    texts = columns_in(sql, spoken.sqlglot)
+    return typed(field, Mapped(sql, sql, recognised=False), texts, set(), spoken, holds_numbers).sql
 
 
 def _quoted(spoken: Dialect, tree: Any) -> str:

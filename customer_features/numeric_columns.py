@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
 from customer_features.errors import MissingExtra
 
@@ -34,6 +35,7 @@ _TEXTS = (
     *(exp.DPipe, exp.Left, exp.Right, exp.SplitPart, exp.JSONExtract, exp.JSONExtractScalar, exp.Pad, exp.Translate),
 )
 """What gives text of text."""
+_STANDS_FOR = "customer_features_number_{}_"
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
@@ -69,7 +71,8 @@ def numeric(
         work.as_number(root.this)
     else:
         work.as_it_is(root.this)
-    return Numeric(root.this.sql(dialect=dialect, normalize_functions=False), work.read)
+    whole = root.this.sql(dialect=dialect, normalize_functions=False)
+    return Numeric(work.filled(whole), {shown: work.filled(text) for shown, text in work.read.items()})
 
 
 class _Reading:
@@ -85,8 +88,9 @@ class _Reading:
         self.texts, self.numbers, self.number, self.holds_numbers = texts, numbers, number, holds_numbers
         self.dialect, self.anywhere = dialect, anywhere
         self.read: dict[str, str] = {}
+        self._numbers: list[str] = []
 
-    def as_number(self, node: exp.Expression) -> None:
+    def as_number(self, node: Any) -> None:
         """Make a number of a node, in place."""
         if isinstance(node, exp.Column):
             if self._is_text(node):
@@ -112,7 +116,7 @@ class _Reading:
         else:
             self.as_it_is(node)
 
-    def as_it_is(self, node: exp.Expression) -> None:
+    def as_it_is(self, node: Any) -> None:
         """Look for numbers below a node that may be of any type."""
         if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
             if node.to.is_type(*exp.DataType.NUMERIC_TYPES):
@@ -136,7 +140,7 @@ class _Reading:
                 else:
                     self.as_it_is(child)
 
-    def _cases(self, node: exp.Case, *, numbers: bool = True) -> None:
+    def _cases(self, node: Any, *, numbers: bool = True) -> None:
         value = self.as_number if numbers else self.as_it_is
         if (subject := node.this) is not None:
             tests = [branch.this for branch in node.args["ifs"]]
@@ -151,10 +155,10 @@ class _Reading:
         if (default := node.args.get("default")) is not None:
             value(default)
 
-    def _condition(self, node: exp.Expression) -> None:
+    def _condition(self, node: Any) -> None:
         self.as_it_is(node)
 
-    def _parent_computes(self, node: exp.Expression) -> bool:
+    def _parent_computes(self, node: Any) -> bool:
         parent = node.parent
         while isinstance(parent, _CHOICES):
             if parent.parent is None:
@@ -164,15 +168,23 @@ class _Reading:
             parent = parent.parent
         return parent is not None
 
-    def _is_text(self, node: exp.Expression) -> bool:
+    def _is_text(self, node: Any) -> bool:
         return isinstance(node, exp.Column) and node.name in self.texts
 
-    def _cast(self, node: exp.Expression, shown: str) -> None:
+    def _cast(self, node: Any, shown: str) -> None:
         sql = node.sql(dialect=self.dialect, normalize_functions=False)
         self.read[shown] = sql
-        node.replace(exp.Paren(this=sqlglot.parse_one(self.number(sql), dialect=self.dialect)))
+        # A name stands for the number until the end: parsing the dialect's own words again might change them.
+        node.replace(exp.column(_STANDS_FOR.format(len(self._numbers))))
+        self._numbers.append(f"({self.number(sql)})")
 
-    def _compares_numbers(self, node: exp.Expression) -> bool:
+    def filled(self, sql: str) -> str:
+        """SQL with the numbers in the place of their names."""
+        for place in reversed(range(len(self._numbers))):
+            sql = sql.replace(_STANDS_FOR.format(place), self._numbers[place])
+        return sql
+
+    def _compares_numbers(self, node: Any) -> bool:
         """Whether a comparison is one of numbers: one side is, or text columns that hold numbers meet."""
         sides = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
         if any(self._is_number(side) for side in sides):
@@ -182,13 +194,13 @@ class _Reading:
         others = [side for side in sides if not isinstance(side, (exp.Literal, exp.Column))]
         return bool(columns) and not words and not others and all(self.holds_numbers(side.name) for side in columns)
 
-    def _sorts_numbers(self, node: exp.Expression) -> bool:
+    def _sorts_numbers(self, node: Any) -> bool:
         sides = list(node.iter_expressions())
         if isinstance(node, exp.Coalesce):
             return any(self._is_number(side) for side in sides)
         return self._compares_numbers(node)
 
-    def _is_number(self, node: exp.Expression) -> bool:
+    def _is_number(self, node: Any) -> bool:
         if isinstance(node, exp.Paren):
             return self._is_number(node.this)
         if isinstance(node, exp.Column):

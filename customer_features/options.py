@@ -208,7 +208,8 @@ def parse_tolerated(value: object) -> tuple[tuple[str, float], ...]:
         given = list(value.items())
     else:
         texts = [value] if isinstance(value, str) else list(value or ())  # type: ignore[call-overload]
-        given = [tuple(map(str.strip, str(text).partition("=")[::2])) for text in texts]
+        parted = (str(text).partition("=") for text in texts)
+        given = [(name.strip(), share.strip()) for name, _, share in parted]
     tolerated: dict[str, float] = {}
     for name, share in given:
         if name in tolerated:

@@ -16,6 +16,7 @@ from typing import ClassVar, Self
 from customer_features import features, money
 from customer_features.dialects.base import Dialect, Kind, Type
 from customer_features.faults import Fault, Scope, group_faults, row_faults
+from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE
 from customer_features.options import Future, Grain, Options, Returns
 from customer_features.query import covered
 
@@ -35,6 +36,8 @@ class Source:
     fields: Mapping[str, str]
     types: Mapping[str, Type]
     originals: tuple[str, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What amounts in text are read of: SQL by the name that people know it by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Portable:
     source: Source
     today: str | None = None
     loyalty: Source | None = None
+    guarded: bool = False
+    """Whether the query itself looks for amounts with two readings: where nothing else does before it runs."""
     ready: Mapping[str, str] = field(default_factory=dict)
     """Steps that stand in tables already, by the relation that holds each."""
     all_agree: bool = False
@@ -105,6 +110,23 @@ class Portable:
             f" JOIN {self.name('customers')} c ON d.customer_id = c.customer_id WHERE {self._sound}",
             upto="customers" if "customers" not in self.ready else "readings",
         )
+
+    def evidence(self, text: str, sampled: int | None = None) -> str:
+        """One row: an example of each kind of text that tells of its column's decimal mark, in order of the kinds."""
+        some = "" if sampled is None else f" LIMIT {sampled}"
+        rows = f"SELECT {text} AS t FROM {self.source.relation} WHERE {text} IS NOT NULL AND {text} <> ''{some}"
+        items = (
+            f"MIN(CASE WHEN {self.dialect.matches('t', f'^({form})$')} THEN t END) AS {name}"
+            for name, form in EVIDENCE.items()
+        )
+        return f"SELECT {', '.join(items)} FROM ({rows}) s"
+
+    def currencies(self, text: str) -> str:
+        """One row: the least and the greatest of the currencies that stand beside numbers in text."""
+        mark = f"CASE WHEN NOT ({self.dialect.is_plain('t')}) AND ({self.dialect.number_of_text('t')}) IS NOT NULL"
+        mark += f" THEN NULLIF({self.dialect.without('t', BESIDE_NUMBER)}, '') END"
+        rows = f"SELECT {text} AS t FROM {self.source.relation} WHERE {text} IS NOT NULL AND {text} <> ''"
+        return f"SELECT MIN(c) AS least, MAX(c) AS greatest FROM (SELECT {mark} AS c FROM ({rows}) s) m"
 
     def disagreeing(self) -> str:
         """One row: how many orders there are whose lines do not agree."""
@@ -164,8 +186,10 @@ class Portable:
     @cached_property
     def steps(self) -> list[Step]:
         """The steps before the vectors, in order, without those that are ready."""
-        steps = [
-            Step("purchases", "The fields, as they stand in the source.", self._purchases),
+        steps = [Step("purchases", "The fields, as they stand in the source.", self._purchases)]
+        if self._in_doubt is not None:
+            steps.append(Step("marks", "What amounts in text tell of their decimal mark.", self._marks))
+        steps += [
             Step("readings", "Ids as text, days in the business timezone, amounts as numbers.", self._readings),
             Step("counted", self._counted_comment, self._counted),
         ]
@@ -215,6 +239,8 @@ class Portable:
         items.append(f"{dialect.day('date_read', types['date'].kind, self.options.timezone)} AS day")
         kind = types["amount"]
         amount = number(dialect, "amount_read", kind)
+        if self._in_doubt is not None:
+            amount = f"CASE WHEN NOT ({self._in_doubt}) THEN {amount} END"
         if kind.kind is Kind.DECIMAL:
             amount = dialect.amount_of_decimal("amount_read", kind.scale)
         items.append(f"{amount} AS number")
@@ -222,6 +248,23 @@ class Portable:
             items += ["loyalty_read", *loyalty_items(dialect, "loyalty_read", types[LOYALTY], None)]
         items.append(f"{self.today_sql} AS today")
         return items + [f"o{place}" for place in range(len(self.source.originals))]
+
+    @property
+    def _marks(self) -> str:
+        items = (
+            f"MAX(CASE WHEN {self.dialect.matches('amount_read', f'^({EVIDENCE[name]})$')} THEN 1 ELSE 0 END) AS {name}"
+            for name in ("point", "comma")
+        )
+        return f"SELECT {', '.join(items)} FROM {self.name('purchases')} WHERE amount_read IS NOT NULL"
+
+    @cached_property
+    def _in_doubt(self) -> str | None:
+        """Whether an amount has two readings, between which no other amount decides; None: nobody asks."""
+        if not self.guarded or self.source.types["amount"].kind is not Kind.TEXT:
+            return None
+        either = f"^({EVIDENCE['either_point']}|{EVIDENCE['either_comma']})$"
+        settled = f"(SELECT point - comma FROM {self.name('marks')}) = 1"
+        return f"amount_read IS NOT NULL AND {self.dialect.matches('amount_read', either)} AND NOT ({settled})"
 
     @property
     def _counted(self) -> str:

@@ -12,11 +12,13 @@ from customer_features.portable_faults import listing
 def text_of(made: Portable, faults: bool) -> str:
     """The query with its comments, laid out for people."""
     spoken = made.dialect
-    head = "\n".join(f"-- {line}" for line in _head(made, faults))
+    head = "\n".join(f"-- {_on_one_line(line)}" for line in _head(made, faults))
     steps = []
     for place, step in enumerate(made.steps):
         name = f"{'WITH ' if place == 0 else ''}{step.name}"
-        steps.append(f"-- {step.comment}\n{name} AS (\n{_indented(spoken.pretty(step.select))}\n)")
+        # A line break in a name or in a text is a part of it: nothing may be put behind it.
+        select = step.select if "\n" in step.select else _indented(spoken.pretty(step.select))
+        steps.append(f"-- {step.comment}\n{name} AS (\n{select}\n)")
     chain = ",\n".join(steps)
     last = listing(made) if faults else made.final
     comment = "The faulty rows." if faults else "The vectors: sums are exact, and each is rounded once, half up."
@@ -47,5 +49,10 @@ def _kind(kind: Type) -> str:
     return f"a {kind.kind}" + (f" with {kind.scale} digits after the point" if kind.scale else "")
 
 
+def _on_one_line(text: str) -> str:
+    """A text whose line breaks are escaped: one in a column's name would end the comment."""
+    return text.translate({ord(mark): repr(mark)[1:-1] for mark in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"})
+
+
 def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    return "\n".join(f"  {line}" for line in text.split("\n"))

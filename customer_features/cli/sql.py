@@ -61,6 +61,13 @@ from customer_features.options import DIALECTS, STEPS, Future, Grain, Returns
     help="Which column, or SQL expression of the dialect over one row, a field is  [default: the field's own name]",
 )
 @click.option(
+    "--constant",
+    "constants",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="A field that is the same in every row, e.g. product_id=unknown. Repeat for each field.",
+)
+@click.option(
     "--type",
     "types",
     multiple=True,
@@ -107,6 +114,7 @@ def sql(
     start: str | None,
     end: str | None,
     assignments: tuple[str, ...],
+    constants: tuple[str, ...],
     types: tuple[str, ...],
     **choices: Any,
 ) -> None:
@@ -115,12 +123,12 @@ def sql(
     The query gives the very vectors that build gives; faulty rows are left out, and --faults lists them.
     """
     from customer_features import generated
-    from customer_features.columns import parse_mapping
+    from customer_features.columns import parse_constants, parse_mapping, with_constants
     from customer_features.dialects import dialect
 
     days = as_of_dates(today, every, start, end)
     given = {
-        "columns": parse_mapping(assignments),
+        "columns": with_constants(parse_mapping(assignments), parse_constants(constants)),
         "types": _types(types),
         "today": None if not days else days[0] if len(days) == 1 else days,
         **choices,

@@ -212,6 +212,10 @@ class Dialect:
         """A text without what matches a regular expression."""
         return f"REGEXP_REPLACE({sql}, {self.literal(pattern)}, '')"
 
+    def is_plain(self, sql: str) -> str:
+        """Whether a text is a number and nothing else, where that is cheap to say."""
+        return self.matches(sql, NUMBER)
+
     def trimmed(self, sql: str) -> str:
         """A text without blanks around it."""
         return f"TRIM({sql})"

@@ -38,8 +38,12 @@ class Postgres(Dialect):
     def number_of_text(self, sql: str) -> str:
         # Digits with at most one point among them need no regular expression, which costs many times what this does;
         # of so many no double is out of range.
-        plain = f"TRANSLATE({sql}, '0123456789', '') IN ('', '.') AND {sql} NOT IN ('', '.') AND LENGTH({sql}) <= 300"
-        return f"CASE WHEN {plain} THEN {self.cast(sql, self.double)} ELSE {super().number_of_text(sql)} END"
+        return (
+            f"CASE WHEN {self.is_plain(sql)} THEN {self.cast(sql, self.double)} ELSE {super().number_of_text(sql)} END"
+        )
+
+    def is_plain(self, sql: str) -> str:
+        return f"TRANSLATE({sql}, '0123456789', '') IN ('', '.') AND {sql} NOT IN ('', '.') AND LENGTH({sql}) <= 300"
 
     def trimmed(self, sql: str) -> str:
         return sql  # the cast takes blanks

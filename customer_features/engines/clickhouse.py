@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -20,17 +21,19 @@ from customer_features.dialects import Kind, Type, dialect
 from customer_features.engines.clickhouse_clients import Client, client_of
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.repetitions import find_warnings
-from customer_features.engines.warehouse import Judged, judge
+from customer_features.engines.warehouse import SAMPLED, Judged, judge
 from customer_features.errors import ColumnError, MissingExtra, SourceError
 from customer_features.options import Options
 from customer_features.portable import IDS, Portable, Source
 from customer_features.reading import FIT, unfit
+from customer_features.typed_fields import amount_texts, most_are_numbers, typed
 
 try:
     import pyarrow as pa
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("ClickHouse", "clickhouse") from error
 
+_DIALECT = dialect("clickhouse")
 _OURS = ("join_use_nulls", "prefer_column_name_to_alias", "precise_float_parsing", "count_distinct_implementation")
 """Settings that our statements set: what stands in a user's query keeps those of the session."""
 _SCORES = "customer_id Nullable(String), faulty_scores Int32, least_loyalty Nullable(Float64)"
@@ -101,7 +104,7 @@ class Run:
         warehouse = Warehouse(self._client)
         try:
             names, _ = self._described(self._relation, self.source)
-            portable = self._portable(warehouse, list(names), originals)
+            portable = self._portable(warehouse, names, originals)
             judged = judge(warehouse, portable, self.source, tuple(names) if originals else ())
             self.outcome = judged.outcome
             self.outcome.warnings = find_warnings(
@@ -154,11 +157,16 @@ class Run:
         return {str(_plain(row["name"])): str(_plain(row["type"])) for row in rows}, relation
 
     def _fields(
-        self, relation: str, names: list[str], source: str, needed: Sequence[str], optional: Sequence[str]
+        self, relation: str, names: Mapping[str, str], source: str, needed: Sequence[str], optional: Sequence[str]
     ) -> Source:
         """A relation's columns as fields. Raises ColumnError where one is missing or unfit."""
         mapping = {name: sql for name, sql in self.columns.items() if name in (*needed, *optional)}
         fields = resolve(names, mapping, source, needed, optional, dialect="clickhouse")
+        texts, numbers = _texts_and_numbers(names)
+        fields = {
+            name: typed(name, mapped, texts, numbers, _DIALECT, lambda column: self._holds_numbers(relation, column))
+            for name, mapped in fields.items()
+        }
         sql: dict[str, str] = {}
         kinds: dict[str, Type] = {}
         for name, mapped in fields.items():
@@ -168,19 +176,26 @@ class Run:
                 reason = str(error).removeprefix(f"{source}: ")
                 raise ColumnError(f"{source}: {name}={mapped.shown} cannot be computed: {reason}") from None
             sql[name], kinds[name] = self._as_field(name, mapped, types["x"], relation, source)
-        return Source(relation, sql, kinds)
+        amounts = {}
+        if "amount" in fields:
+            amounts = amount_texts(fields["amount"], is_text=kinds["amount"].kind is Kind.TEXT)
+        return Source(relation, sql, kinds, texts={shown: _DIALECT.text(text) for shown, text in amounts.items()})
 
-    def _portable(self, warehouse: Warehouse, names: list[str], originals: bool) -> Portable:
+    def _holds_numbers(self, relation: str, column: str) -> bool:
+        [row] = self._client.table(most_are_numbers(_DIALECT, column, relation, SAMPLED)).to_pylist()
+        return bool(2 * int(row["numbers"]) > int(row["texts"]))
+
+    def _portable(self, warehouse: Warehouse, names: Mapping[str, str], originals: bool) -> Portable:
         optional = OPTIONAL if self.scores is None else ()
         source = self._fields(self._relation, names, self.source, REQUIRED, optional)
         kept = tuple(quoted(name, "clickhouse") for name in names) if originals else ()
-        source = Source(source.relation, source.fields, source.types, kept)
+        source = replace(source, originals=kept)
         loyalty, ready = None, {}
         if isinstance(self.scores, str):
             shown = _shown(self.scores)
             relation = self._isolated(self.scores)
             columns, _ = self._described(relation, shown)
-            loyalty = self._fields(relation, list(columns), shown, ("customer_id", "loyalty_score"), ())
+            loyalty = self._fields(relation, columns, shown, ("customer_id", "loyalty_score"), ())
         elif self.scores is not None:
             loyalty, table = Source("", {}, {}), warehouse.named("loyalty_scores")
             self._client.run(f"CREATE TEMPORARY TABLE {table} ({_SCORES}) ENGINE = Memory")
@@ -227,6 +242,13 @@ class Run:
                 f"{source}: '{mapped.shown}' holds {_plain(row[name])}, which is no whole number below 2^53 and so no"
                 " id; give ids as text"
             )
+
+
+def _texts_and_numbers(types: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """The columns of text and those of numbers, of a relation's columns and their types."""
+    words = {name: re.sub(r"^(LowCardinality\(|Nullable\()+", "", kind) for name, kind in types.items()}
+    texts = {name for name, word in words.items() if re.match(r"(Fixed)?String|Enum", word)}
+    return texts, {name for name, word in words.items() if re.match("U?Int|Float|Decimal", word)}
 
 
 def _relation(given: str) -> str:

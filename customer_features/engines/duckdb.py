@@ -239,7 +239,7 @@ class Engine:
         sql = without_tokens(mapped.sql, part.columns, self.options.null)
         if is_column(mapped.sql):
             return replace(mapped, sql=sql), self._type(part, sql)
-        error: duckdb.Error | None = None
+        error: Exception = RuntimeError()
         for anywhere in (False, True):
             typed = numeric(
                 sql,
@@ -253,7 +253,7 @@ class Engine:
             try:
                 return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
             except duckdb.Error as found:
-                error = error or found
+                error = error if anywhere else found
         raise ColumnError(f"{part.name}: {name}={mapped.shown} cannot be computed: {first_line(error)}") from None
 
     def _type(self, part: Part, sql: str) -> str:

@@ -18,13 +18,21 @@ from typing import Any
 from customer_features import features
 from customer_features.addresses import shown
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, literal, quoted, resolve
-from customer_features.dialects import dialect
+from customer_features.dialects import Kind, dialect
 from customer_features.engines.duckdb import LISTED
 from customer_features.engines.duckdb_loyalty import scores_of
 from customer_features.engines.duckdb_quarantine import Quarantine
 from customer_features.engines.duckdb_session import spilling_to
 from customer_features.engines.outcome import Outcome
-from customer_features.engines.postgres_fields import FLOATS, as_field, check_version, refuse_fractions, types_of
+from customer_features.engines.postgres_fields import (
+    FLOATS,
+    as_field,
+    check_version,
+    holds_numbers,
+    refuse_fractions,
+    texts_and_numbers,
+    types_of,
+)
 from customer_features.engines.repetitions import find_warnings
 from customer_features.engines.warehouse import Judged, judge
 from customer_features.errors import FoundFault, MissingExtra, SourceError
@@ -35,6 +43,7 @@ from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.postgresql import Session, Table, connected
 from customer_features.postgresql import quoted as quoted_there
 from customer_features.staging import scratch
+from customer_features.typed_fields import amount_texts, typed
 
 try:
     import duckdb
@@ -56,6 +65,7 @@ _HASHED = {
     "units": "HASHINT8EXTENDED({}, {})",
 }
 
+_DIALECT = dialect("postgres")
 STEPS = 4
 """Rolled up, set aside, looked for repetitions, fetched."""
 
@@ -224,6 +234,11 @@ class PushDown:
         """
         optional = OPTIONAL if self.loyalty is None else ()
         self.fields = resolve(columns.schema.names, self.columns, self.source, REQUIRED, optional, dialect="postgres")
+        texts, numbers = texts_and_numbers(columns)
+        self.fields = {
+            name: typed(name, mapped, texts, numbers, _DIALECT, lambda column: holds_numbers(session, columns, column))
+            for name, mapped in self.fields.items()
+        }
         self.types = types_of(session, columns.relation, self.fields, self.source)
         as_fields = {
             name: as_field(name, mapped, self.types[name], self.source) for name, mapped in self.fields.items()
@@ -241,8 +256,15 @@ class PushDown:
             for name, kind in zip(columns.schema.names, columns.types, strict=True)
         )
         relation = f"{columns.relation} AS q"
-        source = Source(relation, {name: sql[name] for name in (*FIELDS, *_scored(sql))}, kinds, (*own, *originals))
-        written = dialect("postgres")
+        amounts = amount_texts(self.fields["amount"], is_text=kinds["amount"].kind is Kind.TEXT) if look else {}
+        source = Source(
+            relation,
+            {name: sql[name] for name in (*FIELDS, *_scored(sql))},
+            kinds,
+            (*own, *originals),
+            {shown: f'({text})::text COLLATE "C"' for shown, text in amounts.items()},
+        )
+        written = _DIALECT
         if self.loyalty is None:
             return Portable(written, self.options, source)
         return Portable(

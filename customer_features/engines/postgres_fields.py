@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from customer_features.columns import Mapped
-from customer_features.dialects import Kind, Type
+from customer_features.dialects import Kind, Type, dialect
 from customer_features.errors import ColumnError, SourceError
 from customer_features.portable import IDS
 from customer_features.postgresql import Session
 from customer_features.reading import FIT, unfit
+from customer_features.typed_fields import most_are_numbers
 
 TYPED_SINCE = 160_000
 """The version of the server that can say whether a text is a number or a day without failing."""
 _WHOLE = {"int2", "int4", "int8"}
 FLOATS = {"float4", "float8"}
 _MOMENTS = {"date": Kind.DATE, "timestamp": Kind.TIMESTAMP, "timestamptz": Kind.INSTANT}
+_TEXTS = {"text", "varchar", "bpchar", "citext", "name"}
+SAMPLED = 1000
+"""So many texts tell whether a column holds numbers."""
 _NO_TEXT = {"bool", *_MOMENTS}
 
 
@@ -82,6 +87,20 @@ def refuse_fractions(session: Session, relation: str, mapped: Mapped, type_name:
             f"{source}: '{mapped.shown}' holds {value}, which is no whole number{allowed} and so no id;"
             " give ids as text"
         )
+
+
+def texts_and_numbers(columns: Any) -> tuple[set[str], set[str]]:
+    """The columns of text and those of numbers among the columns of a query."""
+    kinds = dict(zip(columns.schema.names, columns.types, strict=True))
+    texts = {name for name, kind in kinds.items() if kind in _TEXTS}
+    return texts, {name for name, kind in kinds.items() if kind in {*_WHOLE, *FLOATS, "numeric", "money"}}
+
+
+def holds_numbers(session: Session, columns: Any, column: str) -> bool:
+    """Whether most of the first texts in a column are numbers."""
+    query = most_are_numbers(dialect("postgres"), column, f"{columns.relation} AS q", SAMPLED)
+    [(numbers, texts)] = session.rows(query)
+    return 2 * int(numbers) > int(texts)
 
 
 def needs_typed_text(types: Mapping[str, Type]) -> list[str]:

@@ -13,17 +13,19 @@ from typing import Any
 from uuid import uuid4
 
 from customer_features.columns import OPTIONAL, REQUIRED, Mapped, resolve
+from customer_features.dialects import Kind
 from customer_features.dialects.spark import DIALECT
 from customer_features.engines.outcome import Outcome
-from customer_features.engines.spark_columns import check_names, source_of
+from customer_features.engines.spark_columns import check_names, source_of, texts_and_numbers
 from customer_features.engines.spark_warnings import find_warnings
-from customer_features.engines.warehouse import Judged, judge
+from customer_features.engines.warehouse import SAMPLED, Judged, judge
 from customer_features.errors import ColumnError, MissingExtra
 from customer_features.features import names as feature_names
 from customer_features.options import Grain, Options
 from customer_features.portable import LOYALTY, Source
 from customer_features.portable_faults import faulty_rows
 from customer_features.portable_one_pass import OnePass
+from customer_features.typed_fields import amount_texts, most_are_numbers, typed
 
 try:
     from pyspark import StorageLevel
@@ -199,9 +201,20 @@ class Engine:
         optional = OPTIONAL if self._loyalty is None else ()
         columns = self._frame.columns
         self._fields = resolve(columns, self.columns, self.name, REQUIRED, optional, dialect=DIALECT.sqlglot)
+        texts, numbers = texts_and_numbers(self._frame)
+        self._fields = {
+            name: typed(name, mapped, texts, numbers, DIALECT, lambda column: self._holds_numbers(rows, column))
+            for name, mapped in self._fields.items()
+        }
         source = source_of(self.warehouse.frame, rows, self._fields, self.name)
+        amounts = amount_texts(self._fields["amount"], is_text=source.types["amount"].kind is Kind.TEXT)
+        source = replace(source, texts={shown: DIALECT.text(text) for shown, text in amounts.items()})
         source = replace(source, originals=tuple(self._original(field) for field in self._frame.schema.fields))
         return OnePass(DIALECT, self.options, source, loyalty=self._scores())
+
+    def _holds_numbers(self, relation: str, column: str) -> bool:
+        [(numbers, texts)] = self.warehouse.rows(most_are_numbers(DIALECT, column, relation, SAMPLED))
+        return bool(2 * int(numbers) > int(texts))
 
     def _scores(self) -> Source | None:
         if self._loyalty is None:

@@ -48,6 +48,14 @@ def check_names(frame: Any, source: str) -> None:
         seen[name.lower()] = name
 
 
+def texts_and_numbers(frame: Any) -> tuple[set[str], set[str]]:
+    """The columns of text and those of numbers of a frame."""
+    kinds = {field.name: _known(field.dataType) for field in frame.schema.fields}
+    texts = {name for name, kind in kinds.items() if kind is not None and kind.kind is Kind.TEXT}
+    numeric = (Kind.WHOLE, Kind.DOUBLE, Kind.DECIMAL)
+    return texts, {name for name, kind in kinds.items() if kind is not None and kind.kind in numeric}
+
+
 def source_of(frame: Callable[[str], Any], relation: str, fields: Mapping[str, Mapped], name: str) -> Source:
     """The source of fields over a relation, each expression of a type that the field can be of.
 

@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from customer_features.engines.outcome import Outcome
-from customer_features.errors import FoundFault
+from customer_features.errors import ColumnError, FoundFault
 from customer_features.faults import FAULTS
 from customer_features.options import Grain
 from customer_features.portable import Portable
 from customer_features.portable_faults import faulty_rows
+from customer_features.text_numbers import Evidence, refusal
 
+SAMPLED = 1000
+"""So many amounts in text are looked at before all are."""
 LISTED = 100
 """So many faulty rows are named in an exception."""
 
@@ -70,6 +73,8 @@ def judge(
     """
     options, outcome = portable.options, Outcome()
     listed = portable.source
+    if (currency := _look_at_texts(warehouse, portable, source)) is not None:
+        outcome.notes.append(f"'{currency}' beside the amounts is read as their currency")
     # Original columns are carried where they are listed alone: one may be dear, or keep an engine from going parallel.
     portable = replace(portable, source=replace(listed, originals=()))
     if options.grain is Grain.REPEATED_TOTAL and "orders" not in portable.ready:
@@ -111,6 +116,30 @@ def found(warehouse: Warehouse, faulty: str | None, source: str) -> list[FoundFa
         return []
     rows = warehouse.rows(f"SELECT fault, message FROM {faulty} LIMIT {LISTED}")
     return [FoundFault(source, place, str(fault), str(message)) for place, (fault, message) in enumerate(rows, 1)]
+
+
+def _look_at_texts(warehouse: Warehouse, portable: Portable, source: str) -> str | None:
+    """Look for amounts in text that have two readings or several currencies; the one currency, if there is one.
+
+    Raises ColumnError.
+    """
+    marks: set[str] = set()
+    for shown, sql in portable.source.texts.items():
+        for query in (portable.evidence(sql, SAMPLED), portable.evidence(sql)):
+            [row] = warehouse.rows(query)
+            found = Evidence(*(None if value is None else str(value) for value in row))
+            if found.settled:
+                break
+        if found.in_doubt is not None:
+            raise ColumnError(f"{source}: {refusal(shown, 'amount', found)}")
+        [row] = warehouse.rows(portable.currencies(sql))
+        marks |= {str(mark) for mark in row if mark is not None}
+    if len(marks) > 1:
+        listed = ", ".join(f"'{mark}'" for mark in sorted(marks))
+        raise ColumnError(
+            f"{source}: the amounts are in several currencies, {listed} among them; convert them to one first"
+        )
+    return next(iter(marks), None)
 
 
 def _numbers(warehouse: Warehouse, sql: str) -> tuple[int, int]:
