@@ -24,6 +24,7 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 
 _NAME_ALONE = re.compile(r"[^\W\d]\w*(?: +[\w#$%€£&./?:()-]+)+")
 """Words with blanks between them, which are no SQL: the name of a column, as it stands in a file's header."""
+_CLAUSE = re.compile(r"\b(as|from|where|group|having|order by|limit|union)\b", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _CALL_APART = re.compile(r"[\w ]*\w +\([^()'\",*]*\)")
 """A word, a blank and brackets: ``Email (Billing)``."""
@@ -83,7 +84,7 @@ def unresolved(field: str, text: str, dialect: str) -> tuple[exp.Expression, boo
         if isinstance(tree, exp.Alias):
             raise InvalidOption("map", f"{field}={text} names its result; leave that name out")
     except InvalidOption:
-        if not _NAME_ALONE.fullmatch(text) or re.search(r"\bas\b", text, re.IGNORECASE):
+        if not _NAME_ALONE.fullmatch(text) or _CLAUSE.search(text):
             raise
         return exp.column(text, quoted=True), True
     _refuse_constant(field, text, tree, ())

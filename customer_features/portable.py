@@ -123,7 +123,7 @@ class Portable:
 
     def currencies(self, text: str) -> str:
         """One row: the least and the greatest of the currencies that stand beside numbers in text."""
-        mark = f"CASE WHEN NOT ({self.dialect.is_plain('t')}) AND ({self.dialect.number_of_text('t')}) IS NOT NULL"
+        mark = f"CASE WHEN NOT ({self.dialect.is_plain('t')}) AND {self.dialect.is_money('t')}"
         mark += f" THEN NULLIF({self.dialect.without('t', BESIDE_NUMBER)}, '') END"
         rows = f"SELECT {text} AS t FROM {self.source.relation} WHERE {text} IS NOT NULL AND {text} <> ''"
         return f"SELECT MIN(c) AS least, MAX(c) AS greatest FROM (SELECT {mark} AS c FROM ({rows}) s) m"

@@ -264,10 +264,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
         "there is no column 'amuont' for amount (did you mean 'amount'?)",
     ),
     "an expression that is none": (
-        f"SELECT {ROW}",
-        {"columns": {"amount": "amount * product_id"}},
+        f"SELECT {ROW}, [1] AS x",
+        {"columns": {"amount": "amount + x"}},
         ColumnError,
-        "amount=amount * product_id cannot be computed: ClickHouse: ",
+        "amount=amount + x cannot be computed: ClickHouse: ",
     ),
     "a fraction as an id": (
         f"SELECT {ROW}, 1.5 AS x",

@@ -199,9 +199,12 @@ class Dialect:
             f"CASE WHEN {self.matches(sql, NUMBER)} THEN {self.nearest_double(self.trimmed(sql))}"
             f" WHEN {self.matches(sql, INFINITE)} THEN CASE WHEN {sql} LIKE '%-%' THEN -{infinite} ELSE {infinite} END"
             f" WHEN {self.matches(sql, NO_NUMBER)} THEN {no_number}"
-            f" WHEN {self.matches(sql, f'^{MARKS.money}$')} AND NOT {self.matches(sql, TWO_SIGNS)}"
-            f" THEN {self._number_of_money(sql)} END"
+            f" WHEN {self.is_money(sql)} THEN {self._number_of_money(sql)} END"
         )
+
+    def is_money(self, sql: str) -> str:
+        """Whether a text is a number with what exports write around one."""
+        return f"{self.matches(sql, f'^{MARKS.money}$')} AND NOT {self.matches(sql, TWO_SIGNS)}"
 
     def _number_of_money(self, sql: str) -> str:
         """The number in a text of money; plain numbers are read without this."""

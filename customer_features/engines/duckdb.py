@@ -26,6 +26,7 @@ from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
+from customer_features.engines.duckdb_ids import IDS, whole_number, written_as_floats
 from customer_features.engines.duckdb_numbers import holds_numbers, refuse_currencies, refuse_two_readings
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
@@ -119,6 +120,7 @@ class Engine:
         """
         with translated():
             self.stage()
+            self._read_whole_numbers()
             self._look_at_currencies()
             self._count_sources()
             self._roll_up()
@@ -420,11 +422,28 @@ class Engine:
                 rows = _sound_rows(staged.part)
                 refuse_two_readings(self.connection, staged.part.name, "amount", texts, rows, sampled=False)
 
+    def _read_whole_numbers(self) -> None:
+        """Read text ids that are whole numbers with a fraction of zeros, 17850.0, as the whole numbers that they are.
+
+        An export with a gap among its ids writes them so, the next one may not.
+        """
+        for name in IDS:
+            of_text = [staged for staged in self._staged if staged.types[name] == "VARCHAR"]
+            if not written_as_floats(self.connection, name, [staged.relation for staged in of_text]):
+                continue
+            for staged in of_text:
+                whole = whole_number(name)
+                staged.readings.staged[name] = whole_number(staged.readings.staged[name])
+                inner = f"(SELECT * REPLACE ({whole} AS {name}) FROM {staged.relation}_as_written)"
+                self.connection.execute(f"ALTER VIEW {staged.relation} RENAME TO {staged.relation}_as_written")
+                self.connection.execute(f"CREATE TEMP VIEW {staged.relation} AS SELECT * FROM {inner}")
+            self.outcome.notes.append(f"{name}: whole numbers that are written as 17850.0 are read as 17850")
+
     def _look_at_currencies(self) -> None:
         if any(_number_texts(staged.fields, staged.types) for staged in self._staged):
             shown = self._staged[0].fields["amount"].shown
             if (currency := refuse_currencies(self.connection, self._all_rows, shown)) is not None:
-                self.outcome.notes.append(f"'{currency}' beside the amounts in '{shown}' is read as their currency")
+                self.outcome.notes.append(f"'{currency}' beside the amounts is read as their currency")
 
 
 def _sound_rows(part: Part) -> str:

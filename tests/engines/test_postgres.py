@@ -307,8 +307,11 @@ def test_a_mapping_is_in_the_servers_sql(database: Database, cli: Cli, tmp_path:
     assert ran.code == 0, ran.err
     assert "c,15.0,1.0,15.0,1.0,0.0,4.0" in (tmp_path / "f.csv").read_text()
     assert manifest_of(tmp_path / "f.csv")["mapping"]["amount"] == "price * quantity::int"
+    # Text that is computed with is read as a number, as everywhere.
+    assert cli(*words, *mapping[2:], "--map", "amount=price * quantity").code == 0
+    assert "c,15.0,1.0,15.0,1.0,0.0,4.0" in (tmp_path / "f.csv").read_text()
     for wrong, says in {
-        "amount=price * quantity": "cannot be computed: operator does not exist: integer * text",
+        "amount=price * j": "cannot be computed: operator does not exist: integer * jsonb",
         "amount=prce": "there is no column 'prce' for amount (did you mean 'price'?)",
         "amount=SUM(price)": "must be an expression over one row",
         "amount=(": "cannot be read as an SQL expression",

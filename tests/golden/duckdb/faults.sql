@@ -161,7 +161,7 @@ SELECT
     WHEN 'missing_amount'
     THEN 'amount is missing: a number from 0 to 100000000000 is required'
     WHEN 'unreadable_amount'
-    THEN 'amount ''' || COALESCE(CAST(amount_read AS TEXT), '') || ''' cannot be read: allowed is a plain number such as 520.55'
+    THEN 'amount ''' || COALESCE(CAST(amount_read AS TEXT), '') || ''' cannot be read: allowed is a number such as 520.55'
     WHEN 'amount_out_of_range'
     THEN 'amount ' || COALESCE(CAST(amount_read AS TEXT), '') || ' is out of range: allowed are finite numbers from 0 to 100000000000'
     WHEN 'negative_amount'
