@@ -18,6 +18,7 @@ from pathlib import Path
 from customer_features.columns import literal
 from customer_features.errors import SourceError
 from customer_features.parts import File, How, Part, bytes_of, first_line
+from customer_features.swallowing import refuse_swallowed
 from customer_features.transcoding import ends_differ, marked, odd_line, to_line_feeds, to_utf8
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -56,6 +57,7 @@ def csv_part(file: File, how: How) -> Part:
         raise SourceError(
             f"{file.name}: its header holds bytes that are not UTF-8; name its encoding, for example --encoding latin-1"
         )
+    _refuse_open_name(headers[delimiter], delimiter, file)
     columns = _unique(_names(text, delimiter, file), file)
     if delimiter != "," and stated is None and not (delimiter == "\t" and how.kind == "tsv"):
         notes.append(f"{file.name}: fields are separated by {DELIMITERS[delimiter]}")
@@ -68,6 +70,8 @@ def csv_part(file: File, how: How) -> Part:
         file, compression = replace(file, copy=copy), None
         if mixed:
             notes.append(f"{file.name}: some lines end in CR LF and others in LF; both are read as ends of lines")
+    if not how.beginning:
+        refuse_swallowed(file, compression, delimiter, text, len(columns))
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_csv({{files}}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='\"', escape='\"',"
@@ -184,6 +188,17 @@ def _unique(header: list[str], file: File) -> list[str]:
             raise SourceError(f"{file.name}: two columns are named '{name}'; give each its own name")
         seen.add(name.lower())
     return names
+
+
+def _refuse_open_name(header: list[str], delimiter: str, file: File) -> None:
+    """Raise SourceError where a quote in the header is left open, so that a name holds rows."""
+    for name in header:
+        lines = name.splitlines()
+        if len(lines) > 1 and name.count(delimiter) >= max(len(header) - 1, 1):
+            raise SourceError(
+                f"{file.name}: a quote that opens in its header, before {lines[0]!r}, takes in the lines after it;"
+                " close it there"
+            )
 
 
 def why_unread(part: Part, error: BaseException) -> str:
