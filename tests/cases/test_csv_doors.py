@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from customer_features.service import tables
 from customer_features.service.content import CSV, JSON
 from customer_features.service.problems import Refused
-from customer_features.swallowing import chunks_of, spread_records
 from tests.conftest import TODAY, Cli, assert_refused
 from tests.service.explorer.page import Page
 from tests.service.harness import Local
@@ -90,12 +88,3 @@ def test_f1_in_the_explorer(tmp_path: Path) -> None:
     finally:
         server.stop()
     assert OPENS_3 in shown
-
-
-def test_f1_pieces_cut_anywhere_change_nothing() -> None:
-    body = text(*plain(3), noted(4, '"one ""two""\nthree"'), "", noted(5, 'x"y'), noted(6, ' "a\n\nb"'), *plain(3, 7))
-    for size in range(1, len(body)):
-        pieces = (body[at : at + size] for at in range(0, len(body), size))
-        found = [(one.text.split(b",")[0], one.closed, one.hidden) for one in spread_records(pieces, ",")]
-        assert found == [(b"c4", True, 0), (b"c6", True, 1)]
-    assert b"".join(chunks_of(io.BytesIO(b"a\rb\r"), carriage=True)) == b"a\nb\n"
