@@ -74,7 +74,7 @@ def test_what_looks_like_a_row(row: str, fits: bool) -> None:
         (("2025-04-01T10:00:00Z", "2025-04-01 10:00:00.123+02:00"), "day"),
         (("1 April 2025", "Apr 1, 2025"), "day"),
         (("1", "-1.50", "(12.50)", "12.50-", "$4.50", "4,50 €", "USD 1,250.00", "1\u00a0250"), "number"),
-        (("no5@example.com", "SKU100-B"), "code"),
+        (("no5@example.com", "SKU100-BLUE"), "code"),
     ],
 )
 def test_kinds_of_values_that_tell_rows(values: tuple[str, ...], kind: str) -> None:
