@@ -65,7 +65,7 @@ def csv_part(file: File, how: How) -> Part:
     # The reader takes the first line end that it sees for that of all lines, be it inside a quoted name.
     if mixed or re.search(r"[\r\n]", "".join(headers[delimiter])):
         copy = _copy(how)
-        with bytes_of(file, compression, copied=True) as stream, io.BufferedReader(stream) as source:
+        with bytes_of(file, compression) as stream, io.BufferedReader(stream) as source:
             to_line_feeds(how.of(source), copy, delimiter)
         file, compression = replace(file, copy=copy), None
         if mixed:
@@ -103,7 +103,7 @@ def _copy(how: How) -> Path:
 
 
 def _head(file: File, compression: str | None) -> bytes:
-    with bytes_of(file, compression, copied=True) as stream:
+    with bytes_of(file, compression) as stream:
         head: bytes = stream.read(_HEAD)
         # A header of very many columns is longer than that.
         while len(head) < LONGEST_LINE and b"\n" not in head and b"\r" not in head and (more := stream.read(_HEAD)):
@@ -125,7 +125,7 @@ def _without(
 ) -> tuple[File, str | None, str | None]:
     """A copy without what stands above the header; what compresses it, and the delimiter that was stated there."""
     copy = _copy(how)
-    with bytes_of(file, compression, copied=True) as stream:
+    with bytes_of(file, compression) as stream:
         stream.read(above.end())
         with copy.open("xb") as out:
             shutil.copyfileobj(how.of(stream), out, 1 << 20)
@@ -144,9 +144,11 @@ def _refuse_binary(text: str, head: bytes, file: File) -> None:
         raise SourceError(f"{file.name}: is a spreadsheet or a zip archive; save its table as CSV (UTF-8)")
     if "\0" not in text.split("\n")[0]:
         return
-    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if head[first::2].count(0) > len(head) / 3:
-            raise SourceError(f"{file.name}: looks like UTF-16 without a byte order mark; say --encoding {encoding}")
+    for width, first, encoding in ((4, 3, "utf-32-le"), (4, 0, "utf-32-be"), (2, 1, "utf-16-le"), (2, 0, "utf-16-be")):
+        high = head[first::width]
+        if high.count(0) > len(high) * 2 / 3 and head.count(0) > len(head) * (2 / 3 if width == 4 else 1 / 3):
+            known = encoding[:6].upper()
+            raise SourceError(f"{file.name}: looks like {known} without a byte order mark; say --encoding {encoding}")
     raise SourceError(f"{file.name}: holds binary data, not text; a table is text in UTF-8, or in what --encoding says")
 
 
@@ -208,7 +210,7 @@ def why_unread(part: Part, error: BaseException) -> str:
     name = file.name if file else path[1] if path else part.name
     if file and "invalid state" in str(error):
         # The reader tells two kinds of line ends in one file by nothing but this.
-        with bytes_of(file, part.compression, copied=True) as stream, io.BufferedReader(stream) as source:
+        with bytes_of(file, part.compression) as stream, io.BufferedReader(stream) as source:
             line = odd_line(source, part.delimiter)
         if line is not None:
             return f"{name}: cannot be read: line {line} ends otherwise than the lines before; make line ends alike"

@@ -54,12 +54,12 @@ def refuse_swallowed(file: File, compression: str | None, delimiter: str, head: 
     """
     carriage = "\n" not in head
     model = Model(head.replace("\r", "\n") if carriage else head, delimiter, width)
-    with bytes_of(file, compression, copied=True) as stream:
+    with bytes_of(file, compression) as stream:
         for spread in spread_records(chunks_of(stream, carriage=carriage), delimiter):
             row = swallowed_by(spread, delimiter, model)
             if row is None and (spread.closed or len(spread.text) <= LONGEST_RECORD):
                 continue
-            with bytes_of(file, compression, copied=True) as again:
+            with bytes_of(file, compression) as again:
                 number = row_at(chunks_of(again, carriage=carriage), spread)
             raise SourceError(f"{file.name}: {_said(spread, number, row)}")
 

@@ -113,7 +113,7 @@ class Engine:
 
         Raises SourceError, ColumnError, and DataFaults where the options say to stop.
         """
-        with translated():
+        with translated(*self.parts, self.loyalty):
             self.stage()
             self._count_sources()
             self._roll_up()

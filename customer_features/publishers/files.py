@@ -36,6 +36,8 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 
 def check_target(out: Path) -> None:
     """Raise OutputError where ``out`` cannot become the features file, before any work is done."""
+    if (plain := os.fsencode(out).decode("utf-8", "backslashreplace")) != str(out):
+        raise OutputError(f"{plain}: the name is not UTF-8; give another one")
     check_suffix(out, out.suffix)
     if out.is_dir():
         raise OutputError(f"{out}: is a directory; give a file name in it")

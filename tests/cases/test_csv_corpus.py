@@ -14,6 +14,12 @@ from tests.conftest import TODAY, Cli, assert_refused
 from .csv_corpus import SOUND, SWALLOWED, Broken, Sound
 
 
+def totals_of(out: Path) -> dict[str, float]:
+    """What each customer spent, of a CSV file of features."""
+    vectors = pyarrow.csv.read_csv(out)
+    return dict(zip(vectors["customer_id"].to_pylist(), vectors["purchase_total"].to_pylist(), strict=True))
+
+
 def test_the_corpus_is_large() -> None:
     assert len(SOUND) + len(SWALLOWED) >= 40
     assert len({case.name for case in SOUND}) == len(SOUND)
@@ -36,10 +42,7 @@ def test_f1_sound_rows_are_all_used(case: Sound, cli: Cli, tmp_path: Path) -> No
     path.write_bytes(case.body)
     ran = cli("build", path, "--out", out, "--today", TODAY, "--max-faults", "1", *case.options)
     assert ran.code == 0, ran.err
-    vectors = pyarrow.csv.read_csv(out)
-    assert (
-        dict(zip(vectors["customer_id"].to_pylist(), vectors["purchase_total"].to_pylist(), strict=True)) == case.totals
-    )
+    assert totals_of(out) == case.totals
     rows = json.loads(Path(f"{out}.manifest.json").read_text())["rows"]
     assert rows == {
         "in": len(case.totals) + len(case.faulty),
