@@ -188,7 +188,11 @@ class PushDown:
 
     def quarantine(self) -> duckdb.DuckDBPyRelation | None:
         """The rows set aside, in the order in which the server gave the rows; None when there are none."""
-        return self._quarantine.rows() if self.outcome.quarantined else None
+        return self.faulty_rows() if self.outcome.quarantined else None
+
+    def faulty_rows(self) -> duckdb.DuckDBPyRelation:
+        """The rows set aside, of which there may be none."""
+        return self._quarantine.rows()
 
     def examples(self, fault: str, count: int) -> list[FoundFault]:
         """The first rows that are filed under a fault."""
