@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def build(
             click.echo(described(engine, plan, published_as(engine, out, aside), given.spill_dir))
         log.record("planned", f"{len(plan.steps)} steps; nothing was read or written", exit_code=0)
         return
-    with judged(given, refused=lambda engine: _keep_faulty(engine, aside)) as engine:
+    with judged(given, refused=None if aside is None else partial(_keep_faulty, aside)) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:
             raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
@@ -127,13 +128,12 @@ def _listing(name: str | None, out: str) -> Path | None:
     return listing_at(name, others)
 
 
-def _keep_faulty(engine: Results, aside: Path | None) -> None:
+def _keep_faulty(aside: Path, engine: Results) -> None:
     """Write the faulty rows of a refused run where --quarantine says."""
-    if aside is not None:
-        from customer_features.publishers import listing
+    from customer_features.publishers import listing
 
-        listing.publish(engine, aside)
-        log.say("quarantine", str(aside), label="Quarantine", path=str(aside))
+    listing.publish(engine, aside)
+    log.say("quarantine", str(aside), label="Quarantine", path=str(aside))
 
 
 def _overview(engine: Results) -> None:

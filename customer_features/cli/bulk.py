@@ -143,7 +143,7 @@ def judged(
     *,
     exact_warnings: bool = False,
     vectors: bool = True,
-    refused: Callable[[Results], None] = lambda _: None,
+    refused: Callable[[Results], None] | None = None,
 ) -> Iterator[Results]:
     """An engine that has read and judged the sources; ``vectors``: they will be asked for.
 
@@ -153,6 +153,8 @@ def judged(
         from customer_features.cli.push_down import pushed_down
 
         with pushed_down(given) as pushed:
+            if refused is not None:
+                pushed.listed = None
             _judge(pushed, lambda: pushed.judge(exact_warnings=exact_warnings, vectors=vectors), refused)
             yield pushed
         return
@@ -163,13 +165,14 @@ def judged(
         yield engine
 
 
-def _judge(engine: Results, judge: Callable[[], object], refused: Callable[[Results], None]) -> None:
+def _judge(engine: Results, judge: Callable[[], object], refused: Callable[[Results], None] | None) -> None:
     try:
         with progress(engine):
             judge()
     except DataFaults:
         say_recognised(engine)  # a wrong mapping is the first thing to look for
-        refused(engine)
+        if refused is not None:
+            refused(engine)
         raise
 
 

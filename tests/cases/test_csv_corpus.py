@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pyarrow.csv
-import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import TODAY, Cli, assert_refused
+from tests.conftest import TODAY, Cli, aside_of, assert_refused
 
 from .csv_corpus import SOUND, SWALLOWED, Broken, Sound
 
@@ -50,6 +49,5 @@ def test_f1_sound_rows_are_all_used(case: Sound, cli: Cli, tmp_path: Path) -> No
         "excluded": 0,
         "quarantined": len(case.faulty),
     }
-    aside = Path(f"{out}.quarantine.parquet")
-    faulty = pq.read_table(aside, columns=["row_number", "fault"]).to_pylist() if aside.exists() else []
-    assert {row["row_number"]: row["fault"] for row in faulty} == case.faulty
+    aside = aside_of(out) if case.faulty else []
+    assert {row["row_number"]: row["fault"] for row in aside} == case.faulty
