@@ -18,6 +18,7 @@ from pathlib import Path
 from customer_features.columns import literal
 from customer_features.errors import SourceError
 from customer_features.parts import File, How, Part, bytes_of, first_line
+from customer_features.swallowing import refuse_swallowed
 from customer_features.transcoding import ends_differ, marked, odd_line, to_line_feeds, to_utf8
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -56,6 +57,7 @@ def csv_part(file: File, how: How) -> Part:
         raise SourceError(
             f"{file.name}: its header holds bytes that are not UTF-8; name its encoding, for example --encoding latin-1"
         )
+    _refuse_open_name(headers[delimiter], delimiter, file)
     columns = _unique(_names(text, delimiter, file), file)
     if delimiter != "," and stated is None and not (delimiter == "\t" and how.kind == "tsv"):
         notes.append(f"{file.name}: fields are separated by {DELIMITERS[delimiter]}")
@@ -63,11 +65,13 @@ def csv_part(file: File, how: How) -> Part:
     # The reader takes the first line end that it sees for that of all lines, be it inside a quoted name.
     if mixed or re.search(r"[\r\n]", "".join(headers[delimiter])):
         copy = _copy(how)
-        with bytes_of(file, compression, copied=True) as stream, io.BufferedReader(stream) as source:
+        with bytes_of(file, compression) as stream, io.BufferedReader(stream) as source:
             to_line_feeds(how.of(source), copy, delimiter)
         file, compression = replace(file, copy=copy), None
         if mixed:
             notes.append(f"{file.name}: some lines end in CR LF and others in LF; both are read as ends of lines")
+    if not how.beginning:
+        refuse_swallowed(file, compression, delimiter, text, len(columns))
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_csv({{files}}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='\"', escape='\"',"
@@ -99,7 +103,7 @@ def _copy(how: How) -> Path:
 
 
 def _head(file: File, compression: str | None) -> bytes:
-    with bytes_of(file, compression, copied=True) as stream:
+    with bytes_of(file, compression) as stream:
         head: bytes = stream.read(_HEAD)
         # A header of very many columns is longer than that.
         while len(head) < LONGEST_LINE and b"\n" not in head and b"\r" not in head and (more := stream.read(_HEAD)):
@@ -121,7 +125,7 @@ def _without(
 ) -> tuple[File, str | None, str | None]:
     """A copy without what stands above the header; what compresses it, and the delimiter that was stated there."""
     copy = _copy(how)
-    with bytes_of(file, compression, copied=True) as stream:
+    with bytes_of(file, compression) as stream:
         stream.read(above.end())
         with copy.open("xb") as out:
             shutil.copyfileobj(how.of(stream), out, 1 << 20)
@@ -140,9 +144,11 @@ def _refuse_binary(text: str, head: bytes, file: File) -> None:
         raise SourceError(f"{file.name}: is a spreadsheet or a zip archive; save its table as CSV (UTF-8)")
     if "\0" not in text.split("\n")[0]:
         return
-    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if head[first::2].count(0) > len(head) / 3:
-            raise SourceError(f"{file.name}: looks like UTF-16 without a byte order mark; say --encoding {encoding}")
+    for width, first, encoding in ((4, 3, "utf-32-le"), (4, 0, "utf-32-be"), (2, 1, "utf-16-le"), (2, 0, "utf-16-be")):
+        high = head[first::width]
+        if high.count(0) > len(high) * 2 / 3 and head.count(0) > len(head) * (2 / 3 if width == 4 else 1 / 3):
+            known = encoding[:6].upper()
+            raise SourceError(f"{file.name}: looks like {known} without a byte order mark; say --encoding {encoding}")
     raise SourceError(f"{file.name}: holds binary data, not text; a table is text in UTF-8, or in what --encoding says")
 
 
@@ -186,6 +192,17 @@ def _unique(header: list[str], file: File) -> list[str]:
     return names
 
 
+def _refuse_open_name(header: list[str], delimiter: str, file: File) -> None:
+    """Raise SourceError where a quote in the header is left open, so that a name holds rows."""
+    for name in header:
+        lines = name.splitlines()
+        if len(lines) > 1 and name.count(delimiter) >= max(len(header) - 1, 1):
+            raise SourceError(
+                f"{file.name}: a quote that opens in its header, before {lines[0]!r}, takes in the lines after it;"
+                " close it there"
+            )
+
+
 def why_unread(part: Part, error: BaseException) -> str:
     """What an engine's error about a text file means."""
     path = re.search(r"^\s*file = (.+)$", str(error), re.MULTILINE)
@@ -193,7 +210,7 @@ def why_unread(part: Part, error: BaseException) -> str:
     name = file.name if file else path[1] if path else part.name
     if file and "invalid state" in str(error):
         # The reader tells two kinds of line ends in one file by nothing but this.
-        with bytes_of(file, part.compression, copied=True) as stream, io.BufferedReader(stream) as source:
+        with bytes_of(file, part.compression) as stream, io.BufferedReader(stream) as source:
             line = odd_line(source, part.delimiter)
         if line is not None:
             return f"{name}: cannot be read: line {line} ends otherwise than the lines before; make line ends alike"

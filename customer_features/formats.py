@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import csv
 import errno
+import gzip
+import os
 import shutil
 import tempfile
+import zlib
+from contextlib import suppress
 from dataclasses import replace
+from gzip import BadGzipFile
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.parts import BEGINNING, File, How, Part, bytes_of, first_line, lines, table_part, unglobbed
+from customer_features.signatures import refuse_others
 from customer_features.transcoding import last_of_each_key, marked
 
 try:
@@ -60,13 +66,14 @@ def part_of(
     suffix = suffixes[-2] if compression and len(suffixes) > 1 else "" if compression else (suffixes or [""])[-1]
     if file.bytes == 0:
         raise SourceError(f"{file.name}: is empty; a table with a header and rows, or a JSON document, is needed")
+    refuse_others(file)
     kind = file.kind or FORMATS.get(suffix) or _sniff(file, compression, encoding)
     if kind is None:
         raise SourceError(f"{file.name}: its format is not known by its name or its first bytes; allowed are {ALLOWED}")
-    if compression and not beginning:
-        _check_whole(file, compression)
     reading = {"csv": csv_part, "tsv": csv_part, "ndjson": _ndjson, "json": _json, "parquet": _parquet, "arrow": _arrow}
     try:
+        if compression and (not beginning or _ends_in_zero(file)):
+            file, compression = _whole(file, compression, folder)
         part = reading[kind](file, How(kind, compression, connection, folder, encoding, beginning))
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -88,7 +95,7 @@ def _sniff(file: File, compression: str | None, encoding: str | None) -> str | N
         return "parquet"
     if head.startswith(b"ARROW1"):
         return "arrow"
-    if marked(head) == "utf-16":
+    if marked(head) in {"utf-16", "utf-32"}:
         return "csv"
     text = head.decode(encoding or "utf-8", "replace").lstrip("\ufeff \t\r\n")
     if "\0" in text or text.count("\ufffd") > len(text) / 10:
@@ -100,14 +107,31 @@ def _sniff(file: File, compression: str | None, encoding: str | None) -> str | N
     return "csv" if text else None
 
 
-def _check_whole(file: File, compression: str) -> None:
-    """Raise SourceError where a compressed file ends too early: the engine reads such a file as far as it goes."""
+def _ends_in_zero(file: File) -> bool:
+    with file.path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read() == b"\0"
+
+
+def _whole(file: File, compression: str, folder: Path) -> tuple[File, str | None]:
+    """The file and its compression, or an unpacked copy where zero bytes follow what is packed, as tapes leave them.
+
+    Raises SourceError where it ends too early: the engine reads such a file as far as it goes.
+    """
     try:
         with bytes_of(file, compression) as stream:
             while stream.read(1 << 22):
                 pass
     except (OSError, pa.ArrowException, EOFError) as error:
-        raise SourceError(f"{file.name}: is not a whole {compression} file: {first_line(error)}") from None
+        why = first_line(error)
+    else:
+        return file, compression
+    if compression == "gzip":
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy, suppress(EOFError, zlib.error, BadGzipFile):
+            with gzip.open(file.path) as packed:
+                shutil.copyfileobj(packed, copy, 1 << 20)
+            return replace(file, copy=Path(copy.name)), None
+    raise SourceError(f"{file.name}: is not a whole {compression} file: {why}")
 
 
 def _ndjson(file: File, how: How) -> Part:
@@ -136,6 +160,11 @@ def _ndjson(file: File, how: How) -> Part:
         ).fetchall()
     ]
     columns = list(dict.fromkeys(key for keys in shapes for key in keys))
+    if not columns and how.kind == "ndjson" and _begins(file, how.compression) == b"[":
+        raise SourceError(
+            f"{file.name}: holds a JSON array, where NDJSON has an object on each line; a file of that kind is named"
+            " .json"
+        )
     compression = how.compression
     if how.kind == "ndjson" and not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
         file, compression, packed = _without_duplicate_keys(file, how), None, literal("uncompressed")
@@ -150,6 +179,13 @@ def _ndjson(file: File, how: How) -> Part:
     return part
 
 
+def _begins(file: File, compression: str | None) -> bytes:
+    """The first byte of a text that is no blank."""
+    with bytes_of(file, compression) as stream:
+        head: bytes = stream.read(4096)
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+
+
 def _without_duplicate_keys(file: File, how: How) -> File:
     """A copy in which the last of a duplicate key is the only one; the engine would take the first."""
     with tempfile.NamedTemporaryFile(dir=how.folder, suffix=".ndjson", delete=False) as copy:
@@ -159,10 +195,8 @@ def _without_duplicate_keys(file: File, how: How) -> File:
 
 
 def _json(file: File, how: How) -> Part:
-    with bytes_of(file, how.compression) as stream:
-        head = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-        if head.startswith(b"["):
-            return _ndjson(file, how)
+    if _begins(file, how.compression) == b"[":
+        return _ndjson(file, how)
     with bytes_of(file, how.compression) as stream:
         document: Document = read_document(stream.read(), file.name)
     part = table_part(
@@ -183,9 +217,19 @@ def _parquet(file: File, how: How) -> Part:
     )
 
 
-def _sound(table: pa.Table) -> pa.Table:
-    """A table whose offsets and text are what they claim to be: the engine takes that for granted, and falls over."""
-    table.validate(full=True)
+def _sound(table: pa.Table, name: str) -> pa.Table:
+    """A table whose offsets and text are what they claim to be: the engine takes that for granted, and falls over.
+
+    Raises SourceError with the column where they are not.
+    """
+    for column, values in zip(table.column_names, table.columns, strict=True):
+        try:
+            values.validate(full=True)
+        except pa.ArrowInvalid as error:
+            said = first_line(error).removeprefix("In chunk 0: Invalid: ")
+            if "Invalid UTF8" in said:
+                said = "text that is not UTF-8"
+            raise SourceError(f"{name}: the column '{column}' holds {said}; write it again without that") from None
     return table
 
 
@@ -197,12 +241,12 @@ def _arrow(file: File, how: How) -> Part:
             mapped.seek(0)
             reader = pa.ipc.open_stream(mapped)
         if not how.beginning:
-            part = table_part(_sound(reader.read_all()), file.name, how.connection)
+            part = table_part(_sound(reader.read_all(), file.name), file.name, how.connection)
         else:
             count = getattr(reader, "count_rows", None)
             batches = (reader.get_batch(place) for place in range(reader.num_record_batches)) if count else reader
             table = pa.Table.from_batches(islice(batches, 1), reader.schema)
-            part = table_part(_sound(table), file.name, how.connection)
+            part = table_part(_sound(table, file.name), file.name, how.connection)
             part.counted = count() if count else None
             part.cut = True
     part.files = [file]

@@ -6,6 +6,7 @@ A *part* is one or more files of one format with the same columns, or one table.
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,7 +44,9 @@ class File:
 
     @classmethod
     def of(cls, path: Path, name: str | None = None, origin: str = "") -> File:
-        """The file's state now. Raises SourceError when it cannot be read."""
+        """The file's state now. Raises SourceError when it cannot be read, or not named in text."""
+        if (plain := os.fsencode(path).decode("utf-8", "backslashreplace")) != str(path):
+            raise SourceError(f"{plain}: the name is not UTF-8; rename the file or its folder")
         try:
             state = path.stat()
             with path.open("rb"):
@@ -157,13 +160,13 @@ def first_line(error: BaseException) -> str:
     return re.sub(r" Try setting .*$", "", said) or type(error).__name__
 
 
-def bytes_of(file: File, compression: str | None, *, copied: bool = False) -> Any:
-    return pa.input_stream(str(file.read_from if copied else file.path), compression=compression)
+def bytes_of(file: File, compression: str | None) -> Any:
+    return pa.input_stream(str(file.read_from), compression=compression)
 
 
 def lines(file: File, compression: str | None) -> Iterator[bytes]:
     """The lines that hold anything of a text file, or of what is read in its place."""
-    with bytes_of(file, compression, copied=True) as stream, io.BufferedReader(stream) as buffered:
+    with bytes_of(file, compression) as stream, io.BufferedReader(stream) as buffered:
         for line in buffered:
             if line.strip():
                 yield line.strip(b"\r\n")

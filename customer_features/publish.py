@@ -28,15 +28,24 @@ def check_target(out: str | Path, if_exists: str = "replace") -> None:
     publisher.check_target(target, **_how(out, if_exists))
 
 
-def publish(engine: Results, out: str | Path, if_exists: str = "replace") -> Published:
+def publish(engine: Results, out: str | Path, if_exists: str = "replace", quarantine: Path | None = None) -> Published:
     """Write the vectors of a judged run to ``out``, a file or an address, with quarantine and manifest beside it.
 
-    ``if_exists``: of a table that is there already, ``replace`` its rows or ``upsert`` into them.
+    ``if_exists``: of a table that is there already, ``replace`` its rows or ``upsert`` into them. ``quarantine``: a
+    file for the rows set aside, in the place of the one beside a features file, and besides that of another target.
 
     Raises OutputError when something cannot be written; nothing is published then.
     """
     publisher, target = _publisher(out)
-    published: Published = publisher.publish(engine, target, **_how(out, if_exists))
+    how: dict[str, Any] = {**_how(out, if_exists)}
+    if quarantine is not None:
+        if scheme_of(str(out)) is None:
+            how["quarantine"] = quarantine
+        else:
+            from customer_features.publishers import listing
+
+            listing.publish(engine, quarantine)
+    published: Published = publisher.publish(engine, target, **how)
     return published
 
 
@@ -53,16 +62,17 @@ def _how(out: str | Path, if_exists: str) -> dict[str, str]:
     return {}
 
 
-def planned(engine: Results, out: str | Path) -> list[tuple[str, str]]:
+def planned(engine: Results, out: str | Path, quarantine: Path | None = None) -> list[tuple[str, str]]:
     """What a run would publish under which names: each name, and what stands there.
 
     Raises OutputError where that cannot be.
     """
     publisher, target = _publisher(out)
-    if hasattr(publisher, "planned"):
-        names: list[tuple[str, str]] = publisher.planned(engine, target)
-        return names
-    return [(shown(str(out)), "the features")]
+    if scheme_of(str(out)) is None:
+        of_files: list[tuple[str, str]] = publisher.planned(engine, target, quarantine)
+        return of_files
+    names: list[tuple[str, str]] = publisher.planned(engine, target)
+    return names if quarantine is None else [*names, (str(quarantine), "the rows set aside, also of a refused run")]
 
 
 def _publisher(out: str | Path) -> tuple[Any, str | Path]:

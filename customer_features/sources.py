@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_ALIKE = 0.8
+"""So much of two names is the same where one is taken for a slip of the other."""
 QUERY = "goes with a database source whose address names no table, e.g. postgresql://user@host/shop"
 """What is said of a query that would change nothing."""
 
@@ -146,4 +149,21 @@ def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[
         beside = [entry.name for entry in path.parent.iterdir()]
     except OSError:
         beside = []
-    raise SourceError(f"{name}: no such file{did_you_mean(path.name, beside)}")
+    raise SourceError(f"{name}: no such file{_nearest(path.name, beside)}")
+
+
+def _nearest(name: str, beside: list[str]) -> str:
+    """`` (did you mean 'x'?)`` with a name that differs by a letter or two, or by the suffix alone, if there is one.
+
+    Files of other numbers, as of another month, are other files.
+    """
+    from difflib import SequenceMatcher  # imported when a file is missing
+
+    stem, numbers = name.lower().partition(".")[0], re.findall(r"\d+", name)
+    alike = {
+        other: SequenceMatcher(None, stem, other.lower().partition(".")[0]).ratio()
+        for other in sorted(beside)
+        if re.findall(r"\d+", other) == numbers
+    }
+    nearest = max(alike, key=lambda other: alike[other], default="")
+    return f" (did you mean '{nearest}'?)" if stem and nearest and alike[nearest] >= _ALIKE else ""

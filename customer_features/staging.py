@@ -104,6 +104,8 @@ def put_in_place(files: Iterable[Staging], gone: Iterable[Path], voucher: Stagin
                 final.unlink(missing_ok=True)
             for staged in files:
                 staged.rename()
+            for other in {staged.final.parent for staged in files} - {voucher.final.parent}:
+                _flush(other)
             os.fsync(folder)
             voucher.rename()
             os.fsync(folder)
@@ -202,6 +204,15 @@ def _sweep_one(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+    finally:
+        os.close(handle)
+
+
+def _flush(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
     finally:
         os.close(handle)
 

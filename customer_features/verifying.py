@@ -23,8 +23,8 @@ def manifest_of(out: Path) -> Path:
 
 
 def quarantine_of(out: Path) -> Path:
-    """The quarantine's name beside a features file."""
-    return out.with_name(f"{out.name}.quarantine.parquet")
+    """The quarantine's name beside a features file: CSV beside CSV, and Parquet beside anything else."""
+    return out.with_name(f"{out.name}.quarantine{'.csv' if out.suffix.lower() == '.csv' else '.parquet'}")
 
 
 def verify(out: Path) -> dict[str, Any]:
@@ -37,7 +37,9 @@ def verify(out: Path) -> dict[str, Any]:
     _verify_file(out, described["output"])
     aside = quarantine_of(out)
     if "quarantine" in described:
-        _verify_file(aside, described["quarantine"])
+        beside = quarantine_of(Path(described["output"]["path"])).name
+        listed = str(described["quarantine"].get("path", beside))
+        _verify_file(aside if listed == beside else out.parent / listed, described["quarantine"])
     elif aside.exists():
         raise SourceError(f"{aside}: is not of the run that {manifest_of(out).name} describes; build it again")
     return described

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -225,6 +226,21 @@ def manifest_of(out: Path) -> dict[str, Any]:
     return described
 
 
+def aside_of(out: Path) -> list[dict[str, Any]]:
+    """The rows in the quarantine beside a features file; in CSV all but row numbers are text."""
+    from customer_features.verifying import quarantine_of
+
+    path = quarantine_of(out)
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+        return rows
+    with path.open(newline="") as file:
+        read = [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
+    return [{**row, "row_number": int(row["row_number"] or 0)} for row in read]
+
+
 def assert_refused(ran: Ran | subprocess.CompletedProcess[str], folder: Path, code: int = 2) -> str:
     """A refusal in a person's words that left nothing behind; its text."""
     exit_code = ran.code if isinstance(ran, Ran) else ran.returncode
@@ -242,7 +258,8 @@ def assert_no_leftovers(folder: Path) -> None:
     left = [
         path.name
         for path in folder.rglob("*")
-        if path.name.endswith((".part", ".manifest.json", ".quarantine.parquet")) or path.name.startswith("out.")
+        if path.name.endswith((".part", ".manifest.json", ".quarantine.parquet", ".quarantine.csv"))
+        or path.name.startswith("out.")
     ]
     assert left == []
 

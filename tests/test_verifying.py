@@ -89,7 +89,7 @@ def test_files_of_different_runs(out: Path, cli: Cli, tmp_path: Path) -> None:
         verify(out)
     out.write_bytes(later)
     quarantine_of(out).write_bytes(earlier[quarantine_of(out)])
-    with pytest.raises(SourceError, match=r"quarantine\.parquet: is not of the run"):
+    with pytest.raises(SourceError, match=r"quarantine\.(csv|parquet): is not of the run"):
         verify(out)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from customer_features.addresses import named
+from customer_features.addresses import named, scheme_of
 from customer_features.cli.completing import files, one_of
 from customer_features.cli.log import log
 from customer_features.cli.shared import shared_options
@@ -67,6 +69,12 @@ if TYPE_CHECKING:
     help="Customers who lose faulty rows: keep (with a warning) or quarantine them whole  [default: keep]",
 )
 @click.option(
+    "--quarantine",
+    metavar="FILE",
+    shell_complete=files,
+    help="Where the faulty rows go, also of a refused run: .csv, .parquet or .ndjson  [default: beside --out]",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Print what would be read, how, and in which steps (SQL); read no rows and write nothing.",
@@ -82,6 +90,7 @@ def build(
     assignments: tuple[str, ...],
     out: str,
     if_exists: str,
+    quarantine: str | None,
     dry_run: bool,
     quiet: bool,
     **choices: Any,
@@ -100,24 +109,44 @@ def build(
     given = Given.of(sources, assignments, **choices)
     say_started("build", sources, out=out)
     check_target(out, if_exists)
+    aside = _listing(quarantine, out)
     if dry_run and given.push_down:
-        steps = _say_pushed_down(given, out)
+        steps = _say_pushed_down(given, out, aside)
         log.record("planned", f"{steps} steps; nothing was read or written", exit_code=0)
         return
     if dry_run:
         from customer_features.cli.dry_run import described
 
         with planned(given) as (engine, plan):
-            click.echo(described(engine, plan, published_as(engine, out), given.spill_dir))
+            click.echo(described(engine, plan, published_as(engine, out, aside), given.spill_dir))
         log.record("planned", f"{len(plan.steps)} steps; nothing was read or written", exit_code=0)
         return
-    with judged(given) as engine:
+    with judged(given, refused=None if aside is None else partial(_keep_faulty, aside)) as engine:
         say_recognised(engine)
         if not engine.outcome.rows_in:
             raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
-        published = publish(engine, out, if_exists)
+        published = publish(engine, out, if_exists, aside)
         _summary(engine.outcome, published, monotonic() - began)
         _overview(engine)
+
+
+def _listing(name: str | None, out: str) -> Path | None:
+    """The path of --quarantine. Raises OutputError where it cannot serve."""
+    if name is None:
+        return None
+    from customer_features.publishers.listing import listing_at
+    from customer_features.verifying import manifest_of
+
+    others = [] if scheme_of(out) else [Path(out), manifest_of(Path(out))]
+    return listing_at(name, others)
+
+
+def _keep_faulty(aside: Path, engine: Results) -> None:
+    """Write the faulty rows of a refused run where --quarantine says."""
+    from customer_features.publishers import listing
+
+    listing.publish(engine, aside)
+    log.say("quarantine", str(aside), label="Quarantine", path=str(aside))
 
 
 def _overview(engine: Results) -> None:
@@ -135,14 +164,14 @@ def _overview(engine: Results) -> None:
         show(engine)
 
 
-def _say_pushed_down(given: Given, out: str) -> int:
+def _say_pushed_down(given: Given, out: str, aside: Path | None) -> int:
     """Print what would be computed in a server; the number of steps."""
     from customer_features.cli import push_down
     from customer_features.engines.postgres_plan import plan
 
     with push_down.pushed_down(given, beginning=True) as engine:
         planned = plan(engine)
-        click.echo(push_down.described(engine, planned, published_as(engine, out)))
+        click.echo(push_down.described(engine, planned, published_as(engine, out, aside)))
     return len(planned.steps)
 
 

@@ -146,28 +146,41 @@ def one_kind(given: Given, scores: list[Part]) -> Part | None:
 
 
 @contextmanager
-def judged(given: Given, *, exact_warnings: bool = False, vectors: bool = True) -> Iterator[Results]:
-    """An engine that has read and judged the sources; ``vectors``: they will be asked for."""
+def judged(
+    given: Given,
+    *,
+    exact_warnings: bool = False,
+    vectors: bool = True,
+    refused: Callable[[Results], None] | None = None,
+) -> Iterator[Results]:
+    """An engine that has read and judged the sources; ``vectors``: they will be asked for.
+
+    ``refused``: called with the engine whose faults stop the run, before that is said.
+    """
     if given.push_down:
         from customer_features.cli.push_down import pushed_down
 
         with pushed_down(given) as pushed:
-            _judge(pushed, lambda: pushed.judge(exact_warnings=exact_warnings, vectors=vectors))
+            if refused is not None:
+                pushed.listed = None
+            _judge(pushed, lambda: pushed.judge(exact_warnings=exact_warnings, vectors=vectors), refused)
             yield pushed
         return
     with _opened(given) as run:
         engine = Engine(run.connection, run.parts, run.options, columns=run.columns, loyalty=run.loyalty)
-        _judge(engine, lambda: engine.judge(exact_warnings=exact_warnings))
+        _judge(engine, lambda: engine.judge(exact_warnings=exact_warnings), refused)
         _refuse_changed(run.parts if run.loyalty is None else [*run.parts, run.loyalty])
         yield engine
 
 
-def _judge(engine: Results, judge: Callable[[], object]) -> None:
+def _judge(engine: Results, judge: Callable[[], object], refused: Callable[[Results], None] | None) -> None:
     try:
         with progress(engine):
             judge()
     except DataFaults:
         say_recognised(engine)  # a wrong mapping is the first thing to look for
+        if refused is not None:
+            refused(engine)
         raise
 
 

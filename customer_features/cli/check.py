@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from customer_features.cli.completing import files
 from customer_features.cli.log import log, visible
 from customer_features.cli.shared import shared_options
+from customer_features.errors import InvalidOption
 from customer_features.faults import fault
 
 if TYPE_CHECKING:
@@ -16,42 +18,70 @@ if TYPE_CHECKING:
     from customer_features.engines.results import Results
 
 EXAMPLES = 3
-"""So many examples are shown of each fault."""
+"""So many rows are shown of each fault, unless --limit says otherwise."""
 
 
 @click.command()
 @shared_options
+@click.option(
+    "--out",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write all faulty rows to a file, whose suffix decides: .csv, .parquet or .ndjson.",
+)
+@click.option("--limit", metavar="N", help="How many rows of each fault are shown  [default: 3]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.pass_context
 def check(
-    ctx: click.Context, /, sources: tuple[str, ...], assignments: tuple[str, ...], as_json: bool, **choices: Any
+    ctx: click.Context,
+    /,
+    sources: tuple[str, ...],
+    assignments: tuple[str, ...],
+    out: str | None,
+    limit: str | None,
+    as_json: bool,
+    **choices: Any,
 ) -> None:
     """List the faulty rows of a source, without building.
 
     Exits with 1 when there are any.
     """
     from customer_features.cli.bulk import Given, judged, say_recognised, say_started
+    from customer_features.publishers import listing
+    from customer_features.publishers.listing import listing_at
 
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
-    say_started("check", sources)
+    shown = EXAMPLES if limit is None else _count(limit)
+    say_started("check", sources, **({} if out is None else {"out": out}))
+    path = None if out is None else listing_at(out)
     with judged(given, exact_warnings=True, vectors=False) as engine:
         say_recognised(engine)
-        found = _found(engine)
+        found = _found(engine, shown)
         if as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         else:
             _table(found)
+        if path is not None:
+            listing.publish(engine, path)
+            tell = log.record if as_json else log.say
+            tell("listing", f"all faulty rows are in {path}", path=str(path), rows=engine.outcome.quarantined)
         _summary(engine.outcome, as_json)
         if engine.outcome.quarantined:
             ctx.exit(1)
 
 
-def _found(engine: Results) -> dict[str, Any]:
+def _count(limit: str) -> int:
+    if not (limit.isascii() and limit.isdigit()):
+        raise InvalidOption("limit", f"'{limit}' is not a whole number, 0 or more")
+    return int(limit)
+
+
+def _found(engine: Results, shown: int) -> dict[str, Any]:
     """Faults with counts, examples and what would mend them, as plain values."""
     outcome = engine.outcome
     faults = []
     for name, count in outcome.faults.items():
-        examples = engine.examples(name, EXAMPLES)
+        examples = engine.examples(name, shown)
         faults.append(
             {
                 "fault": name,

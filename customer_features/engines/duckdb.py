@@ -118,7 +118,7 @@ class Engine:
 
         Raises SourceError, ColumnError, and DataFaults where the options say to stop.
         """
-        with translated():
+        with translated(*self.parts, self.loyalty):
             self.stage()
             self._read_whole_numbers()
             self._look_at_currencies()

@@ -85,7 +85,7 @@ def _refuse_lost(connection: duckdb.DuckDBPyConnection, relation: str, part: Par
     if first is None:
         return
     kept = sum(1 + raw.rstrip("\r\n").count("\n") for _, raw, _ in broken)
-    with bytes_of(file, part.compression, copied=True) as stream:
+    with bytes_of(file, part.compression) as stream:
         lines_there, end = 0, b"\n"
         while chunk := stream.read(1 << 20):
             lines_there, end = lines_there + chunk.count(b"\n"), chunk[-1:]
@@ -107,10 +107,10 @@ def _refuse_lost(connection: duckdb.DuckDBPyConnection, relation: str, part: Par
 
 
 def _empty_lines(file: File, part: Part) -> list[int]:
-    with bytes_of(file, part.compression, copied=True) as stream:
+    with bytes_of(file, part.compression) as stream:
         if not holds_empty_lines(stream):
             return []
-    with bytes_of(file, part.compression, copied=True) as stream, io.BufferedReader(stream) as source:
+    with bytes_of(file, part.compression) as stream, io.BufferedReader(stream) as source:
         return list(empty_lines(source, part.delimiter))
 
 
@@ -136,7 +136,7 @@ def _texts(file: File, part: Part, spans: list[tuple[int, int]]) -> Iterator[str
     """What stands in a file from a byte on, for so many bytes; bytes that are not UTF-8 are shown as \\xff."""
     if not spans:
         return
-    with bytes_of(file, part.compression, copied=True) as stream, io.BufferedReader(stream) as source:
+    with bytes_of(file, part.compression) as stream, io.BufferedReader(stream) as source:
         at = 0
         for begins, size in spans:
             if part.compression is None:

@@ -116,8 +116,8 @@ def default_memory() -> str:
 
 
 @contextmanager
-def translated(part: Part | None = None) -> Iterator[None]:
-    """The engine's errors as ours, in a sentence that names the file."""
+def translated(*parts: Part | None) -> Iterator[None]:
+    """The engine's errors as ours, in a sentence that names the file, which is one of those of the parts."""
     try:
         yield
     except duckdb.Error as error:
@@ -127,8 +127,28 @@ def translated(part: Part | None = None) -> Iterator[None]:
         unread = isinstance(error, duckdb.InvalidInputException | duckdb.IOException | duckdb.ConversionException)
         if not unread and type(error) is not duckdb.Error:
             raise
-        said = why_unread(part, error) if part else f"a source: cannot be read: {first_line(error)}"
-        raise SourceError(said) from None
+        raise SourceError(_unread([part for part in parts if part is not None], error)) from None
+
+
+def _unread(parts: list[Part], error: duckdb.Error) -> str:
+    """What an error about a source means, and of which one."""
+    text = str(error)
+    encrypted = "File is encrypted" in text or "is encrypted, but" in text
+    if encrypted:
+        parts = [part for part in parts if part.reader.startswith("read_parquet(")]
+    named = [part for part in parts if any(str(file.read_from) in text for file in part.files)]
+    part = (named or parts)[0] if named or len(parts) == 1 else None
+    if part is None:
+        names = f"one of {', '.join(part.name for part in parts)}" if parts else "a source"
+    else:
+        file = next((file for file in part.files if str(file.read_from) in text), None)
+        names = file.name if file else part.name if len(part.files) < 2 else f"{part.name} or a file beside it"
+    if encrypted:
+        return f"{names}: is encrypted Parquet; write it without encryption"
+    if "Invalid string encoding" in text or "Invalid unicode" in text:
+        found = re.search(r"value (\".*\") is not valid", text)
+        return f"{names}: holds text that is not UTF-8{f', {found[1]}' if found else ''}; write it again without that"
+    return why_unread(part, error) if part else f"{names}: cannot be read: {first_line(error)}"
 
 
 def threads_of(connection: duckdb.DuckDBPyConnection) -> int:

@@ -25,7 +25,7 @@ def rows_read(engine: Engine) -> duckdb.DuckDBPyRelation:
     is null, ``date_found``; ``number``, ``units`` and ``amount_found``; ``lowest_loyalty``, ``highest_loyalty``,
     ``loyalty_faulty``, ``loyalty_shown``: of the row's own score, or of the customer's where there is a table of them.
     """
-    with translated():
+    with translated(*engine.parts, engine.loyalty):
         (staged,) = engine.stage()
         readings = {**staged.readings.staged, **staged.readings.found}
         rows = query.staged(readings, staged.part.relation, "row_number() OVER () - 1 AS row")

@@ -135,6 +135,9 @@ class PushDown:
         self._address = address
         self._query = query_of(address, query)
         self._quarantine = Quarantine(connection, options)
+        self._fetched_faulty = False
+        self.listed: int | None = LISTED
+        """So many faulty rows of a refused run are fetched; None for all."""
         self._steps_done = 0
         self._encoding = "UTF8"
 
@@ -169,7 +172,7 @@ class PushDown:
             names = tuple(f"c{place}" for place in range(len(portable.source.originals)))
 
             def found(relation: str) -> list[FoundFault]:
-                self._set_aside(session, columns, relation, LISTED)
+                self._set_aside(session, columns, relation, self.listed)
                 return self._quarantine.found(LISTED)
 
             judged = judge(server, portable, self.source, names, more=("loyalty_shown",), find=found)
@@ -198,7 +201,14 @@ class PushDown:
 
     def quarantine(self) -> duckdb.DuckDBPyRelation | None:
         """The rows set aside, in the order in which the server gave the rows; None when there are none."""
-        return self._quarantine.rows() if self.outcome.quarantined else None
+        return self.faulty_rows() if self.outcome.quarantined else None
+
+    def faulty_rows(self) -> duckdb.DuckDBPyRelation:
+        """The rows set aside, of which there may be none."""
+        if not self._fetched_faulty:
+            self._quarantine.create([{}])
+            self._fetched_faulty = True
+        return self._quarantine.rows()
 
     def examples(self, fault: str, count: int) -> list[FoundFault]:
         """The first rows that are filed under a fault."""
@@ -292,6 +302,7 @@ class PushDown:
 
     def _set_aside(self, session: Session, columns: Columns, faulty: str, limit: int | None = None) -> None:
         """Fetch the rows set aside, each column as a copy of the table would have it, and make their messages."""
+        self._fetched_faulty = True
         some = "" if limit is None else f" LIMIT {limit}"
         aside = columns_of(session, f"SELECT * FROM {faulty} ORDER BY c0{some}")
         with scratch(spilling_to()) as folder:

@@ -56,6 +56,10 @@ class Results(Protocol):
         """The rows set aside; None when there are none."""
         ...
 
+    def faulty_rows(self) -> duckdb.DuckDBPyRelation:
+        """The rows set aside, of which there may be none."""
+        ...
+
     def examples(self, fault: str, count: int) -> list[FoundFault]:
         """The first rows that are filed under a fault."""
         ...

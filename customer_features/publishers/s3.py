@@ -24,8 +24,8 @@ from customer_features.publishers.writing import (
     check_suffix,
     describe,
     manifest_text,
+    write_faulty_rows,
     write_features,
-    write_quarantine,
 )
 from customer_features.staging import Staging, scratch
 from customer_features.verifying import manifest_of, quarantine_of
@@ -73,11 +73,10 @@ def publish(engine: Results, out: str) -> Published:
             place.mkdir()
             vectors = Staging(place / names[0], leftovers)
             rows = write_features(engine, vectors)
-            quarantine = engine.quarantine()
             rejected = None
-            if quarantine is not None:
+            if engine.outcome.quarantined:
                 rejected = Staging(place / names[1], leftovers)
-                write_quarantine(quarantine, rejected)
+                write_faulty_rows(engine, rejected)
             described = describe(
                 engine, _entry(vectors, rows), _entry(rejected, engine.outcome.quarantined) if rejected else None
             )

@@ -60,9 +60,20 @@ def vectors_schema(engine: Results) -> Any:
     )
 
 
-def write_quarantine(relation: duckdb.DuckDBPyRelation, staging: Staging) -> int:
-    """Write the rows that were set aside, as Parquet."""
-    return _write_parquet(relation, staging, relation.limit(0).to_arrow_table().schema)
+def sources_of(engine: Results) -> set[Path]:
+    """The files that a run has read."""
+    parts = [*engine.parts, engine.loyalty] if engine.loyalty is not None else engine.parts
+    return {file.path.resolve() for part in parts for file in part.files}
+
+
+def write_faulty_rows(engine: Results, staging: Staging) -> None:
+    """Write the rows that were set aside in the format that the final name's suffix says."""
+    relation = engine.faulty_rows()
+    form = {".csv": "csv, HEADER true", ".ndjson": "json"}.get(staging.final.suffix.lower())
+    if form is None:
+        _write_parquet(relation, staging, relation.limit(0).to_arrow_table().schema)
+    else:
+        _copy(engine, relation, "faulty_rows", staging, form)
 
 
 def write_features(engine: Results, staging: Staging) -> int:
@@ -76,12 +87,15 @@ def write_features(engine: Results, staging: Staging) -> int:
         writer = pa.ipc.new_file(pa.PythonFile(staging, "w"), schema)
         return _write_all(vectors, schema, writer, engine.connection.interrupt)
     # The engine writes a double as the shortest text that reads back as it, with a decimal point: 2.0, 918.95.
-    vectors.create_view("vectors")
-    engine.connection.execute(
-        f"COPY vectors TO {literal(str(staging.path))} (FORMAT csv, HEADER true, USE_TMP_FILE false)"
-    )
-    staging.adopt()
+    _copy(engine, vectors, "vectors", staging, "csv, HEADER true")
     return engine.outcome.customers
+
+
+def _copy(engine: Results, relation: duckdb.DuckDBPyRelation, view: str, staging: Staging, form: str) -> None:
+    """Let the engine write a relation in a format of its own."""
+    relation.create_view(view, replace=True)
+    engine.connection.execute(f"COPY {view} TO {literal(str(staging.path))} (FORMAT {form}, USE_TMP_FILE false)")
+    staging.adopt()
 
 
 def _write_parquet(

@@ -23,6 +23,7 @@ from tests.conftest import (
     FIELDS,
     TODAY,
     Cli,
+    aside_of,
     assert_refused,
     child,
     csv_text,
@@ -151,7 +152,7 @@ def test_a_factor_that_is_no_number_is_a_missing_amount(cli: Cli, tmp_path: Path
     out = tmp_path / "f.csv"
     ran = cli("build", path, "--out", out, "--today", TODAY, "--map", "amount=price*quantity", "--max-faults", "0.5")
     assert ran.code == 0, ran.err
-    [row] = pq.read_table(tmp_path / "f.csv.quarantine.parquet").to_pylist()
+    [row] = aside_of(out)
     assert (row["fault"], row["quantity"]) == ("missing_amount", "three")
 
 

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import TODAY, Cli, assert_refused, csv_text
+from tests.conftest import TODAY, Cli, aside_of, assert_refused, csv_text
 
 from .test_build import GOOD, vectors
 
@@ -29,8 +28,7 @@ def write(folder: Path, body: str | bytes) -> Path:
 
 
 def quarantine(out: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(f"{out}.quarantine.parquet").to_pylist()
-    return rows
+    return aside_of(out)
 
 
 @pytest.mark.sampled(3)

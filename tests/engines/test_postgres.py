@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from customer_features.engines import postgres as engine_module
 from customer_features.engines import repetitions
+from customer_features.engines.duckdb import LISTED
 from customer_features.engines.duckdb_session import connected
 from customer_features.engines.postgres import PushDown
 from customer_features.options import Options
@@ -440,6 +442,24 @@ def test_a_share_of_faults_that_is_too_great(database: Database, cli: Cli, tmp_p
     assert [ran.code for ran in runs] == [1] * 4
     assert (runs[0].err, runs[2].err) == (runs[1].err, runs[3].err)
     assert not out.exists()
+
+
+def test_a_refused_run_leaves_all_its_faulty_rows(database: Database, cli: Cli, tmp_path: Path) -> None:
+    """More than the hundred that an error lists; of sound rows a listing without any."""
+    database.load("orders", of_text(dirty(900, seed=2)))
+    words, made = (database.table("orders"), "--today", TODAY), {}
+    for name, more in (("copied", ()), ("pushed", ("--push-down",))):
+        out, listing = tmp_path / f"{name}.parquet", tmp_path / f"{name}-check.parquet"
+        ran = cli("build", *words, "--out", tmp_path / "out.csv", "--quarantine", out, *more)
+        assert ran.code == 1, ran.err
+        assert cli("check", *words, "--out", listing, *more).code == 1
+        assert out.read_bytes() == listing.read_bytes()
+        made[name] = out.read_bytes()
+    assert made["copied"] == made["pushed"]
+    assert len(pq.read_table(tmp_path / "pushed.parquet")) > LISTED
+    database.run("DELETE FROM orders")
+    ran = cli("check", *words, "--push-down", "--out", tmp_path / "none.ndjson")
+    assert (ran.code, (tmp_path / "none.ndjson").read_text()) == (0, ""), ran.err
 
 
 def test_how_push_down_goes_with_sources_and_options(database: Database, cli: Cli, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from customer_features.verifying import quarantine_of
 from tests.conftest import TODAY, assert_refused, csv_text
 from tests.reliability.conftest import NEW, OLD, Call, Target, Traced
 
@@ -104,7 +105,7 @@ def test_an_error_of_the_disk_at_any_call_of_a_larger_output(
     assert ran.code == 0, ran.err
     attempts = chosen([call for call in calls if not is_cleaning(call)])
     written = {call.file for call in attempts if call.name in GROUPS["bytes"]}
-    assert written == {out.name, f"{out.name}.manifest.json", f"{out.name}.quarantine.parquet"}
+    assert written == {out.name, f"{out.name}.manifest.json", quarantine_of(out).name}
     for name, number in dict.fromkeys((call.name, call.number) for call in attempts):
         for path in target.folder.glob("out.*"):
             path.unlink()

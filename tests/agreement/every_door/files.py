@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from customer_features.cli import run
+from customer_features.verifying import quarantine_of
 from tests.agreement import oracle
 from tests.agreement.every_door.generator import Case
 from tests.agreement.every_door.interface import Door, Form, Outcome
 from tests.agreement.every_door.values import AMOUNT, DATE, ID, LOYALTY_SCORE, ORDER, PRODUCT
-from tests.conftest import manifest_of
+from tests.conftest import aside_of, manifest_of
 from tests.damage.lines import Line
 from tests.damage.writing import cells_of, write
 
@@ -45,15 +46,12 @@ class CommandLine(Door):
             code, said = _called([*arguments, "--timezone", case.scenario.timezone])
             assert code == 0, said
             manifest = manifest_of(out)
-            aside = out.with_name(f"{out.name}.quarantine.parquet")
-            faults = pq.read_table(aside, columns=["fault", "faults"]) if aside.exists() else None
-            firsts = Counter(faults["fault"].to_pylist() if faults else [])
+            aside = aside_of(out) if quarantine_of(out).exists() else []
+            firsts = Counter(str(row["fault"]) for row in aside)
             assert manifest["faults"] == dict(firsts)
             vectors = _read(out)
             assert manifest["customers"] == len(set(vectors["customer_id"].to_pylist()))
-            listed = Counter(
-                name for names in (faults["faults"].to_pylist() if faults else []) for name in names.split(",")
-            )
+            listed = Counter(name for row in aside for name in str(row["faults"]).split(","))
             return Outcome(vectors, firsts, manifest["rows"], listed)
 
 
