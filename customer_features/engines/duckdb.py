@@ -7,7 +7,8 @@ file, to set the faulty rows aside with their row numbers and original values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from customer_features.columns import (
     OPTIONAL,
     REQUIRED,
     Mapped,
+    MissingColumns,
     arithmetic_over_text,
     literal,
     quoted,
@@ -26,6 +28,7 @@ from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
+from customer_features.engines.duckdb_hints import with_values
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
@@ -183,7 +186,8 @@ class Engine:
 
     def _stage(self, number: int, part: Part) -> None:
         optional = OPTIONAL if self.loyalty is None else ()
-        wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
+        with self._hinting(part):
+            wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
         options = self.options
         readings = read(
@@ -214,6 +218,15 @@ class Engine:
             select = query.staged(readings.staged, part.relation)
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
         self._staged.append(Staged(part, fields, readings, relation, types))
+
+    @contextmanager
+    def _hinting(self, part: Part) -> Iterator[None]:
+        """Fields without a column are told with what the part's first rows propose."""
+        try:
+            yield
+        except MissingColumns as error:
+            rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+            raise with_values(error, self.connection, rows) from None
 
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
@@ -251,7 +264,8 @@ class Engine:
         """Read the scores of a part into the table ``loyalty_scores``, a row a customer."""
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
-        wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
+        with self._hinting(part):
+            wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
         fields, types = self._typed(part, wanted)
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from customer_features.engines import duckdb_hints
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_dates import SAMPLED
 from customer_features.engines.duckdb_quarantine import Staged
@@ -110,8 +111,8 @@ class _Listing:
         if sql.startswith(("DESCRIBE", "SET ")) or sql == MEMORY_LIMIT:
             return self._connection.execute(sql, *more)
         self._list(sql, over_nothing)
-        if sql.endswith(f" LIMIT {SAMPLED}"):
-            return self._connection.execute(sql, *more)  # the few rows that tell how dates are written
+        if sql.endswith((f" LIMIT {SAMPLED}", f" LIMIT {duckdb_hints.SAMPLED}")):
+            return self._connection.execute(sql, *more)  # the few rows that tell how dates are written, or what fits
         if sql.startswith("INSERT"):
             return self._connection.execute(f"EXPLAIN {sql}", *more)
         if filled := _FILLED.fullmatch(sql):

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from customer_features import features
-from customer_features.columns import check_fields, quoted
+from customer_features.columns import MissingColumns, check_fields, quoted
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, lock
 from customer_features.engines.rows import CustomerVector, vector_type
@@ -167,6 +167,8 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
     except InvalidOption as error:
         raise _faulty(FAULTY_OPTIONS, {error.option: [error.reason]}) from None
     except ColumnError as error:
+        if isinstance(error, MissingColumns):
+            error = error.proposing(error.proposed, "")  # a request maps columns and no expressions
         said = str(error).partition("; choose one with --map")[0].partition("\n  say which")[0]
         raise _faulty("The columns do not serve.", {"columns": [f"{_clean(said, place)}; {COLUMN_HINT}"]}) from None
     except OutputError as error:
