@@ -97,9 +97,16 @@ def quoted(name: str, dialect: str = "duckdb") -> str:
     return exp.to_identifier(name, quoted=True).sql(dialect=dialect)
 
 
-def plain_quoted(name: str) -> str:
-    """A column's name as it stands in an expression: quoted only where it has to be."""
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else quoted(name)
+def words_of_mapping(mapped: Mapped, columns: Iterable[str]) -> str:
+    """A field's column or expression as it stands within another expression."""
+    return quoted(mapped.shown) if mapped.shown in columns else mapped.shown
+
+
+def shell_map(field: str, column_or_expression: str, columns: Iterable[str] = ()) -> str:
+    """The option that maps a field, as a shell takes it: to one of the columns, or else to an expression."""
+    if column_or_expression in columns:
+        return f"--map {field}={_shell(column_or_expression)}"
+    return f"--map {shlex.quote(f'{field}={column_or_expression}')}"
 
 
 def literal(text: str) -> str:
@@ -163,9 +170,7 @@ def resolve(
         if field in mapping:
             found[field] = _mapped(field, mapping[field], columns, source, dialect)
             continue
-        candidates = [column for column in columns if _plain(column) == _plain(field)]
-        if not candidates:
-            candidates = [column for column in columns if _common_names().get(_plain(column)) == field]
+        candidates = serving(field, columns)
         if len(candidates) > 1:
             raise ColumnError(_choice(field, candidates, source))
         if candidates:
@@ -177,6 +182,13 @@ def resolve(
         taken = {mapped.shown for mapped in found.values()}
         raise MissingColumns(source, missing, columns, taken)
     return found
+
+
+def serving(field: str, columns: Iterable[str]) -> list[str]:
+    """The columns that bear the field's own name, or else one of its common names."""
+    columns = list(columns)
+    own = [column for column in columns if _plain(column) == _plain(field)]
+    return own or [column for column in columns if _common_names().get(_plain(column)) == field]
 
 
 def resolve_loyalty(

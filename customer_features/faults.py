@@ -323,6 +323,14 @@ WARNINGS: dict[str, Warn] = {
             "{found} of the transactions have several rows whose amounts are all equal: if each repeats its"
             " order's total, use the grain repeated_total",
         ),
+        Warn("looks_like_null", "{found} they count as missing"),
+        Warn("near_duplicate_ids", "{found} joins them"),
+        Warn("one_order_per_customer", "{found} counts by it"),
+        Warn(
+            "no_loyalty_matches",
+            "{found}: every score is 0; check that both write customers' ids alike",
+        ),
+        Warn("points_not_read", "{found}"),
     )
 }
 

@@ -65,7 +65,7 @@ def read(
     staged |= _amount(fields["amount"], types["amount"], source, decimal)
     found = {
         "date_found": _text(fields["date"].sql),
-        "amount_found": _text(fields["amount"].sql),
+        "amount_found": _amount_text(fields["amount"].sql, types["amount"]),
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
         "amount_hint": amount_hint_sql(_text(fields["amount"].sql), decimal),
     }
@@ -82,6 +82,13 @@ def read(
 
 def _text(sql: str) -> str:
     return f"CAST({sql} AS VARCHAR)"
+
+
+def _amount_text(sql: str, type_name: str) -> str:
+    """SQL of an amount as it was written; of a double to the 1/10000 that is read: -19.8, not -19.799999999999997."""
+    if _base(type_name) != "DOUBLE":
+        return _text(sql)
+    return f"CASE WHEN ABS({sql}) BETWEEN 0.0001 AND 1e15 THEN {_text(f'ROUND({sql}, 4)')} ELSE {_text(sql)} END"
 
 
 def _base(type_name: str) -> str:

@@ -20,7 +20,7 @@ def warn_of(outcome: Outcome, stacklevel: int, where: str = "check() returns the
     if outcome.quarantined:
         counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
         warnings.warn(
-            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts}); {where}",
+            f"{outcome.faulty} and left out ({counts}); {where}",
             FaultsQuarantined,
             stacklevel=stacklevel + 1,
         )

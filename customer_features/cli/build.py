@@ -11,6 +11,7 @@ from customer_features.addresses import named
 from customer_features.cli.completing import files, one_of
 from customer_features.cli.log import log
 from customer_features.cli.shared import shared_options
+from customer_features.counts import counted
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.options import OnFault
 from customer_features.publish import IF_EXISTS, check_target, publish
@@ -89,14 +90,14 @@ def build(
     check_target(out, if_exists)
     if dry_run and given.push_down:
         steps = _say_pushed_down(given, out)
-        log.record("planned", f"{steps} steps; nothing was read or written", exit_code=0)
+        log.record("planned", f"{counted(steps, 'step')}; nothing was read or written", exit_code=0)
         return
     if dry_run:
         from customer_features.cli.dry_run import described
 
         with planned(given) as (engine, plan):
             click.echo(described(engine, plan, published_as(engine, out), given.spill_dir))
-        log.record("planned", f"{len(plan.steps)} steps; nothing was read or written", exit_code=0)
+        log.record("planned", f"{counted(len(plan.steps), 'step')}; nothing was read or written", exit_code=0)
         return
     with judged(given) as engine:
         say_recognised(engine)
@@ -155,7 +156,10 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
     log.say("customers", f"{outcome.customers:,}", label="Customers", customers=outcome.customers)
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
-        said = f"{named:,} customers have a score; {unknown:,} of them have no rows"
+        said = (
+            f"{counted(named, 'customer')} {'has' if named == 1 else 'have'} a score; {unknown:,} of them"
+            f" {'has' if unknown == 1 else 'have'} no rows"
+        )
         log.say("loyalty", said, label="Loyalty", customers=named, unknown_customers=unknown)
     for warning in outcome.warnings:
         said = f"{warning['name']}: {warning['message']}"

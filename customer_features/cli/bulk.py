@@ -14,7 +14,7 @@ from customer_features.addresses import DATABASES, named, scheme_of
 from customer_features.cli.log import log
 from customer_features.cli.progress import progress
 from customer_features.cli.shared import as_of_dates
-from customer_features.columns import parse_mapping
+from customer_features.columns import parse_mapping, shell_map
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
@@ -56,7 +56,12 @@ class Given:
         elif days:
             given["as_of"] = days
         if "max_points" in given and loyalty is None:
-            raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
+            most = given["max_points"]
+            raise InvalidOption(
+                "max_points",
+                "goes with --loyalty FILE, which holds the points; a column of points among the rows themselves is read"
+                f" with {shell_map('loyalty_score', f'points / {most}')}",
+            )
         Options.parse(**given)  # a wrong value is said before any file is read
         if push_down:
             _check_push_down(sources, query, given)
@@ -204,7 +209,7 @@ def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
 
 
 def say_recognised(engine: Results) -> None:
-    """Which columns were taken for which fields."""
-    taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
+    """Which columns were taken for which fields: all of them, for a wrong one gives wrong numbers."""
+    taken = [f"{name} = {shown}" for name, shown in engine.mapping.items()]
     if taken:
         log.say("recognised", ", ".join(taken), label="Recognised", mapping=engine.mapping)

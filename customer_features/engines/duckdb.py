@@ -23,8 +23,11 @@ from customer_features.columns import (
     quoted,
     resolve,
     resolve_loyalty,
+    serving,
+    shell_map,
 )
 from customer_features.engines import duckdb_broken as broken
+from customer_features.engines import duckdb_ids
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
@@ -36,6 +39,7 @@ from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
+from customer_features.faults import WARNINGS
 from customer_features.options import Grain, Options
 from customer_features.parts import Part, first_line
 from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
@@ -93,16 +97,18 @@ class Engine:
         return rows, sum(file.bytes for part in self.parts for file in part.files) or None
 
     @property
-    def recognised(self) -> dict[str, str]:
-        """Fields that were recognised by a column's name, and that name."""
-        return {
-            name: mapped.shown for staged in self._staged for name, mapped in staged.fields.items() if mapped.recognised
-        }
-
-    @property
     def mapping(self) -> dict[str, str]:
-        """The column or expression of each field, as people named it."""
-        return {name: mapped.shown for staged in self._staged for name, mapped in staged.fields.items()}
+        """The column or expression of each field, as people named it; of each part where they differ."""
+        by_part: dict[str, dict[str, str]] = {}
+        for staged in self._staged:
+            for name, mapped in staged.fields.items():
+                by_part.setdefault(name, {})[staged.part.name] = mapped.shown
+        return {
+            name: next(iter(shown.values()))
+            if len(set(shown.values())) == 1
+            else ", ".join(f"{one} ({part})" for part, one in shown.items())
+            for name, shown in by_part.items()
+        }
 
     @property
     def types(self) -> dict[str, str]:
@@ -123,10 +129,36 @@ class Engine:
             self._set_aside()
             self.outcome.reconcile()
             self.outcome.stop_on_faults(self.options, self.found)
-            self.outcome.warnings = find_warnings(
-                self.connection, self._used, self.options, self.outcome.used, exact=exact_warnings
-            )
+            self.outcome.warnings = self._warnings(exact_warnings)
         return self.outcome
+
+    def _warnings(self, exact: bool) -> list[dict[str, Any]]:
+        out = self.outcome
+        customers = "customers_measured"
+        if self._customers_out:
+            customers = f"(SELECT * FROM {customers} ANTI JOIN faulty_customers USING (customer_id))"
+        ids = duckdb_ids.Run(self.connection, self._used, customers, self._staged, self.options)
+        return [
+            *out.loyalty_warnings(),
+            *self._points_not_read(),
+            *find_warnings(self.connection, self._used, self.options, out.used, exact=exact),
+            *duckdb_ids.find_warnings(ids),
+        ]
+
+    def _points_not_read(self) -> list[dict[str, Any]]:
+        """A warning where the rows hold points that nothing was said of."""
+        if self.loyalty is not None:
+            return []
+        for staged in self._staged:
+            columns = serving("points", [*staged.part.columns, *staged.part.other_names])
+            if columns and "loyalty_score" not in staged.fields:
+                option = shell_map("loyalty_score", f"{quoted(columns[0])} / MOST_POINTS")
+                what = (
+                    f"the column '{columns[0]}' of {staged.part.name} is not read, and every loyalty score is 0;"
+                    f" {option} reads it, with the points that make a score of 1 in the place of MOST_POINTS"
+                )
+                return [{"name": "points_not_read", "count": 1, "message": WARNINGS["points_not_read"].says(what)}]
+        return []
 
     def vectors(self) -> duckdb.DuckDBPyRelation:
         """The vectors, ordered by customer_id in byte order: customer_id VARCHAR, then DOUBLEs.

@@ -7,14 +7,13 @@ A name alone is no reason to propose a column: 'seller_id' is near 'user_id', an
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-from customer_features.columns import MissingColumns, plain_quoted, quoted
+from customer_features.columns import MissingColumns, quoted, shell_map
 from customer_features.engines.duckdb_dates import fits_a_format
 
 if TYPE_CHECKING:
@@ -95,13 +94,18 @@ def with_values(error: MissingColumns, connection: duckdb.DuckDBPyConnection, re
     if factors is not None and "amount" not in proposed:
         price, count = factors
         if _amounts(values[price], connection) and _numbers(values[count]):
-            product = f"{plain_quoted(count)} * {plain_quoted(price)}"
             more = (
-                f"'{price}' stands beside '{count}': if it is the price of one piece, say --map"
-                f" {shlex.quote(f'amount={product}')}"
+                f"'{price}' stands beside '{count}': if it is the price of one piece, say"
+                f" {shell_map('amount', f'{quoted(count)} * {quoted(price)}')}"
                 " (and --grain line, where a row is a line of an order)"
             )
     return error.proposing(proposed, more)
+
+
+def customer_like(columns: list[str]) -> list[str]:
+    """The columns whose names say that they hold customers' ids or addresses."""
+    addresses = [column for column in columns if {"email", "mail"} & set(_tokens(column))]
+    return list(dict.fromkeys([*_near("customer_id", columns), *addresses]))
 
 
 def _factors(columns: list[str]) -> tuple[str, str] | None:

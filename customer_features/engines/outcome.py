@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from customer_features.counts import are, counted
 from customer_features.errors import DataFaults, FoundFault
+from customer_features.faults import WARNINGS
 from customer_features.options import OnFault, Options
 
 
@@ -25,6 +27,11 @@ class Outcome:
     loyalty: dict[str, int] = field(default_factory=dict)
     """Of a loyalty file: how many customers it names, and how many of them have no row that counts."""
 
+    @property
+    def faulty(self) -> str:
+        """How many rows are faulty, in words."""
+        return f"{self.quarantined:,} of {counted(self.rows_in, 'row')} {are(self.quarantined)} faulty"
+
     def reconcile(self) -> None:
         """Raise RuntimeError unless every row is accounted for.
 
@@ -36,16 +43,25 @@ class Outcome:
                 f" {self.quarantined} quarantined; nothing was published"
             )
 
+    def loyalty_warnings(self) -> list[dict[str, Any]]:
+        """A warning where the loyalty scores are of no customer that has rows."""
+        named = self.loyalty.get("customers", 0)
+        if not named or named > self.loyalty["unknown_customers"]:
+            return []
+        whom = "the one customer" if named == 1 else f"none of the {named:,} customers"
+        what = f"{whom} with a loyalty score {'has no row' if named == 1 else 'has a row'} that counts"
+        return [{"name": "no_loyalty_matches", "count": named, "message": WARNINGS["no_loyalty_matches"].says(what)}]
+
     def stop_on_faults(self, options: Options, found: Callable[[], list[FoundFault]]) -> None:
         """Raise DataFaults where the options say that these faults are too many; ``found`` gives the first of them."""
         if not self.quarantined:
             return
         share = self.quarantined / self.rows_in
         if options.on_fault is OnFault.FAIL:
-            reason = f"{self.quarantined} of {self.rows_in} rows are faulty"
+            reason = self.faulty
         elif share > options.max_faults:
             reason = (
-                f"{self.quarantined} of {self.rows_in} rows are faulty: {share:.2%} is more than the"
+                f"{self.faulty}: {share:.2%} is more than the"
                 f" {options.max_faults:.2%} allowed by max_faults, which points to a wrong mapping"
             )
         else:

@@ -109,10 +109,21 @@ class Run:
             if keep:
                 self.frame.keep(folder)
             part = _part(self.frame, self._places, connection, folder)
+            part.other_names = [name for name in self._names if name not in part.columns]
+            if not isinstance(self.frame, Stream):
+                part.load_others = lambda names: self._beside(names, connection, folder)
             scores = None
             if self.loyalty is not None:
                 scores = _part(self.loyalty, self._scores, connection, folder)
             yield Engine(connection, [part], self.options, columns=self.mapping, loyalty=scores)
+
+    def _beside(self, names: list[str], connection: duckdb.DuckDBPyConnection, folder: Path) -> str | None:
+        """A relation of the columns that are read and of some others; None where these are of no use."""
+        places = [*self._places, *(place for place, name in enumerate(self._names) if name in names)]
+        try:
+            return _part(self.frame, sorted(places), connection, folder).relation
+        except CustomerFeaturesError:
+            return None
 
 
 def scores_part(loyalty: Any, mapping: Mapping[str, str], connection: duckdb.DuckDBPyConnection, folder: Path) -> Part:

@@ -16,6 +16,7 @@ import msgspec
 
 from customer_features import features
 from customer_features.columns import MissingColumns, check_fields, quoted
+from customer_features.counts import are, counted
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, lock
 from customer_features.engines.rows import CustomerVector, vector_type
@@ -238,7 +239,7 @@ def _faults(error: DataFaults) -> Refused:
     errors: dict[str, list[str]] = {}
     for one in error.found:
         errors.setdefault(f"row {one.row_number}", []).append(f"{one.message} [{one.fault}]")
-    detail = f"{count} of {error.rows} rows are faulty{listed}. Nothing was computed."
+    detail = f"{count:,} of {counted(error.rows, 'row')} {are(count)} faulty{listed}. Nothing was computed."
     return _faulty(detail, errors, fault_count=count, faults=error.counts)
 
 
