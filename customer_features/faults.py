@@ -323,14 +323,24 @@ WARNINGS: dict[str, Warn] = {
             "{found} of the transactions have several rows whose amounts are all equal: if each repeats its"
             " order's total, use the grain repeated_total",
         ),
-        Warn("looks_like_null", "{found} they count as missing"),
-        Warn("near_duplicate_ids", "{found} joins them"),
-        Warn("one_order_per_customer", "{found} counts by it"),
+        Warn("looks_like_null", "ids look like what programs write for no value: {found} they are missing"),
+        Warn(
+            "near_duplicate_ids",
+            "ids differ in nothing but case, surrounding blanks or Unicode form: {found} joins them",
+        ),
+        Warn(
+            "one_order_per_customer",
+            "every customer has exactly one order, and another column of ids repeats: {found} counts by that one",
+        ),
         Warn(
             "no_loyalty_matches",
             "{found}: every score is 0; check that both write customers' ids alike",
         ),
-        Warn("points_not_read", "{found}"),
+        Warn(
+            "points_not_read",
+            "points among the rows are not read, and every loyalty score is 0: {found} reads them, with the points"
+            " that make a score of 1 in the place of MOST_POINTS",
+        ),
     )
 }
 

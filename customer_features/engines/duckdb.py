@@ -153,10 +153,7 @@ class Engine:
             columns = serving("points", [*staged.part.columns, *staged.part.other_names])
             if columns and "loyalty_score" not in staged.fields:
                 option = shell_map("loyalty_score", f"{quoted(columns[0])} / MOST_POINTS")
-                what = (
-                    f"the column '{columns[0]}' of {staged.part.name} is not read, and every loyalty score is 0;"
-                    f" {option} reads it, with the points that make a score of 1 in the place of MOST_POINTS"
-                )
+                what = f"column '{columns[0]}' of {staged.part.name}; {option}"
                 return [{"name": "points_not_read", "count": 1, "message": WARNINGS["points_not_read"].says(what)}]
         return []
 

@@ -100,7 +100,7 @@ def _null_like(run: Run) -> list[dict[str, Any]]:
             first = [text for text, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NAMED]]
             listed = " or ".join(f"'{text}'" for text in first)
             options = " ".join(f"--null {shlex.quote(text)}" for text in first)
-            said = f"{field} is {listed} in {counted(counts.total(), 'row')}; such ids count as they are, and with"
+            said = f"{field} is {listed} in {counted(counts.total(), 'row')}; it counts as it is, and with"
             found.append(_warning("looks_like_null", counts.total(), f"{said} {options}"))
     return found
 
@@ -138,11 +138,9 @@ def _near_duplicates(run: Run, customers: int, everything: str) -> list[dict[str
         f" HAVING COUNT(*) > 1 ORDER BY 1 LIMIT {NAMED}"
     ).fetchall()
     shown = "; ".join(f"{_quoted(one)} and {_quoted(other)}" for one, other in examples)
-    verb = "differs" if surplus == 1 else "differ"
-    what = f"{counted(surplus, 'customer')} of {customers:,} {verb} from another in nothing but how the id is written"
-    if listed:
-        what += f" ({listed})"
-    return [_warning("near_duplicate_ids", surplus, f"{what}, e.g. {shown}; {shell_map('customer_id', expression)}")]
+    kinds = f" ({listed})" if listed else ""
+    what = f"{counted(surplus, 'customer')} of {customers:,}{kinds}, e.g. {shown}"
+    return [_warning("near_duplicate_ids", surplus, f"{what}; {shell_map('customer_id', expression)}")]
 
 
 def _quoted(text: str) -> str:
@@ -166,13 +164,9 @@ def _one_order_per_customer(run: Run, customers: int, visits: int) -> list[dict[
         )
         if max(1, ids * _LEAST_SHARE) < people < ids:
             shown = staged.fields["customer_id"].shown
-            what = (
-                f"every one of {counted(customers, 'customer')} has exactly one order, but '{column}' repeats"
-                f" ({people:,} values for {ids:,} of '{shown}')"
-            )
-            return [
-                _warning("one_order_per_customer", customers, f"{what}; {shell_map('customer_id', column, [column])}")
-            ]
+            what = f"'{column}' has {people:,} values for {ids:,} of '{shown}'"
+            option = shell_map("customer_id", column, [column])
+            return [_warning("one_order_per_customer", customers, f"{what}; {option}")]
     return []
 
 
