@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -58,9 +59,61 @@ class Constant(str):
     """A value that stands for a whole column, in the place of an expression."""
 
 
+class MissingColumns(ColumnError):
+    """No column was recognised as some fields.
+
+    ``taken``: the columns that serve as other fields; ``proposed``: columns for a field, found by their values;
+    ``more``: another hint.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        missing: list[str],
+        columns: list[str],
+        taken: set[str],
+        proposed: dict[str, list[str]] | None = None,
+        more: str = "",
+    ) -> None:
+        super().__init__(source, missing, columns, taken, proposed, more)
+        self.source, self.missing, self.columns, self.taken = source, missing, columns, taken
+        self.proposed = proposed or {}
+        self.more = more
+
+    def proposing(self, proposed: dict[str, list[str]], more: str) -> MissingColumns:
+        """The same error with hints."""
+        return MissingColumns(self.source, self.missing, self.columns, self.taken, proposed, more)
+
+    def __str__(self) -> str:
+        lines = [f"{self.source}: no column was recognised as {', '.join(self.missing)}"]
+        lines.append(f"  columns found: {', '.join(self.columns) if self.columns else 'none'}")
+        for field, columns in self.proposed.items():
+            listed = " or ".join(f"'{column}'" for column in columns)
+            lines.append(f"  did you mean {listed} for {field}?")
+        if self.more:
+            lines.append(f"  {self.more}")
+        sure = {field: columns[0] for field, columns in self.proposed.items() if len(columns) == 1}
+        named = {field: sure.get(field, "COLUMN") for field in self.missing}
+        options = " ".join(f"--map {field}={_shell(column)}" for field, column in named.items())
+        lines.append(f"  say which with {options} (in Python: columns={named!r})")
+        return "\n".join(lines)
+
+
 def quoted(name: str, dialect: str = "duckdb") -> str:
     """A column or table name as a quoted SQL identifier."""
     return exp.to_identifier(name, quoted=True).sql(dialect=dialect)
+
+
+def words_of_mapping(mapped: Mapped, columns: Iterable[str]) -> str:
+    """A field's column or expression as it stands within another expression."""
+    return quoted(mapped.shown) if mapped.shown in columns else mapped.shown
+
+
+def shell_map(field: str, column_or_expression: str, columns: Iterable[str] = ()) -> str:
+    """The option that maps a field, as a shell takes it: to one of the columns, or else to an expression."""
+    if column_or_expression in columns:
+        return f"--map {field}={_shell(column_or_expression)}"
+    return f"--map {shlex.quote(f'{field}={column_or_expression}')}"
 
 
 def literal(text: str) -> str:
@@ -147,15 +200,9 @@ def resolve(
         if field in mapping:
             found[field] = _mapped(field, mapping[field], columns, source, dialect)
             continue
-        candidates = [column for column in columns if _plain(column) == _plain(field)]
-        if not candidates:
-            candidates = [column for column in columns if _common_names().get(_plain(column)) == field]
+        candidates = serving(field, columns)
         if len(candidates) > 1:
-            listed = " and ".join(f"'{column}'" for column in candidates)
-            raise ColumnError(
-                f"{source}: {listed} would both serve as {field}; choose one with --map"
-                f" {field}={_shell(candidates[0])} (in Python: columns={{'{field}': {candidates[0]!r}}})"
-            )
+            raise ColumnError(_choice(field, candidates, source))
         if candidates:
             found[field] = Mapped(quoted(candidates[0], dialect), candidates[0], recognised=True)
         elif field in fields:
@@ -163,8 +210,15 @@ def resolve(
     if missing:
         # A column that serves as another field already is no guess for this one.
         taken = {mapped.shown for mapped in found.values()}
-        raise ColumnError(_missing(missing, columns, taken, source))
+        raise MissingColumns(source, missing, columns, taken)
     return found
+
+
+def serving(field: str, columns: Iterable[str]) -> list[str]:
+    """The columns that bear the field's own name, or else one of its common names."""
+    columns = list(columns)
+    own = [column for column in columns if _plain(column) == _plain(field)]
+    return own or [column for column in columns if _common_names().get(_plain(column)) == field]
 
 
 def resolve_loyalty(
@@ -189,29 +243,16 @@ def columns_used(fields: Mapping[str, Mapped], columns: Iterable[str]) -> set[st
 
 
 def _shell(name: str) -> str:
-    return name if re.fullmatch(r"\w+", name) else f"'\"{name}\"'"
+    return name if re.fullmatch(r"\w+", name) else shlex.quote(quoted(name))
 
 
-def _missing(missing: list[str], columns: list[str], taken: set[str], source: str) -> str:
-    nearest: list[tuple[str, str]] = []
-    for field in missing:
-        if hint := _nearest(field, [column for column in columns if column not in taken]):
-            nearest.append(hint)
-            taken.add(hint[1])
-    lines = [f"{source}: no column was recognised as {', '.join(missing)}"]
-    lines.append(f"  columns found: {', '.join(columns) if columns else 'none'}")
-    lines += [f"  did you mean '{column}' for {field}?" for field, column in nearest]
-    field, column = nearest[0] if nearest else (missing[0], "COLUMN")
-    lines.append(f"  say which with --map {field}={_shell(column)} (in Python: columns={{'{field}': {column!r}}})")
-    return "\n".join(lines)
-
-
-def _nearest(field: str, columns: list[str]) -> tuple[str, str] | None:
-    for name in (field, *_COMMON[field].split()):
-        hint = re.search(r"'(.*)'", did_you_mean(name, columns))
-        if hint:
-            return field, hint[1]
-    return None
+def _choice(field: str, candidates: list[str], source: str) -> str:
+    """What to say of columns that would serve equally well: which it is only people know."""
+    listed = " and ".join(f"'{column}'" for column in candidates)
+    both = "both" if len(candidates) == 2 else "all"
+    either = " or ".join(f"--map {field}={_shell(column)}" for column in candidates)
+    in_python = " or ".join(f"columns={{'{field}': {column!r}}}" for column in candidates)
+    return f"{source}: {listed} would {both} serve as {field}; choose one with {either} (in Python: {in_python})"
 
 
 def _mapped(field: str, expression: str, columns: list[str], source: str, dialect: str) -> Mapped:

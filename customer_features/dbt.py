@@ -66,6 +66,7 @@ def _schema(made: Portable, name: str, faults: bool) -> str:
         columns += [
             {
                 "name": feature.name,
+                "quote": True,  # as in the model: without quotes some warehouses read names in upper case
                 "description": f"{feature.meaning}: {feature.formula} ({feature.unit}, {feature.range}).",
                 "data_tests": filled,
             }
@@ -91,9 +92,10 @@ def _ranges(made: Portable, name: str) -> str:
     outside = []
     for feature in features.FEATURES:
         # What returns take away may leave less than nothing.
+        name_in_model = made.dialect.quoted(feature.name)
         if feature.minimum is not None and not (net and feature.unit.startswith("currency")):
-            outside.append(f"{feature.name} < {feature.minimum:g}")
+            outside.append(f"{name_in_model} < {feature.minimum:g}")
         if feature.maximum is not None:
-            outside.append(f"{feature.name} > {feature.maximum:g}")
+            outside.append(f"{name_in_model} > {feature.maximum:g}")
     where = "\n   OR ".join(outside)
     return f"-- No feature leaves its range.\nSELECT *\nFROM {{{{ ref('{name}') }}}}\nWHERE {where}\n"

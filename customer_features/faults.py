@@ -1,8 +1,8 @@
 """The data rules, an entry each: name, predicate, message. One table for every door.
 
 The order of ``FAULTS`` is the order in which a row with several faults is filed (decision 12).
-A row rule holds its predicate twice, as SQL over the columns that the query stages and as Python
-over :class:`Row`; both read the same names. Messages say what was found and what is allowed.
+A rule holds its predicate twice, as SQL over the columns of a step of the query and as Python over what
+the rows engine has read; both read the same names. Messages say what was found and what is allowed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from customer_features.errors import InvalidOption, did_you_mean
-from customer_features.money import MAX_AMOUNT, MAX_CENTS, out_of_range_sql
+from customer_features.money import MAX_AMOUNT, MAX_CENTS, out_of_range, out_of_range_sql
 from customer_features.options import Future, Incomplete, OnFault, Options, Returns
 
 
@@ -45,6 +45,39 @@ class Row:
     number: float | None
 
 
+@dataclass(slots=True)
+class Order:
+    """One order of the grain ``repeated_total`` as the order rules see it."""
+
+    lowest_units: int
+    highest_units: int
+    first_day: date
+    last_day: date
+
+
+@dataclass(slots=True)
+class Totals:
+    """One customer, rolled up, as the customer rules see it."""
+
+    customer_id: str
+    used: int
+    units: int
+    visits: int
+    last_day: date | None
+    loyalty_faulty: bool
+    lowest_loyalty: float | None
+    highest_loyalty: float | None
+
+
+@dataclass(slots=True)
+class Sent:
+    """One customer of a request as the request rules see it."""
+
+    customer_id: Any
+    sent_before: bool
+    transactions: int
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One rule.
@@ -53,7 +86,8 @@ class Fault:
     ``date_missing``, ``amount_missing`` (booleans), ``day`` (DATE, null when unreadable), ``number``
     (DOUBLE, null when unreadable) and ``today``; for an order or customer rule over the columns of that
     roll-up (see ``query.py``). A predicate may be null only where an earlier rule holds.
-    ``rows``: a row rule's predicate in Python. ``field``: where the fault is, as an HTTP path ends.
+    ``rows``: the same in Python, for JSON requests: over a Row, an Order, Totals or Sent, as the scope is.
+    ``field``: where the fault is, as an HTTP path ends.
     ``message``: a sentence with one ``{found}``. ``mend``: what a person would do about it.
     """
 
@@ -63,8 +97,13 @@ class Fault:
     sql: str
     message: str
     mend: str
-    rows: Callable[[Row, Options], bool] | None = None
+    rows: Callable[[Any, Options], bool]
     applies: Callable[[Options], bool] = lambda options: True
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that some door could not enforce."""
+        if not callable(self.rows):
+            raise TypeError(f"the rule {self.name} needs its predicate in Python as well, for JSON requests")
 
     def says(self, found: object) -> str:
         """The message with what was found filled in."""
@@ -176,6 +215,7 @@ FAULTS: list[Fault] = [
         "FALSE",
         "the line breaks the file's own syntax: {found}",
         "repair the line in the file",
+        lambda row, options: False,  # met in files alone
     ),
     Fault(
         "conflicting_order_total",
@@ -185,6 +225,7 @@ FAULTS: list[Fault] = [
         "order {found} has two different totals: with grain repeated_total every line of an order"
         " repeats the same total",
         "use grain line if each row has an amount of its own",
+        lambda order, options: order.lowest_units != order.highest_units,
     ),
     Fault(
         "conflicting_order_date",
@@ -193,6 +234,7 @@ FAULTS: list[Fault] = [
         "first_day <> last_day",
         "order {found} has two different dates: with grain repeated_total an order has one date",
         "give every line its order's date",
+        lambda order, options: order.first_day != order.last_day,
     ),
     Fault(
         "loyalty_out_of_range",
@@ -201,6 +243,7 @@ FAULTS: list[Fault] = [
         "loyalty_faulty",
         "loyalty_score {found} is out of range: allowed is a number from 0 to 1, or nothing",
         "scale the score to 0-1, for example points / max_points_cap",
+        lambda customer, options: customer.loyalty_faulty,
     ),
     Fault(
         "conflicting_loyalty",
@@ -209,6 +252,7 @@ FAULTS: list[Fault] = [
         "lowest_loyalty <> highest_loyalty",
         "customer {found} has two different loyalty scores: allowed is one for each customer",
         "keep one score for each customer",
+        lambda customer, options: customer.lowest_loyalty != customer.highest_loyalty,
     ),
     Fault(
         "duplicate_customer",
@@ -217,6 +261,7 @@ FAULTS: list[Fault] = [
         "FALSE",
         "customer_id '{found}' is sent twice: allowed is one entry for each customer",
         "send a customer's transactions in one entry",
+        lambda customer, options: customer.sent_before,
     ),
     Fault(
         "no_transactions",
@@ -225,6 +270,7 @@ FAULTS: list[Fault] = [
         "FALSE",
         "customer has no transactions: at least one is required",
         "leave customers without transactions out",
+        lambda customer, options: customer.transactions == 0,
     ),
     Fault(
         "only_returns",
@@ -233,6 +279,7 @@ FAULTS: list[Fault] = [
         "visits = 0",
         "customer {found} has nothing but returns: at least one purchase is required",
         "widen the window, or leave the customer out",
+        lambda customer, options: customer.visits == 0,
         applies=lambda options: options.returns is Returns.NET,
     ),
     Fault(
@@ -242,6 +289,7 @@ FAULTS: list[Fault] = [
         "FALSE",
         "customer {found} has faulty rows: with incomplete=quarantine such customers are set aside whole",
         "fix the customer's faulty rows, or keep the others with incomplete=keep",
+        lambda customer, options: False,  # one fault refuses a whole request
         applies=lambda options: options.incomplete is Incomplete.QUARANTINE,
     ),
     Fault(
@@ -251,6 +299,7 @@ FAULTS: list[Fault] = [
         out_of_range_sql("units"),
         f"customer {{found}} has a total that passes {MAX_CENTS} cents, which a double no longer holds to the cent",
         "check the amounts' unit",
+        lambda customer, options: out_of_range(customer.units),
     ),
 ]
 """The rules in the order of decision 12; the first that holds names the row's quarantine."""
@@ -284,6 +333,24 @@ WARNINGS: dict[str, Warn] = {
             "looks_like_repeated_totals",
             "{found} of the transactions have several rows whose amounts are all equal: if each repeats its"
             " order's total, use the grain repeated_total",
+        ),
+        Warn("looks_like_null", "ids look like what programs write for no value: {found} they are missing"),
+        Warn(
+            "near_duplicate_ids",
+            "ids differ in nothing but case, surrounding blanks or Unicode form: {found} joins them",
+        ),
+        Warn(
+            "one_order_per_customer",
+            "every customer has exactly one order, and another column of ids repeats: {found} counts by that one",
+        ),
+        Warn(
+            "no_loyalty_matches",
+            "{found}: every score is 0; check that both write customers' ids alike",
+        ),
+        Warn(
+            "points_not_read",
+            "points among the rows are not read, and every loyalty score is 0: {found} reads them, with the points"
+            " that make a score of 1 in the place of MOST_POINTS",
         ),
     )
 }

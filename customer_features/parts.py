@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -78,7 +78,8 @@ class Part:
     ``stated``: options that the source itself states (a request document's ``today``); ``kind``: ``csv`` or
     ``ndjson`` where single lines may be broken; ``compression``: of a text file; ``delimiter``: of a CSV file;
     ``cut``: the table is but a file's beginning, and ``counted`` the file's rows where they are known.
-    ``numerics``: of the columns of text those that hold decimal numbers, quoted.
+    ``numerics``: of the columns of text those that hold decimal numbers, quoted; ``other_names``: columns of the
+    source that are not read, and ``load_others`` reads some of them beside those that are: the relation, or None.
     """
 
     name: str
@@ -93,6 +94,8 @@ class Part:
     delimiter: str = ","
     numerics: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
+    other_names: list[str] = field(default_factory=list)
+    load_others: Callable[[list[str]], str | None] | None = None
     cut: bool = False
     counted: int | None = None
 

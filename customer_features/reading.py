@@ -67,9 +67,9 @@ def read(
     staged |= _amount(fields["amount"], types["amount"], source, marks)
     found = {
         "date_found": _text(fields["date"].sql),
-        "amount_found": amount_found(fields["amount"], marks),
+        "amount_found": amount_found(fields["amount"], types["amount"], marks),
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
-        "amount_hint": amount_hint_sql(_first_unreadable(fields["amount"], marks), marks),
+        "amount_hint": amount_hint_sql(_first_unreadable(fields["amount"], marks, _text(fields["amount"].sql)), marks),
     }
     derived: dict[str, str] = {}
     if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
@@ -86,6 +86,13 @@ def read(
 
 def _text(sql: str) -> str:
     return f"CAST({sql} AS VARCHAR)"
+
+
+def _amount_text(sql: str, type_name: str) -> str:
+    """SQL of an amount as it was written; of a double to the 1/10000 that is read: -19.8, not -19.799999999999997."""
+    if _base(type_name) != "DOUBLE":
+        return _text(sql)
+    return f"CASE WHEN ABS({sql}) BETWEEN 0.0001 AND 1e15 THEN {_text(f'ROUND({sql}, 4)')} ELSE {_text(sql)} END"
 
 
 def _base(type_name: str) -> str:
@@ -215,18 +222,19 @@ _IN_COLUMN = "' in column '"
 """Stands between a cell's text and its column's name, inside the quotes of a message."""
 
 
-def amount_found(mapped: Mapped, marks: Marks) -> str:
+def amount_found(mapped: Mapped, type_name: str, marks: Marks) -> str:
     """SQL of the amount as it was found: of an expression the first cell that cannot be read, with its column."""
-    return _first_unreadable(mapped, marks, lambda shown: f" || {literal(_IN_COLUMN + shown)}")
+    whole = _amount_text(mapped.sql, type_name)
+    return _first_unreadable(mapped, marks, whole, lambda shown: f" || {literal(_IN_COLUMN + shown)}")
 
 
-def _first_unreadable(mapped: Mapped, marks: Marks, more: Callable[[str], str] = lambda shown: "") -> str:
-    """SQL of the first cell of an expression that cannot be read, else of the expression, as text."""
+def _first_unreadable(mapped: Mapped, marks: Marks, whole: str, more: Callable[[str], str] = lambda shown: "") -> str:
+    """SQL of the first cell of an expression that cannot be read, else of the whole, as text."""
     cases = [
         f"WHEN {sql} <> '' AND {number_of_text(sql, marks)} IS NULL THEN {sql}{more(shown)}"
         for shown, sql in mapped.read.items()
     ]
-    return f"CASE {' '.join(cases)} ELSE {_text(mapped.sql)} END" if cases else _text(mapped.sql)
+    return f"CASE {' '.join(cases)} ELSE {whole} END" if cases else whole
 
 
 def _amount(mapped: Mapped, type_name: str, source: str, marks: Marks = PLAIN) -> dict[str, str]:
@@ -289,5 +297,5 @@ def read_loyalty(
     return {
         "loyalty": f"CASE WHEN {fits} THEN {score} END",
         "loyalty_faulty": f"({present}) AND NOT {fits}",
-        "loyalty_found": amount_found(mapped, marks),
+        "loyalty_found": amount_found(mapped, "VARCHAR", marks),
     }

@@ -131,8 +131,9 @@ class _Files:
 def publish(engine: Engine, sources: Sequence[str], out: str, kind: Format, quarantine: str, *, version: str) -> str:
     """Write vectors, quarantine and manifest; the manifest's name. Raises OutputError, and leaves nothing then.
 
-    All is written under other names first. Then the manifest of an older run goes, the new folders take their names,
-    and the new manifest comes last: while it stands, it speaks of what stands beside it.
+    All is written under other names first, but a Delta table, whose own log replaces its rows. The manifest of an
+    older run goes before anything takes its name, and the new manifest comes last: while it stands, it speaks of what
+    stands beside it.
     """
     out = out.rstrip("/")
     files, outcome, manifest = _Files(engine.session), engine.outcome, f"{out}.manifest.json"
@@ -141,6 +142,8 @@ def publish(engine: Engine, sources: Sequence[str], out: str, kind: Format, quar
         faulty = engine.faulty_rows() if outcome.quarantined else None
         if faulty is not None:
             faulty.write.parquet(aside)
+        if whole == out:
+            files.delete(manifest)
         _write(engine.vectors(), whole, kind)
         rows = engine.session.read.format(kind.value).load(whole).count()
         if not engine.options.as_of and rows != outcome.customers:

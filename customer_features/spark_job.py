@@ -144,7 +144,7 @@ def _say(label: str, text: str) -> None:
 
 
 def _say_recognised(engine: Engine) -> None:
-    taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
+    taken = [f"{name} = {shown}" for name, shown in engine.mapping.items()]
     if taken:
         _say("Recognised", ", ".join(taken))
 

@@ -29,8 +29,7 @@ def warn_of(outcome: Outcome, stacklevel: int, where: str = "check() returns the
         lost = outcome.customers_incomplete
         incomplete = f"; {customers_incomplete(lost)}" if lost else ""
         warnings.warn(
-            f"{outcome.quarantined} of {outcome.rows_in} rows are faulty and were left out ({counts}){incomplete};"
-            f" {where}",
+            f"{outcome.faulty} and left out ({counts}){incomplete}; {where}",
             FaultsQuarantined,
             stacklevel=stacklevel + 1,
         )

@@ -256,7 +256,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
     "no such table": ("ordrs", {}, SourceError, "ordrs: ClickHouse: Unknown table expression identifier 'ordrs'"),
     "no table's name": ("a b", {}, SourceError, "'a b' is neither a query (SELECT or WITH) nor a table's name"),
     "two statements": (f"SELECT {ROW}; SELECT 1", {}, SourceError, "ClickHouse: Syntax error"),
-    "no column": ("SELECT 1 AS custmer_id", {}, ColumnError, "did you mean 'custmer_id' for customer_id?"),
+    "no column": ("SELECT 1 AS custmer_id", {}, ColumnError, "columns found: custmer_id"),
     "no such column": (
         f"SELECT {ROW}",
         {"columns": {"amount": "amuont"}},

@@ -65,15 +65,14 @@ def test_a_name_with_spaces_is_shown_as_the_shell_takes_it() -> None:
         shown(columns)
 
 
-def test_what_is_missing_is_listed_with_the_nearest() -> None:
+def test_what_is_missing_is_listed_and_nothing_is_proposed_by_name_alone() -> None:
     with pytest.raises(ColumnError) as caught:
         shown(["customr_id", "transaction_id", "date", "amout", "product_id"])
     said = str(caught.value)
     assert "no column was recognised as customer_id, amount" in said
     assert "columns found: customr_id, transaction_id, date, amout, product_id" in said
-    assert "did you mean 'customr_id' for customer_id?" in said
-    assert "did you mean 'amout' for amount?" in said
-    assert "--map customer_id=customr_id" in said
+    assert "did you mean" not in said
+    assert "--map customer_id=COLUMN" in said
 
 
 def test_nothing_at_all() -> None:

@@ -38,9 +38,9 @@ def test_every_feature_is_described_and_tested() -> None:
         assert feature.formula in column["description"]
         assert column["data_tests"] == ["not_null"]
     ranges = made["tests/customer_features_in_range.sql"]
-    assert "visit_frequency < 1" in ranges
-    assert "loyalty_score > 1" in ranges
-    assert "purchase_total < 0" in ranges
+    assert '"visit_frequency" < 1' in ranges
+    assert '"loyalty_score" > 1' in ranges
+    assert '"purchase_total" < 0' in ranges
     assert "purchase_total" not in files(returns="net")["tests/customer_features_in_range.sql"]
 
 

@@ -13,6 +13,7 @@ from customer_features.addresses import named, scheme_of
 from customer_features.cli.completing import files, one_of
 from customer_features.cli.log import log
 from customer_features.cli.shared import shared_options
+from customer_features.counts import counted
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.options import Incomplete, OnFault
 from customer_features.publish import IF_EXISTS, check_target, publish
@@ -204,7 +205,10 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
         log.say("note", note, label="Note")
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
-        said = f"{named:,} customers have a score; {unknown:,} of them have no rows"
+        said = (
+            f"{counted(named, 'customer')} {'has' if named == 1 else 'have'} a score; {unknown:,} of them"
+            f" {'has' if unknown == 1 else 'have'} no rows"
+        )
         log.say("loyalty", said, label="Loyalty", customers=named, unknown_customers=unknown)
     for warning in outcome.warnings:
         said = f"{warning['name']}: {warning['message']}"

@@ -14,7 +14,7 @@ from customer_features.addresses import DATABASES, named, scheme_of
 from customer_features.cli.log import log
 from customer_features.cli.progress import progress
 from customer_features.cli.shared import as_of_dates
-from customer_features.columns import parse_constants, parse_mapping, with_constants
+from customer_features.columns import parse_constants, parse_mapping, shell_map, with_constants
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
@@ -57,7 +57,12 @@ class Given:
         elif days:
             given["as_of"] = days
         if "max_points" in given and loyalty is None:
-            raise InvalidOption("max_points", "goes with --loyalty FILE, which holds the points")
+            most = given["max_points"]
+            raise InvalidOption(
+                "max_points",
+                "goes with --loyalty FILE, which holds the points; a column of points among the rows themselves is read"
+                f" with {shell_map('loyalty_score', f'points / {most}')}",
+            )
         for name in ("null", "tolerate"):
             if not given.get(name, ()):
                 given.pop(name, None)
@@ -71,7 +76,7 @@ class Given:
 _OF_TEXT = {
     "encoding": "the server says how its text is encoded",
     "decimal": "the server reads numbers of text with a decimal point; convert others in --query or with --map",
-    "thousands": "the server reads numbers of text without marks between thousands; convert others in --query or with"
+    "thousands": "the server reads numbers of text with any mark between thousands; convert others in --query or with"
     " --map",
     "null": "write NULLIF(column, 'NULL') in --query or with --map",
     "incomplete": "run without --push-down, or leave it out",
@@ -225,7 +230,7 @@ def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
 
 
 def say_recognised(engine: Results) -> None:
-    """Which columns were taken for which fields."""
-    taken = [f"{name} = {shown}" for name, shown in engine.recognised.items() if name != shown]
+    """Which columns were taken for which fields: all of them, for a wrong one gives wrong numbers."""
+    taken = [f"{name} = {shown}" for name, shown in engine.mapping.items()]
     if taken:
         log.say("recognised", ", ".join(taken), label="Recognised", mapping=engine.mapping)

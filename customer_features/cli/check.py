@@ -10,6 +10,7 @@ import msgspec
 from customer_features.cli.completing import files
 from customer_features.cli.log import log, visible
 from customer_features.cli.shared import shared_options
+from customer_features.counts import counted
 from customer_features.errors import InvalidOption
 from customer_features.faults import fault
 
@@ -95,8 +96,7 @@ def _found(engine: Results, shown: int) -> dict[str, Any]:
 
 def _table(found: dict[str, Any]) -> None:
     for entry in found["faults"]:
-        noun = "row" if entry["rows"] == 1 else "rows"
-        click.echo(f"{entry['fault']}: {entry['rows']:,} {noun}; to mend it, {entry['mend']}")
+        click.echo(f"{entry['fault']}: {counted(entry['rows'], 'row')}; to mend it, {entry['mend']}")
         for example in entry["examples"]:
             click.echo(visible(f"  {example['source']}, row {example['row_number']}: {example['message']}"))
     for warning in found["warnings"]:
@@ -106,6 +106,6 @@ def _table(found: dict[str, Any]) -> None:
 def _summary(outcome: Outcome, as_json: bool) -> None:
     """How it ended; the object on standard output says it all to those who read that."""
     rows = {"in": outcome.rows_in, "quarantined": outcome.quarantined}
-    said = f"{outcome.rows_in:,} rows read, {outcome.quarantined:,} of them faulty"
+    said = f"{counted(outcome.rows_in, 'row')} read, {outcome.quarantined:,} of them faulty"
     tell = log.record if as_json else log.say
     tell("judged", said, rows=rows, faults=outcome.faults, exit_code=1 if outcome.quarantined else 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from customer_features.cli.layout import laid_out
 from customer_features.columns import literal
+from customer_features.counts import counted
 from customer_features.csv_files import DELIMITERS
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, Step
@@ -69,14 +70,14 @@ def _format(part: Part) -> str:
 
 def _rows(part: Part, engine: Engine) -> str:
     count = part.rows(engine.connection)
-    return "" if count is None else f"{count:,} rows"
+    return "" if count is None else counted(count, "row")
 
 
 def _size(count: int) -> str:
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= unit:
             return f"{count / unit:,.1f} {name}"
-    return f"{count} bytes"
+    return counted(count, "byte")
 
 
 def _fields(staged: Staged, engine: Engine) -> Iterator[tuple[str, str, str, str]]:
@@ -108,7 +109,7 @@ def value(given: object) -> str:
     """An option's value in words."""
     if isinstance(given, list):
         shown = ", ".join(map(str, given)) if len(given) <= _SHOWN_DATES else f"{given[0]} to {given[-1]}"
-        return f"{shown} ({len(given)} dates)"
+        return f"{shown} ({counted(len(given), 'date')})"
     return "none" if given is None else str(given)
 
 
@@ -147,7 +148,7 @@ def _steps(engine: Engine, plan: Plan) -> Iterator[str]:
 
 
 def _times(step: Step) -> str:
-    return f" (and for each of {step.times - 1:,} more files)" if step.times > 1 else ""
+    return f" (and for {counted(step.times - 1, 'more file')})" if step.times > 1 else ""
 
 
 def _statements(plan: Plan) -> Iterator[str]:

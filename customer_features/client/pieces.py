@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Protocol
 
 import msgspec
@@ -111,6 +112,7 @@ _HUGE_NEGATIVE = msgspec.Raw(b"-1e999")
 def as_json(customer: Any, place: int) -> bytes:
     """One customer as JSON. Raises SourceError for what cannot be written so."""
     try:
+        _refuse_bytes(customer)
         written = _encode(customer)
         if (b"null" in written and "inf" in repr(customer)) or b"NaN" in written or b"Infinity" in written:
             # JSON has no infinity: the writer makes null of it, and the service would miss what was given. To look for
@@ -124,6 +126,39 @@ def as_json(customer: Any, place: int) -> bytes:
     except (TypeError, ValueError, OverflowError) as error:
         reason = str(error)
     raise SourceError(f"customers[{place}]: {reason}; a customer is a dict, as in the contract")
+
+
+_PLAIN = {str, int, float, bool, type(None), list, date, datetime, Decimal}
+_BYTES = (bytes, bytearray, memoryview)
+
+
+def _refuse_bytes(customer: Any) -> None:
+    """Raise TypeError where bytes stand for text: JSON's writer would make base64 of them, which is another id."""
+    if type(customer) is dict:
+        given = customer.get("transactions")
+        rows = [row for row in given if type(row) is dict] if type(given) is list else []
+        # The types of all values at once cost a fraction of a look at each.
+        kinds = set(map(type, chain(customer.values(), *[row.values() for row in rows])))
+        if kinds <= _PLAIN and (given is None or type(given) is not list or len(rows) == len(given)):
+            return
+    plain = msgspec.to_builtins(customer, builtin_types=(*_BYTES, Decimal, date, datetime), enc_hook=_plain)
+    for path, value in _values("", plain):
+        if isinstance(value, _BYTES):
+            raise TypeError(
+                f"{path.lstrip('.')} is of type {type(value).__name__}, found {bytes(value[:40])!r}: text"
+                " is required, as value.decode() gives it"
+            )
+
+
+def _values(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _values(f"{path}.{key}", inner)
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from _values(f"{path}[{place}]", inner)
+    else:
+        yield path, value
 
 
 def _spelled(value: Any) -> Any:

@@ -107,7 +107,7 @@ class Run:
             portable = self._portable(warehouse, names, originals)
             judged = judge(warehouse, portable, self.source, tuple(names) if originals else ())
             self.outcome = judged.outcome
-            self.outcome.warnings = find_warnings(
+            self.outcome.warnings = self.outcome.loyalty_warnings() + find_warnings(
                 warehouse, judged.rows_that_count(), self.options, self.outcome.used, exact=exact_warnings
             )
             yield warehouse, judged

@@ -7,7 +7,8 @@ file, to set the faulty rows aside with their row numbers and original values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -17,25 +18,31 @@ from customer_features.columns import (
     OPTIONAL,
     REQUIRED,
     Mapped,
+    MissingColumns,
     literal,
     quoted,
     resolve,
     resolve_loyalty,
+    serving,
+    shell_map,
 )
 from customer_features.engines import duckdb_broken as broken
+from customer_features.engines import duckdb_ids
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
-from customer_features.engines.duckdb_ids import IDS, whole_number, written_as_floats
+from customer_features.engines.duckdb_hints import with_values
 from customer_features.engines.duckdb_numbers import holds_numbers, refuse_currencies, refuse_two_readings
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
 from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
+from customer_features.engines.duckdb_whole_ids import IDS, whole_number, written_as_floats
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
 from customer_features.expressions import is_column, without_tokens
+from customer_features.faults import WARNINGS
 from customer_features.numeric_columns import numeric
 from customer_features.options import Grain, Incomplete, Options
 from customer_features.parts import Part, first_line
@@ -95,16 +102,18 @@ class Engine:
         return rows, sum(file.bytes for part in self.parts for file in part.files) or None
 
     @property
-    def recognised(self) -> dict[str, str]:
-        """Fields that were recognised by a column's name, and that name."""
-        return {
-            name: mapped.shown for staged in self._staged for name, mapped in staged.fields.items() if mapped.recognised
-        }
-
-    @property
     def mapping(self) -> dict[str, str]:
-        """The column or expression of each field, as people named it."""
-        return {name: mapped.shown for staged in self._staged for name, mapped in staged.fields.items()}
+        """The column or expression of each field, as people named it; of each part where they differ."""
+        by_part: dict[str, dict[str, str]] = {}
+        for staged in self._staged:
+            for name, mapped in staged.fields.items():
+                by_part.setdefault(name, {})[staged.part.name] = mapped.shown
+        return {
+            name: next(iter(shown.values()))
+            if len(set(shown.values())) == 1
+            else ", ".join(f"{one} ({part})" for part, one in shown.items())
+            for name, shown in by_part.items()
+        }
 
     @property
     def types(self) -> dict[str, str]:
@@ -127,10 +136,33 @@ class Engine:
             self._set_aside()
             self.outcome.reconcile()
             self.outcome.stop_on_faults(self.options, self.found)
-            self.outcome.warnings = find_warnings(
-                self.connection, self._used, self.options, self.outcome.used, exact=exact_warnings
-            )
+            self.outcome.warnings = self._warnings(exact_warnings)
         return self.outcome
+
+    def _warnings(self, exact: bool) -> list[dict[str, Any]]:
+        out = self.outcome
+        customers = "customers_measured"
+        if self._customers_out:
+            customers = f"(SELECT * FROM {customers} ANTI JOIN faulty_customers USING (customer_id))"
+        ids = duckdb_ids.Run(self.connection, self._used, customers, self._staged, self.options)
+        return [
+            *out.loyalty_warnings(),
+            *self._points_not_read(),
+            *find_warnings(self.connection, self._used, self.options, out.used, exact=exact),
+            *duckdb_ids.find_warnings(ids),
+        ]
+
+    def _points_not_read(self) -> list[dict[str, Any]]:
+        """A warning where the rows hold points that nothing was said of."""
+        if self.loyalty is not None:
+            return []
+        for staged in self._staged:
+            columns = serving("points", [*staged.part.columns, *staged.part.other_names])
+            if columns and "loyalty_score" not in staged.fields:
+                option = shell_map("loyalty_score", f"{quoted(columns[0])} / MOST_POINTS")
+                what = f"column '{columns[0]}' of {staged.part.name}; {option}"
+                return [{"name": "points_not_read", "count": 1, "message": WARNINGS["points_not_read"].says(what)}]
+        return []
 
     def vectors(self) -> duckdb.DuckDBPyRelation:
         """The vectors, ordered by customer_id in byte order: customer_id VARCHAR, then DOUBLEs.
@@ -190,7 +222,8 @@ class Engine:
 
     def _stage(self, number: int, part: Part) -> None:
         optional = OPTIONAL if self.loyalty is None else ()
-        wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
+        with self._hinting(part):
+            wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
         options = self.options
         readings = read(fields, types, options.timezone, part.name, marks=self._marks, date_format=options.date_format)
@@ -225,6 +258,15 @@ class Engine:
     @property
     def _marks(self) -> Marks:
         return Marks(self.options.decimal or ".", self.options.thousands)
+
+    @contextmanager
+    def _hinting(self, part: Part) -> Iterator[None]:
+        """Fields without a column are told with what the part's first rows propose."""
+        try:
+            yield
+        except MissingColumns as error:
+            rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+            raise with_values(error, self.connection, rows) from None
 
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
@@ -274,7 +316,8 @@ class Engine:
         """Read the scores of a part into the table ``loyalty_scores``, a row a customer."""
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
-        wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
+        with self._hinting(part):
+            wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
         fields, types = self._typed(part, wanted)
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():

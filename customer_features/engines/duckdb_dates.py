@@ -54,6 +54,12 @@ def refuse_other_formats(
         raise ColumnError(f"{source}: {_refusal(mapped, fitting, texts)}")
 
 
+def fits_a_format(connection: duckdb.DuckDBPyConnection, texts: list[str], share: float) -> bool:
+    """Whether so many of some texts are dates in one of the common formats."""
+    some = texts[:SAMPLED]
+    return max(map(len, _readings(connection, some).values()), default=0) >= share * len(some) > 0
+
+
 def _shape(text: str) -> str:
     return re.sub(r"%-?[A-Za-z]|[^\W_]", "", text)
 

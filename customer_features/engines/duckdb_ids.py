@@ -1,41 +1,195 @@
-"""Ids in text that are whole numbers written as floats: ``17850.0`` through a whole column."""
+"""Warnings about ids: some that look alike, some that look like none, and ids of orders taken for those of customers.
+
+Customers are looked at once they are rolled up, and only counts are compared first.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from customer_features.engines.duckdb_dates import SAMPLED
+from customer_features.columns import literal, quoted, shell_map, words_of_mapping
+from customer_features.counts import counted
+from customer_features.engines.duckdb_hints import customer_like
+from customer_features.engines.repetitions import FIRST_ROWS, NAMED
+from customer_features.faults import WARNINGS
+from customer_features.options import Grain, Options
+from customer_features.query import HASH
 
 if TYPE_CHECKING:
     import duckdb
 
-IDS = ("customer_id", "transaction_id", "product_id")
+    from customer_features.engines.duckdb_quarantine import Staged
+    from customer_features.parts import Part
+
+NULL_LIKE = (
+    *("null", "none", "nan", "n/a", "#n/a", "\\n", "-", "--", "undefined", "nil", "na", "<na>", "(null)", "nat"),
+    *("#null!", "#ref!", "#value!"),
+)
+"""What programs write where there is no value, in lower case."""
+NULL_TOKENS = ", ".join(map(literal, NULL_LIKE))
+_FIELDS = ("customer_id", "transaction_id", "product_id")
+_BLANKS = " \t\n\r\v\f\u00a0\u2007\u200b\u202f\u3000\ufeff"
+_STEPS: dict[str, tuple[str, str]] = {
+    "Unicode form": ("nfc_normalize({})", "nfc_normalize({})"),
+    "surrounding blanks": (f"trim({{}}, {literal(_BLANKS)})", "trim({})"),
+    "case": ("lower({})", "lower({})"),
+}
+"""By what ids may differ: SQL that takes it away, of all kinds of blanks, and as people would write it."""
+_ANY_BLANKS = r"regexp_replace({}, '^[\s\p{{Z}}\p{{C}}]+|[\s\p{{Z}}\p{{C}}]+$', '', 'g')"
+_LEAST_SHARE = 0.1
+"""A column of fewer values than this share of the customers says what kind a customer is, not who."""
 
 
-def written_as_floats(connection: duckdb.DuckDBPyConnection, name: str, relations: list[str]) -> bool:
-    """Whether every id of a field is a whole number, and some are written as floats.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run has rolled up: SQL of the rows that vectors are made of, and of its customers."""
 
-    ``relations``: those that hold the field as text. A few rows are looked at before all are.
-    """
-    if not relations:
-        return False
-    for relation in relations:
-        rows = connection.execute(
-            f"SELECT text FROM (SELECT {name} AS text FROM {relation})"
-            f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
-        ).fetchall()
-        if not all(text.removesuffix(".0").isdecimal() and text.isascii() for (text,) in rows):
+    connection: duckdb.DuckDBPyConnection
+    used: str
+    customers: str
+    staged: list[Staged]
+    options: Options
+
+    def one(self, sql: str) -> tuple[Any, ...]:
+        """The one row of a query."""
+        return tuple(self.connection.sql(sql).fetchall()[0])
+
+
+def find_warnings(run: Run) -> list[dict[str, Any]]:
+    """Warnings about the ids of the rows that counted: name, number of cases and a sentence."""
+    everything = "customer_id"
+    for exact, _ in _STEPS.values():
+        everything = exact.format(everything)
+    customers, joined, visits = run.one(
+        f"SELECT COUNT(*), COUNT(DISTINCT {HASH.format(everything)}), COALESCE(MAX(visits), 0) FROM {run.customers}"
+    )
+    found = _null_like(run)
+    if joined < customers:
+        found += _near_duplicates(run, int(customers), everything)
+    if customers > 1:
+        found += _one_order_per_customer(run, int(customers), int(visits))
+    return found
+
+
+def _warning(name: str, count: int, what: str) -> dict[str, Any]:
+    return {"name": name, "count": count, "message": WARNINGS[name].says(what)}
+
+
+def _null_like(run: Run) -> list[dict[str, Any]]:
+    """A warning for each field whose ids look like the absence of one."""
+
+    def like(field: str) -> str:
+        return f"strlen({field}) < 12 AND lower(trim({field})) IN ({NULL_TOKENS})"
+
+    orders, products = (f"CASE WHEN {like(field)} THEN {field} END AS {field}" for field in _FIELDS[1:])
+    rows = run.connection.sql(
+        f"SELECT NULL AS customer_id, {orders}, {products}, COUNT(*) FROM {run.used}"
+        f" WHERE ({like('transaction_id')}) OR ({like('product_id')}) GROUP BY ALL"
+        f" UNION ALL SELECT customer_id, NULL, NULL, used FROM {run.customers} WHERE {like('customer_id')}"
+    ).fetchall()
+    found = []
+    for place, field in enumerate(_FIELDS):
+        counts: Counter[str] = Counter()
+        for row in rows:
+            if row[place] is not None:
+                counts[row[place]] += int(row[-1])
+        if counts:
+            first = [text for text, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NAMED]]
+            listed = " or ".join(f"'{text}'" for text in first)
+            options = " ".join(f"--null {shlex.quote(text)}" for text in first)
+            said = f"{field} is {listed} in {counted(counts.total(), 'row')}; it counts as it is, and with"
+            found.append(_warning("looks_like_null", counts.total(), f"{said} {options}"))
+    return found
+
+
+def _near_duplicates(run: Run, customers: int, everything: str) -> list[dict[str, Any]]:
+    """How many customers differ by what, and the expression that joins them."""
+    exact = {name: sql for name, (sql, _) in _STEPS.items()}
+
+    def distinct(sql: str) -> int:
+        return int(run.one(f"SELECT COUNT(DISTINCT {sql}) FROM {run.customers}")[0])
+
+    joined = distinct(everything)
+    surplus = customers - joined
+    if not surplus:
+        return []  # two hashes were the same
+    alone = {name: customers - distinct(sql.format("customer_id")) for name, sql in exact.items()}
+    needed = []
+    for name in exact:
+        sql = "customer_id"
+        for other, step in exact.items():
+            sql = sql if other == name else step.format(sql)
+        if distinct(sql) > joined:
+            needed.append(name)
+    plain = "customer_id"
+    for name in needed or exact:
+        plain = _STEPS[name][1].format(plain)
+    blanks = "trim({})" if distinct(plain) == joined else _ANY_BLANKS
+    mapped = run.staged[0].fields["customer_id"]
+    expression = words_of_mapping(mapped, run.staged[0].part.columns)
+    for name in needed or exact:
+        expression = (blanks if name == "surrounding blanks" else _STEPS[name][1]).format(expression)
+    listed = ", ".join(f"{name}: {counted(count, 'customer')}" for name, count in alone.items() if count)
+    examples = run.connection.sql(
+        f"SELECT MIN(customer_id), MAX(customer_id) FROM {run.customers} GROUP BY {everything}"
+        f" HAVING COUNT(*) > 1 ORDER BY 1 LIMIT {NAMED}"
+    ).fetchall()
+    shown = "; ".join(f"{_quoted(one)} and {_quoted(other)}" for one, other in examples)
+    kinds = f" ({listed})" if listed else ""
+    what = f"{counted(surplus, 'customer')} of {customers:,}{kinds}, e.g. {shown}"
+    return [_warning("near_duplicate_ids", surplus, f"{what}; {shell_map('customer_id', expression)}")]
+
+
+def _quoted(text: str) -> str:
+    """A text as people can tell it from another that looks the same."""
+    return repr(text) if text.isprintable() and text.isascii() else ascii(text)
+
+
+def _one_order_per_customer(run: Run, customers: int, visits: int) -> list[dict[str, Any]]:
+    """A warning where every customer has one order while another column of customers' ids repeats."""
+    candidates = [(staged, column) for staged in run.staged for column in _customer_columns(staged)]
+    if not candidates or (visits > 1 and not _one_order_each(run)):
+        return []
+    for staged, column in candidates:
+        relation = _relation(staged.part, [column])
+        if relation is None:
+            continue
+        other, mine = quoted(column), staged.fields["customer_id"].sql
+        people, ids = run.one(
+            f"SELECT COUNT(DISTINCT {other}), COUNT(DISTINCT {mine}) FROM {relation}"
+            f" WHERE {other} IS NOT NULL AND CAST({other} AS VARCHAR) <> ''"
+        )
+        if max(1, ids * _LEAST_SHARE) < people < ids:
+            shown = staged.fields["customer_id"].shown
+            what = f"'{column}' has {people:,} values for {ids:,} of '{shown}'"
+            option = shell_map("customer_id", column, [column])
+            return [_warning("one_order_per_customer", customers, f"{what}; {option}")]
+    return []
+
+
+def _customer_columns(staged: Staged) -> list[str]:
+    taken = {mapped.shown for mapped in staged.fields.values()}
+    return customer_like([name for name in (*staged.part.columns, *staged.part.other_names) if name not in taken])
+
+
+def _relation(part: Part, columns: list[str]) -> str | None:
+    if all(column in part.columns for column in columns):
+        return part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+    return None if part.load_others is None else part.load_others(columns)
+
+
+def _one_order_each(run: Run) -> bool:
+    """Whether no customer has two orders; the first rows show it of most."""
+    if run.options.grain is not Grain.TRANSACTION:
+        return False  # visits are orders
+    for relation in (f"(SELECT * FROM {run.used} LIMIT {FIRST_ROWS})", run.used):
+        (several,) = run.one(
+            f"SELECT COUNT(*) FROM (SELECT customer_id FROM {relation} f GROUP BY customer_id"
+            " HAVING MIN(transaction_id) <> MAX(transaction_id) LIMIT 1) g"
+        )
+        if several:
             return False
-    every = " UNION ALL ".join(f"SELECT {name} AS text FROM {relation}" for relation in relations)
-    (floats,) = connection.execute(f"SELECT COUNT(*) FROM ({every}) WHERE suffix(text, '.0')").fetchall()[0]
-    if not floats:
-        return False
-    (others,) = connection.execute(
-        f"SELECT COUNT(*) FROM ({every}) WHERE text <> '' AND NOT regexp_full_match(text, '[0-9]+([.]0)?')"
-    ).fetchall()[0]
-    return not others
-
-
-def whole_number(sql: str) -> str:
-    """SQL of the whole number in an id that is written as a float."""
-    return f"CASE WHEN suffix({sql}, '.0') THEN left({sql}, -2) ELSE {sql} END"
+    return True

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from customer_features.engines import duckdb_hints
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_dates import SAMPLED
+from customer_features.engines.duckdb_ids import NULL_TOKENS
 from customer_features.engines.duckdb_quarantine import Staged
 from customer_features.engines.duckdb_session import MEMORY_LIMIT, translated
 from customer_features.options import Options
@@ -110,8 +112,8 @@ class _Listing:
         if sql.startswith(("DESCRIBE", "SET ")) or sql == MEMORY_LIMIT:
             return self._connection.execute(sql, *more)
         self._list(sql, over_nothing)
-        if sql.endswith(f" LIMIT {SAMPLED}"):
-            return self._connection.execute(sql, *more)  # the few rows that tell how dates are written
+        if sql.endswith((f" LIMIT {SAMPLED}", f" LIMIT {duckdb_hints.SAMPLED}")):
+            return self._connection.execute(sql, *more)  # the few rows that tell how dates are written, or what fits
         if sql.startswith("INSERT"):
             return self._connection.execute(f"EXPLAIN {sql}", *more)
         if filled := _FILLED.fullmatch(sql):
@@ -163,11 +165,15 @@ def _title(sql: str) -> str:
         return "pack customer and product of each row into a word: words are sorted, and equal ones counted once"
     if sql.startswith("SELECT rank,"):
         return "read what each customer's measures at all as-of dates are made of"
+    if f"IN ({NULL_TOKENS})" in sql:
+        return "look for ids that look like none"
+    if "nfc_normalize(" in sql:
+        return "look for customers whose ids are nearly the same"
     made = _TABLE.match(sql)
     if made is None and sql.endswith(f" LIMIT {SAMPLED}"):
         return "look at how the first dates are written"
     if made is None:
         names = dict.fromkeys(re.findall(r"(?:FROM|JOIN) (\w+)", sql))
-        return f"ask of {' and '.join(names)} what decides the steps that follow"
+        return f"ask of {' and '.join(names) or 'the rows that count'} what decides the steps that follow"
     name = re.sub(r"^(kept|staged|broken)_.*", r"\1", made[1])
     return _TITLES.get(name, f"make {made[1]}")

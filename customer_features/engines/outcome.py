@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from customer_features.counts import are, counted
 from customer_features.errors import DataFaults, FoundFault
+from customer_features.faults import WARNINGS
 from customer_features.options import OnFault, Options
 
 
@@ -47,6 +49,11 @@ class Outcome:
             "quarantined": self.quarantined,
         }
 
+    @property
+    def faulty(self) -> str:
+        """How many rows are faulty, in words."""
+        return f"{self.quarantined:,} of {counted(self.rows_in, 'row')} {are(self.quarantined)} faulty"
+
     def reconcile(self) -> None:
         """Raise RuntimeError unless every row is accounted for.
 
@@ -57,6 +64,15 @@ class Outcome:
                 f"rows do not add up: {self.rows_in} in, {self.used} used, {self.excluded} excluded,"
                 f" {self.quarantined} quarantined; nothing was published"
             )
+
+    def loyalty_warnings(self) -> list[dict[str, Any]]:
+        """A warning where the loyalty scores are of no customer that has rows."""
+        named = self.loyalty.get("customers", 0)
+        if not named or named > self.loyalty["unknown_customers"]:
+            return []
+        whom = "the one customer" if named == 1 else f"none of the {named:,} customers"
+        what = f"{whom} with a loyalty score {'has no row' if named == 1 else 'has a row'} that counts"
+        return [{"name": "no_loyalty_matches", "count": named, "message": WARNINGS["no_loyalty_matches"].says(what)}]
 
     def stop_on_faults(self, options: Options, found: Callable[[], list[FoundFault]]) -> None:
         """Raise DataFaults where the options say that these faults are too many; ``found`` gives the first of them."""
@@ -69,22 +85,22 @@ class Outcome:
 
     def _too_many(self, options: Options) -> str | None:
         """Say which faults are more than the options allow, None where none are."""
-        of_rows = f"of {self.rows_in} rows"
+        of_rows = f"of {counted(self.rows_in, 'row')}"
         if options.on_fault is OnFault.FAIL:
-            return f"{self.quarantined} {of_rows} are faulty"
+            return self.faulty
         tolerated = dict(options.tolerate)
         for name, limit in tolerated.items():
             count = self.faults.get(name, 0)
             if count / self.rows_in > limit:
                 return (
-                    f"{count} {of_rows} have the fault {name}: {count / self.rows_in:.2%} is more than the"
-                    f" {limit:.2%} allowed by tolerate"
+                    f"{count:,} {of_rows} {'has' if count == 1 else 'have'} the fault {name}:"
+                    f" {count / self.rows_in:.2%} is more than the {limit:.2%} allowed by tolerate"
                 )
         # Whole customers are set aside because it was asked for, not because of faults of their own.
         rest = sum(n for name, n in self.faults.items() if name not in tolerated and name != "incomplete_customer")
         if rest / self.rows_in <= options.max_faults:
             return None
         return (
-            f"{rest} {of_rows} are faulty: {rest / self.rows_in:.2%} is more than the"
+            f"{rest:,} {of_rows} {are(rest)} faulty: {rest / self.rows_in:.2%} is more than the"
             f" {options.max_faults:.2%} allowed by max_faults, which points to a wrong mapping"
         )

@@ -151,11 +151,6 @@ class PushDown:
         return None, None
 
     @property
-    def recognised(self) -> dict[str, str]:
-        """Fields that were recognised by a column's name, and that name."""
-        return {name: mapped.shown for name, mapped in self.fields.items() if mapped.recognised}
-
-    @property
     def mapping(self) -> dict[str, str]:
         """The column or expression of each field, as people named it."""
         return {name: mapped.shown for name, mapped in self.fields.items()}
@@ -184,7 +179,7 @@ class PushDown:
                 self._set_aside(session, columns, judged.faulty)
             self._steps_done += 1
             used = self.outcome.used
-            self.outcome.warnings = find_warnings(
+            self.outcome.warnings = self.outcome.loyalty_warnings() + find_warnings(
                 server, judged.rows_that_count(), self.options, used, exact=exact_warnings
             )
             self._steps_done += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from customer_features.counts import are
+from customer_features.counts import counted as in_words
 from customer_features.engines.rows_warnings import SUSPICIOUS_SHARE
 from customer_features.faults import WARNINGS
 from customer_features.options import Grain, Options
@@ -90,7 +92,7 @@ def _repeated_ids(engine: Searched, counted: str) -> list[dict[str, Any]]:
         f"SELECT customer_id, transaction_id, n FROM {repeated} ORDER BY customer_id, transaction_id LIMIT {NAMED}"
     )
     listed = "; ".join(f"'{order}' of customer '{customer}' stands {n} times" for customer, order, n in examples)
-    found = [_warning("repeated_transaction_id", several, f"{several} transaction ids repeat, e.g. {listed}")]
+    found = [_warning("repeated_transaction_id", several, f"{repeated_ids(several)}, e.g. {listed}")]
     if alike / several >= SUSPICIOUS_SHARE:
         rows = int(engine.rows(f"SELECT COUNT(*) FROM {counted}")[0][0])
         orders = rows - surplus
@@ -111,8 +113,20 @@ def _duplicate_rows(engine: Searched, counted: str) -> list[dict[str, Any]]:
     examples = engine.rows(
         f"SELECT customer_id, transaction_id, n FROM {repeated} ORDER BY customer_id, transaction_id, n LIMIT {NAMED}"
     )
-    listed = "; ".join(f"one of '{order}' of customer '{customer}' {n} times" for customer, order, n in examples)
-    return [_warning("duplicate_row", count, f"{count} rows are repeated, e.g. {listed}")]
+    return [_warning("duplicate_row", count, repeated_rows(count, examples))]
+
+
+def repeated_ids(count: int) -> str:
+    """How many transaction ids repeat, in words."""
+    return f"{in_words(count, 'transaction id')} {'repeats' if count == 1 else 'repeat'}"
+
+
+def repeated_rows(count: int, examples: Sequence[Sequence[Any]]) -> str:
+    """How many rows are repeated, in words; ``examples``: customers, orders and how often a row of each stands."""
+    listed = "; ".join(
+        f"a row of order '{order}' of customer '{customer}' stands {n} times" for customer, order, n in examples
+    )
+    return f"{in_words(count, 'row')} {are(count)} repeated, e.g. {listed}"
 
 
 def _warning(name: str, count: int, what: str) -> dict[str, Any]:

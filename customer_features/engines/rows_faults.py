@@ -14,7 +14,7 @@ import msgspec
 
 from customer_features import faults, money
 from customer_features.errors import InvalidOption, InvalidRequest
-from customer_features.faults import Row
+from customer_features.faults import Fault, Order, Row, Scope, Sent, Totals
 from customer_features.options import Future, Grain, Options, Returns, parse_day
 
 LISTED = 100
@@ -28,6 +28,11 @@ ROOT = "$"
 
 _check_syntax = msgspec.json.Decoder(msgspec.Raw).decode
 _ROW_FIELDS = ("transaction_id", "date", "amount", "product_id")
+_IDS = ("transaction_id", "product_id")
+_MISSING_IDS = ("missing_customer_id", "missing_transaction_id", "missing_product_id")
+_READ = ("date", "amount")
+"""Fields whose rules look at what was read, whatever its type."""
+_LOYALTY = "loyalty_score"
 
 
 def explain(body: bytes, timezone: str) -> dict[str, Any]:
@@ -191,16 +196,22 @@ def _check_customers(document: dict[str, Any], options: Options, found: _Faults)
             found.add(path, f"a customer must be an object, found {_kind(customer)}")
             continue
         customer_id = _check_id(customer.get("customer_id"), "customer_id", f"{path}.customer_id", found)
+        transactions = customer.get("transactions")
+        if transactions is None:
+            transactions = []
+        count = len(transactions) if isinstance(transactions, list) else -1
+        sent = Sent(customer_id, customer_id in seen, count)
+        for rule in faults.group_faults(Scope.REQUEST, options):
+            if rule.rows(sent, options):
+                found.add(f"{path}.{rule.field}", rule.says(_short(customer_id)))
         if customer_id is not None:
-            if customer_id in seen:
-                message = faults.fault("duplicate_customer").says(_short(customer_id))
-                found.add(f"{path}.customer_id", message)
             seen.add(customer_id)
-        loyalty = customer.get("loyalty_score")
-        if loyalty is not None and not (_is_number(loyalty) and 0 <= loyalty <= 1):
-            message = faults.fault("loyalty_out_of_range").says(_short(loyalty))
-            found.add(f"{path}.loyalty_score", message)
-        _check_transactions(customer, path, options, found)
+        score = _check_loyalty(customer.get(_LOYALTY), customer_id, path, options, found)
+        if count < 0:
+            said = f"transactions must be an array of objects, found {_kind(transactions)}"
+            found.add(f"{path}.transactions", said)
+        else:
+            _check_transactions(customer_id, transactions, score, path, options, found)
 
 
 def _check_id(value: Any, field: str, path: str, found: _Faults) -> str | None:
@@ -220,28 +231,37 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_transactions(customer: dict[str, Any], path: str, options: Options, found: _Faults) -> None:
-    transactions = customer.get("transactions")
-    path = f"{path}.transactions"
-    if transactions is None or transactions == []:
-        found.add(path, faults.fault("no_transactions").message)
-        return
-    if not isinstance(transactions, list):
-        found.add(path, f"transactions must be an array of objects, found {_kind(transactions)}")
-        return
+def _check_loyalty(value: Any, customer_id: str | None, path: str, options: Options, found: _Faults) -> float | None:
+    """The score, once the rules about it have been looked at; None where there is none."""
+    if value is not None and not _is_number(value):
+        found.add(f"{path}.{_LOYALTY}", f"{_LOYALTY} must be a number from 0 to 1, found {_kind(value)}")
+        return None
+    totals = _totals(customer_id, [], value, options)
+    for rule in faults.group_faults(Scope.CUSTOMER, options):
+        if rule.field == _LOYALTY and rule.rows(totals, options):
+            found.add(f"{path}.{_LOYALTY}", rule.says(_short(value)))
+    return value
+
+
+def _check_transactions(
+    customer_id: str | None, transactions: list[Any], score: float | None, path: str, options: Options, found: _Faults
+) -> None:
     before = found.count
     rows: list[tuple[int, Row]] = []
     for place, transaction in enumerate(transactions):
-        row = _check_row(transaction, f"{path}[{place}]", options, found)
+        row = _check_row(customer_id, transaction, f"{path}.transactions[{place}]", options, found)
         if row is not None and _counts(row, options):
             rows.append((place, row))
     # Sums and orders are only judged over rows that can all be read.
     if found.count == before and rows:
-        _check_orders(rows, path, options, found)
-        _check_totals(str(customer.get("customer_id")), rows, path, options, found)
+        _check_orders(rows, f"{path}.transactions", options, found)
+        totals = _totals(customer_id, [row for _, row in rows], score, options)
+        for rule in faults.group_faults(Scope.CUSTOMER, options):
+            if rule.field != _LOYALTY and rule.rows(totals, options):
+                found.add(f"{path}.{rule.field}", rule.says(f"'{_short(customer_id)}'"))
 
 
-def _check_row(transaction: Any, path: str, options: Options, found: _Faults) -> Row | None:
+def _check_row(customer_id: str | None, transaction: Any, path: str, options: Options, found: _Faults) -> Row | None:
     if not isinstance(transaction, dict):
         found.add(path, f"a transaction must be an object, found {_kind(transaction)}")
         return None
@@ -253,19 +273,30 @@ def _check_row(transaction: Any, path: str, options: Options, found: _Faults) ->
         day = parse_day("date", day_found)
     except InvalidOption as error:
         why = error.reason
-    row = Row(None, transaction_id, product_id, day_found, day, amount, number)
-    for field in ("transaction_id", "product_id"):
-        _check_id(transaction.get(field), field, f"{path}.{field}", found)
+    row = Row(customer_id, transaction_id, product_id, day_found, day, amount, number)
+    ids = [_check_id(transaction.get(field), field, f"{path}.{field}", found) for field in _IDS]
     for rule in faults.row_faults(options):
-        if rule.field not in ("date", "amount") or rule.rows is None or not rule.rows(row, options):
+        # An id that is missing has been told, and rules of other fields may rely on ids being text.
+        if rule.name in _MISSING_IDS or (rule.field not in _READ and None in (customer_id, *ids)):
             continue
-        message = rule.says(_short(row.date if rule.field == "date" else row.amount))
-        if rule.name == "unreadable_date" and "datetime" in why:
-            message = f"date {why}"
-        elif rule.name == "unreadable_amount":
-            message = f"amount must be a number, found {_kind(amount)}"
-        found.add(f"{path}.{rule.field}", message)
+        if rule.rows(row, options):
+            found.add(_place(rule, path), _sentence(rule, row, why))
     return row
+
+
+def _place(rule: Fault, path: str) -> str:
+    """Where a fault of a row is: in a request the customer's id stands outside its rows."""
+    if rule.field == "customer_id":
+        return f"{path.rpartition('.')[0]}.customer_id"
+    return path if rule.field == "row" else f"{path}.{rule.field}"
+
+
+def _sentence(rule: Fault, row: Row, why: str) -> str:
+    if rule.name == "unreadable_date" and "datetime" in why:
+        return f"date {why}"
+    if rule.name == "unreadable_amount":
+        return f"amount must be a number, found {_kind(row.amount)}"
+    return rule.says(_short(getattr(row, rule.field, "")))
 
 
 def _counts(row: Row, options: Options) -> bool:
@@ -279,24 +310,35 @@ def _counts(row: Row, options: Options) -> bool:
 def _check_orders(rows: list[tuple[int, Row]], path: str, options: Options, found: _Faults) -> None:
     if options.grain is not Grain.REPEATED_TOTAL:
         return
-    totals: dict[str, set[object]] = {}
-    days: dict[str, set[object]] = {}
+    orders: dict[str, Order] = {}
     for _, row in rows:
-        totals.setdefault(row.transaction_id, set()).add(money.units(row.number or 0.0))
-        days.setdefault(row.transaction_id, set()).add(row.day)
-    for name, values in (("conflicting_order_total", totals), ("conflicting_order_date", days)):
-        rule = faults.fault(name)
+        units, day = _units(row), row.day or date.min
+        one = orders.setdefault(row.transaction_id, Order(units, units, day, day))
+        one.lowest_units, one.highest_units = min(one.lowest_units, units), max(one.highest_units, units)
+        one.first_day, one.last_day = min(one.first_day, day), max(one.last_day, day)
+    for rule in faults.group_faults(Scope.ORDER, options):
+        broken = {name for name, order in orders.items() if rule.rows(order, options)}
         for place, row in rows:
-            if len(values[row.transaction_id]) > 1:
+            if row.transaction_id in broken:
                 found.add(f"{path}[{place}].{rule.field}", rule.says(f"'{_short(row.transaction_id)}'"))
 
 
-def _check_totals(customer_id: str, rows: list[tuple[int, Row]], path: str, options: Options, found: _Faults) -> None:
-    numbers = [row.number or 0.0 for _, row in rows]
-    if options.returns is Returns.NET and all(number < 0 for number in numbers):
-        found.add(path, faults.fault("only_returns").says(f"'{_short(customer_id)}'"))
-        return
-    if options.grain is Grain.REPEATED_TOTAL:
-        numbers = list({row.transaction_id: row.number or 0.0 for _, row in rows}.values())
-    if money.out_of_range(sum(money.units(number) for number in numbers)):
-        found.add(path, faults.fault("total_out_of_range").says(f"'{_short(customer_id)}'"))
+def _totals(customer_id: str | None, rows: list[Row], score: float | None, options: Options) -> Totals:
+    """A customer's rows rolled up, as the query of the other doors does."""
+    net = options.returns is Returns.NET
+    bought = [row for row in rows if not net or (row.number or 0.0) >= 0]
+    orders = {row.transaction_id: row for row in rows}
+    return Totals(
+        customer_id=customer_id or "",
+        used=len(rows),
+        units=sum(map(_units, orders.values() if options.grain is Grain.REPEATED_TOTAL else rows)),
+        visits=len(bought) if options.grain is Grain.TRANSACTION else len({row.transaction_id for row in bought}),
+        last_day=max([row.day for row in bought if row.day is not None], default=None),
+        loyalty_faulty=score is not None and not 0 <= score <= 1,
+        lowest_loyalty=score,
+        highest_loyalty=score,
+    )
+
+
+def _units(row: Row) -> int:
+    return money.units(row.number or 0.0)

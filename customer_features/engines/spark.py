@@ -135,11 +135,6 @@ class Engine:
         self.warehouse.close()
 
     @property
-    def recognised(self) -> dict[str, str]:
-        """Fields that were recognised by a column's name, and that name."""
-        return {name: mapped.shown for name, mapped in self._fields.items() if mapped.recognised}
-
-    @property
     def mapping(self) -> dict[str, str]:
         """The column or expression of each field, as people named it."""
         return {name: mapped.shown for name, mapped in self._fields.items()}
@@ -158,7 +153,9 @@ class Engine:
         self._judged = judge(self.warehouse, portable, self.name, self._originals, listing=self._listing)
         self.outcome = self._judged.outcome
         if warn:
-            self.outcome.warnings = find_warnings(self.warehouse, self._one_pass, self.outcome.used)
+            self.outcome.warnings = self.outcome.loyalty_warnings() + find_warnings(
+                self.warehouse, self._one_pass, self.outcome.used
+            )
         return self.outcome
 
     def _listing(self, portable: OnePass, originals: tuple[str, ...]) -> str:

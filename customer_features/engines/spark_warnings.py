@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from customer_features.engines.repetitions import repeated_ids, repeated_rows
 from customer_features.engines.rows_warnings import SUSPICIOUS_SHARE
 from customer_features.faults import WARNINGS
 from customer_features.options import Grain
@@ -62,14 +63,11 @@ def _found(warehouse: Warehouse, relation: str, orders: bool) -> list[dict[str, 
         listed = "; ".join(
             f"'{order}' of customer '{customer}' stands {n} times" for customer, order, n in _examples(warehouse, by_id)
         )
-        found.append(_warning("repeated_transaction_id", several, f"{several} transaction ids repeat, e.g. {listed}"))
+        found.append(_warning("repeated_transaction_id", several, f"{repeated_ids(several)}, e.g. {listed}"))
         if alike / several >= SUSPICIOUS_SHARE:
             found.insert(0, _warning("looks_like_repeated_totals", alike, f"{alike} of {ids} ({alike / ids:.1%})"))
     if repeated:
-        listed = "; ".join(
-            f"one of '{order}' of customer '{customer}' {n} times" for customer, order, n in _examples(warehouse, rows)
-        )
-        found.append(_warning("duplicate_row", repeated, f"{repeated} rows are repeated, e.g. {listed}"))
+        found.append(_warning("duplicate_row", repeated, repeated_rows(repeated, _examples(warehouse, rows))))
     return found
 
 

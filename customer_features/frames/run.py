@@ -15,16 +15,18 @@ from customer_features.columns import (
     OPTIONAL,
     REQUIRED,
     Mapped,
+    MissingColumns,
     check_fields,
     columns_used,
     resolve,
     resolve_loyalty,
 )
 from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_hints import with_values
 from customer_features.engines.duckdb_session import connected, spilling_to
 from customer_features.engines.duckdb_unjudged import rows_read
 from customer_features.engines.outcome import Outcome
-from customer_features.errors import ColumnError
+from customer_features.errors import ColumnError, CustomerFeaturesError
 from customer_features.features import FEATURES
 from customer_features.frames.arrow import fitted
 from customer_features.frames.base import Kind
@@ -107,10 +109,21 @@ class Run:
             if keep:
                 self.frame.keep(folder)
             part = _part(self.frame, self._places, connection, folder)
+            part.other_names = [name for name in self._names if name not in part.columns]
+            if not isinstance(self.frame, Stream):
+                part.load_others = lambda names: self._beside(names, connection, folder)
             scores = None
             if self.loyalty is not None:
                 scores = _part(self.loyalty, self._scores, connection, folder)
             yield Engine(connection, [part], self.options, columns=self.mapping, loyalty=scores)
+
+    def _beside(self, names: list[str], connection: duckdb.DuckDBPyConnection, folder: Path) -> str | None:
+        """A relation of the columns that are read and of some others; None where these are of no use."""
+        places = [*self._places, *(place for place, name in enumerate(self._names) if name in names)]
+        try:
+            return _part(self.frame, sorted(places), connection, folder).relation
+        except CustomerFeaturesError:
+            return None
 
 
 def scores_part(loyalty: Any, mapping: Mapping[str, str], connection: duckdb.DuckDBPyConnection, folder: Path) -> Part:
@@ -146,12 +159,24 @@ def _needed(kind: Kind, find: Callable[[list[str]], dict[str, Mapped]]) -> list[
         try:
             found = columns_used(find([*names, *beside]), [*names, *beside])
         except ColumnError:
-            raise error from None
+            raise _hinted(error, kind) from None
         listed = " and ".join(f"'{other}'" for other in beside if other in found)
         raise ColumnError(
             f"{kind.name}: {listed} in the index is no column; reset_index() makes a column of it"
         ) from None
     return [place for place, column in enumerate(names) if column in used] or [0]
+
+
+def _hinted(error: ColumnError, kind: Kind) -> ColumnError:
+    """The error with what the frame's first rows propose; as it is of a frame that is computed later, or read once."""
+    if not isinstance(error, MissingColumns) or kind.deferred or isinstance(kind, Stream):
+        return error
+    try:
+        with connected() as connection, scratch(spilling_to()) as folder:
+            part = _part(kind, list(range(len(kind.names))), connection, folder)
+            return with_values(error, connection, part.relation)
+    except (CustomerFeaturesError, duckdb.Error, pa.ArrowException):
+        return error  # what is wrong with other columns is told once these are mapped
 
 
 def _renamed(names: list[str]) -> list[str]:

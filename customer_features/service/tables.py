@@ -6,6 +6,7 @@ This runs in a process beside the worker. The engine is shut in: it reads and wr
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 import msgspec
 
 from customer_features import features
-from customer_features.columns import check_fields, quoted
+from customer_features.columns import MissingColumns, check_fields, quoted
+from customer_features.counts import are, counted
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, lock
 from customer_features.engines.rows import CustomerVector, vector_type
@@ -166,12 +168,14 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
     except InvalidOption as error:
         raise _faulty(FAULTY_OPTIONS, {error.option: [error.reason]}) from None
     except ColumnError as error:
+        if isinstance(error, MissingColumns):
+            error = error.proposing(error.proposed, "")  # a request maps columns and no expressions
         said = str(error).partition("; choose one with --map")[0].partition("\n  say which")[0]
         raise _faulty("The columns do not serve.", {"columns": [f"{_clean(said, place)}; {COLUMN_HINT}"]}) from None
     except OutputError as error:
         raise Refused("body-too-large", f"There is no room for this table: {_clean(str(error), place)}.") from None
     except UsageError as error:
-        raise Refused("malformed-table", f"The body {_clean(str(error), place)}.") from None
+        raise Refused("malformed-table", _sentence(_clean(str(error), place))) from None
     except duckdb.InterruptException:
         raise Refused("timed-out", f"The computation took longer than {seconds:g} seconds; nothing was kept.") from None
 
@@ -235,15 +239,29 @@ def _faults(error: DataFaults) -> Refused:
     errors: dict[str, list[str]] = {}
     for one in error.found:
         errors.setdefault(f"row {one.row_number}", []).append(f"{one.message} [{one.fault}]")
-    detail = f"{count} of {error.rows} rows are faulty{listed}. Nothing was computed."
+    detail = f"{count:,} of {counted(error.rows, 'row')} {are(count)} faulty{listed}. Nothing was computed."
     return _faulty(detail, errors, fault_count=count, faults=error.counts)
+
+
+_OPTION = re.compile(r"(; (name|say|convert) [^;]*?|,[^;,]*?|)--.*", re.S)
+"""What tells of an option of the command line, which a request has not."""
+_VERBS = ("is ", "holds ", "looks ", "cannot ", "has ", "ends ", "begins ", "starts ", "contains ")
+_NAMESAKES = re.compile(r"(\w+) columns are named ")
+
+
+def _sentence(said: str) -> str:
+    """What is said of the body, behind its name in other messages, as a sentence of its own."""
+    if namesakes := _NAMESAKES.match(said):
+        return f"{namesakes[1].capitalize()} columns of the body are named {said[namesakes.end() :]}."
+    return f"The body {said}." if said.startswith(_VERBS) else f"The body cannot be read: {said}."
 
 
 def _clean(text: str, place: Path) -> str:
     """A message without the places of our own that it may name."""
     text = text.removeprefix(f"{BODY}: ").replace(str(place) + os.sep, "").replace(str(place), "the spool")
     text = "; ".join(line.strip() for line in text.splitlines())
-    return text.partition("--spill")[0].rstrip(" ;.,(")
+    said = _OPTION.sub("", text.partition("--spill")[0]).rstrip(" ;.,(")
+    return f"{said}; send it in UTF-8" if "--encoding" in text else said
 
 
 __all__ = ["BODY", "KINDS", "Answered", "Asked", "compute", "parse"]

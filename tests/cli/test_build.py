@@ -132,7 +132,8 @@ def test_what_was_recognised_is_said(cli: Cli, tmp_path: Path) -> None:
         assert f"{field} = {column}" in ran.err
     assert list(vectors(out)) == ["00123"]
     path.write_text(csv_text(*GOOD))
-    assert "Recognised" not in cli("build", path, "--out", out, "--today", TODAY).err
+    said = "Recognised: customer_id = customer_id, transaction_id = transaction_id, date = date, amount = amount"
+    assert said in cli("build", path, "--out", out, "--today", TODAY).err
 
 
 def test_an_expression_over_csv_text(cli: Cli, tmp_path: Path) -> None:

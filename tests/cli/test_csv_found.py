@@ -195,7 +195,7 @@ def test_a_totals_row_at_the_end(last: str, fault: str, totals: bool, cli: Cli, 
         (b"PK\x03\x04" + bytes(range(256)) * 9, "is a spreadsheet or a zip archive; save its table as CSV"),
         (
             "cliente_id;pedido_id;data;valor;produto\na;1;2025-04-20;1.50;p\n",
-            "did you mean 'cliente_id' for customer_id?\n  did you mean 'data' for date?",
+            "did you mean 'cliente_id' for customer_id?\n  did you mean 'pedido_id' for transaction_id?",
         ),
     ],
 )

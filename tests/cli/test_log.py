@@ -79,7 +79,7 @@ def test_a_check_line_by_line(cli: Cli, rows: Path) -> None:
     assert ran.code == 1
     assert json.loads(ran.out)["rows"]["quarantined"] == 2
     found = lines(ran.err)
-    assert [line["event"] for line in found] == ["started", "judged"]
+    assert [line["event"] for line in found] == ["started", "recognised", "judged"]
     assert (found[-1]["rows"], found[-1]["exit_code"]) == ({"in": 122, "quarantined": 2}, 1)
 
 
@@ -162,7 +162,11 @@ def test_the_environment_is_the_default(cli: Cli, rows: Path, monkeypatch: pytes
     monkeypatch.setenv("CUSTOMER_FEATURES_LOG", "json")
     assert lines(cli("check", rows, "--today", TODAY).err)[-1]["event"] == "judged"
     assert lines(cli("check", rows, "--tody", TODAY).err)[-1]["event"] == "failed"
-    assert cli("check", rows, "--today", TODAY, "--log", "text").err == "122 rows read, 2 of them faulty\n"
+    said = (
+        "Recognised: customer_id = customer_id, transaction_id = transaction_id, date = date, amount = amount,"
+        " product_id = product_id\n122 rows read, 2 of them faulty\n"
+    )
+    assert cli("check", rows, "--today", TODAY, "--log", "text").err == said
     # Commands that write no such log are left as they are.
     assert cli("keys", "create").err.startswith("Usage: ")
     monkeypatch.setenv("CUSTOMER_FEATURES_LOG", "xml")
@@ -171,7 +175,7 @@ def test_the_environment_is_the_default(cli: Cli, rows: Path, monkeypatch: pytes
         "Error: --log: 'jsn' is not one of text, json (did you mean 'json'?)\n"
     )
     monkeypatch.setenv("CUSTOMER_FEATURES_LOG", "")
-    assert cli("check", rows, "--today", TODAY).err == "122 rows read, 2 of them faulty\n"
+    assert cli("check", rows, "--today", TODAY).err == said
 
 
 @pytest.mark.parametrize(

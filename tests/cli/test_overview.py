@@ -195,7 +195,7 @@ def test_quiet(tmp_path: Path, cli: Cli) -> None:
     for words in (["-q"], ["--quiet", "--log", "json"]):
         assert cli("build", clean, "--out", out, "--today", "2025-04-24", *words).err == ""
     refused = cli("build", source, "--out", out, "--today", "2025-04-24", "--quiet")
-    assert (refused.code, refused.err.startswith("Error: 1 of 61 rows are faulty")) == (1, True)
+    assert (refused.code, refused.err.startswith("Error: 1 of 61 rows is faulty")) == (1, True)
     assert cli("build", clean, "--out", out, "--today", "2025-04-24").err != ""  # the next run speaks again
 
 

@@ -308,7 +308,7 @@ def test_fail_stops_at_any_fault() -> None:
     assert caught.value.counts == {"missing_customer_id": 1}
     assert caught.value.rows == 1000
     assert [found.row_number for found in caught.value.found] == [1000]
-    assert "1 of 1000 rows are faulty" in str(caught.value)
+    assert "1 of 1,000 rows is faulty" in str(caught.value)
 
 
 def test_max_faults_is_a_share_that_may_be_reached_but_not_passed() -> None:
@@ -525,7 +525,7 @@ def test_duplicate_rows() -> None:
     row = ("c", "1", "2025-04-20", "5", "a")
     found = warned([row, row, row], grain="line")
     assert set(found) == {"duplicate_row"}
-    assert "one of '1' of customer 'c' 3 times" in found["duplicate_row"][1]
+    assert "1 row is repeated, e.g. a row of order '1' of customer 'c' stands 3 times" in found["duplicate_row"][1]
     for other in (("d", *row[1:]), ("c", "2", *row[2:]), (*row[:3], "6", "a"), (*row[:4], "b")):
         assert warned([row, other], grain="line") == {}
 

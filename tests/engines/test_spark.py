@@ -291,8 +291,8 @@ def test_warnings(sampled: bool, spark_session: Any, monkeypatch: pytest.MonkeyP
     with engine_over(frame, Options.parse(today="2026-01-01")) as engine:
         found = {one["name"]: one["message"] for one in engine.judge().warnings}
         engine.warehouse.drop()
-    assert "rows are repeated, e.g. one of '" in found["duplicate_row"]
-    assert "transaction ids repeat, e.g. '" in found["repeated_transaction_id"]
+    assert "repeated, e.g. a row of order '" in found["duplicate_row"]
+    assert "repeat, e.g. '" in found["repeated_transaction_id"]
     assert ("(seen in a sample, 1/8 of the customers)" in found["duplicate_row"]) is sampled
 
 

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from customer_features.faults import FAULTS
+from customer_features.service.content import CSV
+from tests.cases.test_service import HEADER, OVER_TABLES
 
 from .harness import Running, problem
+from .test_metrics import scrape, value
+from .test_tables import ask
 
 ROW = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}
 GOOD = {"customer_id": "good", "transactions": [ROW]}
@@ -113,3 +117,17 @@ def test_all_faults_of_a_request_are_listed(server: Running) -> None:
         "customers[2].transactions",
     }
     assert "6 faults" in document["detail"]
+
+
+@pytest.mark.slow
+def test_s2_labels_and_log_fields_over_http(counting: Running) -> None:
+    for fault, (rows, options) in OVER_TABLES.items():
+        before = scrape(counting)
+        query = "&".join(f"{name}={given}" for name, given in {"today": "2025-04-24", **options}.items())
+        reply = ask(counting, f"{HEADER}\n{rows}\n".encode(), CSV, query=query)
+        assert reply.status_code == 422, reply.text
+        logged = counting.line(reply)["faults"]
+        assert set(logged) == {fault}
+        now = scrape(counting)
+        assert value(now, "faults_total", fault=fault) - value(before, "faults_total", fault=fault) == logged[fault]
+        assert value(now, "faults_total", fault="other") == value(before, "faults_total", fault="other")
