@@ -201,6 +201,10 @@ def _mapped(field: str, expression: str, columns: list[str], source: str, dialec
                 f"{source}: there is no column '{column.sql(dialect=dialect)}' for {field}"
                 f"{did_you_mean(name, columns)}; columns found: {', '.join(columns)}"
             )
+        alike = [other for other in columns if other.lower() == name.lower()]
+        if name not in columns and len(alike) > 1:
+            listed = " or ".join(f"'{other}'" for other in alike)
+            raise ColumnError(f"{source}: '{name}' for {field} could be {listed}; write it in quotes, as it is spelled")
         column.set("this", exp.to_identifier(name if name in columns else by_lower[name.lower()], quoted=True))
     return Mapped(tree.sql(dialect=dialect), expression, recognised=False)
 

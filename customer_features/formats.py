@@ -17,6 +17,7 @@ from customer_features.columns import literal, quoted
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
+from customer_features.names import refuse_shared
 from customer_features.parts import BEGINNING, File, How, Part, bytes_of, first_line, lines, table_part, unglobbed
 from customer_features.transcoding import last_of_each_key, marked
 
@@ -136,6 +137,7 @@ def _ndjson(file: File, how: How) -> Part:
         ).fetchall()
     ]
     columns = list(dict.fromkeys(key for keys in shapes for key in keys))
+    refuse_shared(columns, file.name, "key")
     compression = how.compression
     if how.kind == "ndjson" and not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
         file, compression, packed = _without_duplicate_keys(file, how), None, literal("uncompressed")
@@ -176,11 +178,25 @@ def _parquet(file: File, how: How) -> Part:
     # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
     reader = "read_parquet({files}, hive_partitioning=false)"
     path = literal(unglobbed(str(file.path)))
+    refuse_shared(_top_level(how.connection, path), file.name)  # the engine would give the second one another name
     described = how.connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described}
     return Part(
         file.name, reader, columns, [file], numerics=frozenset(quoted(name) for name in file.numerics), cut=file.cut
     )
+
+
+def _top_level(connection: duckdb.DuckDBPyConnection, path: str) -> list[str]:
+    """The names of a Parquet file's columns, without those inside them."""
+    rows = connection.execute(f"SELECT name, COALESCE(num_children, 0) FROM parquet_schema({path})").fetchall()
+    names: list[str] = []
+    below = 0  # elements that are still to come of the column at hand
+    for name, children in rows[1:]:
+        if below == 0:
+            names.append(str(name))
+            below = 1
+        below += int(children) - 1
+    return names
 
 
 def _sound(table: pa.Table) -> pa.Table:
@@ -196,6 +212,7 @@ def _arrow(file: File, how: How) -> Part:
         except pa.ArrowInvalid:
             mapped.seek(0)
             reader = pa.ipc.open_stream(mapped)
+        refuse_shared(reader.schema.names, file.name)
         if not how.beginning:
             part = table_part(_sound(reader.read_all()), file.name, how.connection)
         else:

@@ -101,7 +101,7 @@ class Run:
         warehouse = Warehouse(self._client)
         try:
             names, _ = self._described(self._relation, self.source)
-            portable = self._portable(warehouse, list(names), originals)
+            portable = self._portable(warehouse, names, originals)
             judged = judge(warehouse, portable, self.source, tuple(names) if originals else ())
             self.outcome = judged.outcome
             self.outcome.warnings = find_warnings(
@@ -154,11 +154,12 @@ class Run:
         return {str(_plain(row["name"])): str(_plain(row["type"])) for row in rows}, relation
 
     def _fields(
-        self, relation: str, names: list[str], source: str, needed: Sequence[str], optional: Sequence[str]
+        self, relation: str, columns: Mapping[str, str], source: str, needed: Sequence[str], optional: Sequence[str]
     ) -> Source:
         """A relation's columns as fields. Raises ColumnError where one is missing or unfit."""
         mapping = {name: sql for name, sql in self.columns.items() if name in (*needed, *optional)}
-        fields = resolve(names, mapping, source, needed, optional, dialect="clickhouse")
+        fields = resolve(columns, mapping, source, needed, optional, dialect="clickhouse")
+        _refuse_joined(fields, columns, source)
         sql: dict[str, str] = {}
         kinds: dict[str, Type] = {}
         for name, mapped in fields.items():
@@ -170,7 +171,7 @@ class Run:
             sql[name], kinds[name] = self._as_field(name, mapped, types["x"], relation, source)
         return Source(relation, sql, kinds)
 
-    def _portable(self, warehouse: Warehouse, names: list[str], originals: bool) -> Portable:
+    def _portable(self, warehouse: Warehouse, names: Mapping[str, str], originals: bool) -> Portable:
         optional = OPTIONAL if self.scores is None else ()
         source = self._fields(self._relation, names, self.source, REQUIRED, optional)
         kept = tuple(quoted(name, "clickhouse") for name in names) if originals else ()
@@ -180,7 +181,7 @@ class Run:
             shown = _shown(self.scores)
             relation = self._isolated(self.scores)
             columns, _ = self._described(relation, shown)
-            loyalty = self._fields(relation, list(columns), shown, ("customer_id", "loyalty_score"), ())
+            loyalty = self._fields(relation, columns, shown, ("customer_id", "loyalty_score"), ())
         elif self.scores is not None:
             loyalty, table = Source("", {}, {}), warehouse.named("loyalty_scores")
             self._client.run(f"CREATE TEMPORARY TABLE {table} ({_SCORES}) ENGINE = Memory")
@@ -227,6 +228,21 @@ class Run:
                 f"{source}: '{mapped.shown}' holds {_plain(row[name])}, which is no whole number below 2^53 and so no"
                 " id; give ids as text"
             )
+
+
+def _refuse_joined(fields: Mapping[str, Mapped], columns: Mapping[str, str], source: str) -> None:
+    """Raise ColumnError where a join gave a second column the name of one that was recognised.
+
+    ClickHouse shows it as ``table.column``, and a column inside another one as well, which is an array.
+    """
+    for name, mapped in fields.items():
+        for column, kind in columns.items():
+            table, dot, own = column.rpartition(".")
+            if mapped.recognised and table and dot and own.lower() == mapped.shown.lower() and "Array(" not in kind:
+                raise ColumnError(
+                    f"{source}: '{mapped.shown}' and '{column}' would both serve as {name}; choose one with"
+                    f" columns={{'{name}': ...}}, or name the columns of the query one by one"
+                )
 
 
 def _relation(given: str) -> str:

@@ -81,7 +81,6 @@ def fitted(table: pa.Table, name: str) -> tuple[pa.Table, frozenset[str]]:
 
     Raises ColumnError for a type that cannot be read.
     """
-    _refuse_alike(table.column_names, name)
     numerics: set[str] = set()
     for place, field in enumerate(table.schema):
         column = _fitted(table.column(place), field, name)
@@ -109,13 +108,12 @@ def _fitted(column: Any, field: pa.Field, name: str) -> Any:
     return column
 
 
-def _refuse_alike(names: list[str], name: str) -> None:
-    """Two needed columns whose names differ in case alone would be one to SQL."""
-    seen: dict[str, str] = {}
+def refuse_alike(names: list[str], used: set[str], name: str) -> None:
+    """Raise ColumnError where the name of a column that is used differs from another column's in case alone."""
     for column in names:
-        other = seen.setdefault(column.lower(), column)
-        if other != column:
-            raise ColumnError(f"{name}: the columns '{other}' and '{column}' differ in case alone; rename one of them")
+        other = next((one for one in names if one != column and one.lower() == column.lower()), None)
+        if other is not None and (column in used or other in used):
+            raise ColumnError(f"{name}: the columns '{column}' and '{other}' differ in case alone; rename one of them")
 
 
 def rows_of(table: pa.Table, rows: list[int]) -> pa.Table:
