@@ -194,6 +194,7 @@ def _mapped(field: str, expression: str, columns: list[str], source: str, dialec
             return Mapped(quoted(same[0], dialect), same[0], recognised=False)
     tree = _parse(field, expression, dialect)
     by_lower = {column.lower(): column for column in columns}
+    tree = _inside(tree, by_lower, dialect)
     for column in tree.find_all(exp.Column):
         name = column.name
         if column.table or name.lower() not in by_lower:
@@ -207,6 +208,21 @@ def _mapped(field: str, expression: str, columns: list[str], source: str, dialec
             raise ColumnError(f"{source}: '{name}' for {field} could be {listed}; write it in quotes, as it is spelled")
         column.set("this", exp.to_identifier(name if name in columns else by_lower[name.lower()], quoted=True))
     return Mapped(tree.sql(dialect=dialect), expression, recognised=False)
+
+
+def _inside(tree: exp.Expression, columns: Mapping[str, str], dialect: str) -> exp.Expression:
+    """The expression with ``customer.id`` as what stands inside the column ``customer``, where there is one."""
+
+    def extracted(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Column) or node.parts[0].name.lower() not in columns:
+            return node
+        first, *names = node.parts
+        value: exp.Expression = exp.column(first.copy())
+        for name in names:
+            value = exp.StructExtract(this=value, expression=exp.Literal.string(name.name))
+        return value
+
+    return tree.transform(extracted) if dialect in ("duckdb", "spark") else tree
 
 
 def _parse(field: str, expression: str, dialect: str) -> exp.Expression:

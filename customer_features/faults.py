@@ -49,9 +49,9 @@ class Fault:
     """One rule.
 
     ``sql``: for a row rule a predicate over ``customer_id``, ``transaction_id``, ``product_id`` (text),
-    ``date_missing``, ``amount_missing`` (booleans), ``day`` (DATE, null when unreadable), ``number``
-    (DOUBLE, null when unreadable) and ``today``; for an order or customer rule over the columns of that
-    roll-up (see ``query.py``). A predicate may be null only where an earlier rule holds.
+    ``unreadable_id`` (text, null where these are ids), ``date_missing``, ``amount_missing`` (booleans), ``day`` (DATE,
+    null when unreadable), ``number`` (DOUBLE, null when unreadable) and ``today``; for an order or customer rule over
+    the columns of that roll-up (see ``query.py``). A predicate may be null only where an earlier rule holds.
     ``rows``: a row rule's predicate in Python. ``field``: where the fault is, as an HTTP path ends.
     ``message``: a sentence with one ``{found}``. ``mend``: what a person would do about it.
     """
@@ -64,6 +64,8 @@ class Fault:
     mend: str
     rows: Callable[[Row, Options], bool] | None = None
     applies: Callable[[Options], bool] = lambda options: True
+    in_files: bool = False
+    """Met in files alone: a table has no syntax of its own, and each of its columns one type."""
 
     def says(self, found: object) -> str:
         """The message with what was found filled in."""
@@ -101,6 +103,15 @@ FAULTS: list[Fault] = [
         "product_id is missing: a non-empty string is required",
         "fill in the SKU or category id, or map the right column",
         lambda row, options: _empty(row.product_id),
+    ),
+    Fault(
+        "unreadable_id",
+        Scope.ROW,
+        "id",
+        "unreadable_id IS NOT NULL",
+        "{found} cannot be read: allowed is text or a whole number",
+        "write ids as text, or map what stands inside an object: --map customer_id=customer.id",
+        in_files=True,
     ),
     Fault(
         "missing_date",
@@ -175,6 +186,7 @@ FAULTS: list[Fault] = [
         "FALSE",
         "the line breaks the file's own syntax: {found}",
         "repair the line in the file",
+        in_files=True,
     ),
     Fault(
         "conflicting_order_total",

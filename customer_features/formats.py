@@ -167,9 +167,11 @@ def _json(file: File, how: How) -> Part:
             return _ndjson(file, how)
     with bytes_of(file, how.compression) as stream:
         document: Document = read_document(stream.read(), file.name)
-    part = table_part(
-        pa.table({k: pa.array(v, pa.string()) for k, v in document.columns.items()}), file.name, how.connection
-    )
+    columns = {key: pa.array(values, pa.string()) for key, values in document.columns.items()}
+    flags = {f"customer_features: no {key}": pa.array(values) for key, values in document.unreadable.items()}
+    part = table_part(pa.table({**columns, **flags}), file.name, how.connection)
+    part.columns = dict.fromkeys(columns, "VARCHAR")
+    part.unreadable = {key: quoted(f"customer_features: no {key}") for key in document.unreadable}
     part.files, part.stated = [file], document.stated
     return part
 

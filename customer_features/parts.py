@@ -92,6 +92,15 @@ class Part:
     notes: list[str] = field(default_factory=list)
     cut: bool = False
     counted: int | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Of columns in which single values can be no id SQL that is true there: of an object, an array, a boolean."""
+    around: str = ""
+    """A SELECT with ``{rows}`` in the place of the reader, where what it reads must be told apart further."""
+
+    @property
+    def of_json(self) -> bool:
+        """Whether the rows are objects of JSON, whose values are told apart by nothing but their text."""
+        return self.reader.startswith("read_json(")
 
     @property
     def relation(self) -> str:
@@ -102,7 +111,8 @@ class Part:
         """The FROM-clause over some of the files; ``more`` gives the reader further options."""
         paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in files)
         reader = f"{self.reader.removesuffix(')')}, {more})" if more else self.reader
-        return reader.replace("{files}", f"[{paths}]")
+        rows = reader.replace("{files}", f"[{paths}]")
+        return f"({self.around.replace('{rows}', rows)})" if self.around else rows
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> int | None:
         """The number of rows where that is known without reading them: of Parquet files and of a table in memory."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from customer_features import money
 from customer_features.columns import Mapped, literal, number_of_text
@@ -12,6 +14,8 @@ from customer_features.errors import ColumnError
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
 """The type of a text that holds a decimal number of any length, NaN or Infinity; the engine itself has none."""
+_SHOWN = 60
+"""Characters of an id that is none, in its message."""
 _DAYS = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
@@ -50,10 +54,12 @@ def read(
     *,
     decimal: str = ".",
     date_format: str | None = None,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
 ) -> Readings:
     """The readings of a source whose mapped expressions have these DuckDB types.
 
-    ``decimal`` and ``date_format`` say how numbers and dates in text are written.
+    ``decimal`` and ``date_format`` say how numbers and dates in text are written; ``unreadable``: of a field of ids SQL
+    that is true where the value is none.
 
     Raises ColumnError for a type that cannot be what it is mapped to.
     """
@@ -61,6 +67,7 @@ def read(
     integral: dict[str, str] = {}
     for field in ("customer_id", "transaction_id", "product_id"):
         staged[field] = _identifier(field, fields[field], types[field], source, integral)
+    staged["unreadable_id"] = _unreadable(fields, unreadable)
     staged |= _date(fields["date"], types["date"], timezone, source, date_format)
     staged |= _amount(fields["amount"], types["amount"], source, decimal)
     found = {
@@ -69,7 +76,7 @@ def read(
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
         "amount_hint": amount_hint_sql(_text(fields["amount"].sql), decimal),
     }
-    derived: dict[str, str] = {}
+    derived: dict[str, str] = {} if unreadable else {"unreadable_id": staged["unreadable_id"]}
     if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
         derived["units"] = _in_range("number", money.units_of_double_sql("number"))
     if "loyalty_score" in fields:
@@ -126,6 +133,15 @@ def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integra
         )
         return f"CAST(TRY_CAST({value} AS BIGINT) AS VARCHAR)"
     raise unfit(field, mapped, type_name, source, FIT[field])
+
+
+def _unreadable(fields: Mapping[str, Mapped], unreadable: Mapping[str, str]) -> str:
+    """SQL of the first id that is none, with the field's name; null where all of them are ids."""
+    cases = " ".join(
+        f"WHEN {sql} THEN '{field} ''' || LEFT({_text(fields[field].sql)}, {_SHOWN}) || ''''"
+        for field, sql in unreadable.items()
+    )
+    return f"CASE {cases} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
 def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_format: str | None = None) -> dict[str, str]:

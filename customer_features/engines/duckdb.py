@@ -26,6 +26,7 @@ from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
+from customer_features.engines.duckdb_ids import inside_json, mark, refuse_objects, refuse_structs, unreadable
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
@@ -35,7 +36,7 @@ from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
 from customer_features.options import Grain, Options
 from customer_features.parts import Part, first_line
-from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
+from customer_features.reading import NUMERIC, Readings, read, read_identifier, read_loyalty
 
 try:
     import duckdb
@@ -185,11 +186,8 @@ class Engine:
         optional = OPTIONAL if self.loyalty is None else ()
         wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
-        options = self.options
-        readings = read(
-            fields, types, options.timezone, part.name, decimal=options.decimal, date_format=options.date_format
-        )
-        if types["date"] == "VARCHAR" and options.date_format is None:
+        readings = self._read(part, fields, types)
+        if types["date"] == "VARCHAR" and self.options.date_format is None:
             rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
             refuse_other_formats(self.connection, part.name, fields["date"], readings.staged["day"], rows)
         for name, fraction in readings.integral.items():
@@ -197,14 +195,11 @@ class Engine:
         relation = f"staged_{number}"
         if part.parse_once:
             # Parsing text costs more than all else: the typed rows are kept, and spilled when memory is short.
-            more, file = [], []
-            if len(part.files) > 1:
-                more, file = [f"filename={literal(_FILE)}"], [f"{quoted(_FILE)} AS source_file"]
-            if part.kind == "csv":
-                more.append(broken.recorded(relation))
-            kept = {name: sql for name, sql in readings.staged.items() if name not in readings.derived}
-            select = query.staged(kept, part.over(part.files, ", ".join(more)), *file)
-            self.connection.execute(f"CREATE TEMP TABLE kept_{relation} AS {select}")
+            self._keep(relation, part, readings)
+            if part.of_json and mark(self.connection, part, fields, f"kept_{relation}"):
+                refuse_objects(self.connection, part, fields)
+                readings = self._read(part, fields, types)
+                self._keep(relation, part, readings)
             derived = query.staged(readings.derived, f"kept_{relation}", "*")
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {derived}")
             self._steps_done += 1
@@ -215,10 +210,34 @@ class Engine:
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
         self._staged.append(Staged(part, fields, readings, relation, types))
 
+    def _read(self, part: Part, fields: dict[str, Mapped], types: dict[str, str]) -> Readings:
+        options = self.options
+        return read(
+            fields,
+            types,
+            options.timezone,
+            part.name,
+            decimal=options.decimal,
+            date_format=options.date_format,
+            unreadable=unreadable(part, fields),
+        )
+
+    def _keep(self, relation: str, part: Part, readings: Readings) -> None:
+        """Keep what the staged columns of a text file are made of in a table."""
+        more, file = [], []
+        if len(part.files) > 1:
+            more, file = [f"filename={literal(_FILE)}"], [f"{quoted(_FILE)} AS source_file"]
+        if part.kind == "csv":
+            more.append(broken.recorded(relation))
+        kept = {name: sql for name, sql in readings.staged.items() if name not in readings.derived}
+        select = query.staged(kept, part.over(part.files, ", ".join(more)), *file)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE kept_{relation} AS {select}")
+
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
         types: dict[str, str] = {}
         for name, mapped in wanted.items():
+            mapped = inside_json(mapped) if part.of_json else mapped
             try:
                 types[name] = self._type(part, mapped.sql)
                 fields[name] = mapped
@@ -231,6 +250,7 @@ class Engine:
                         f"{part.name}: {name}={mapped.shown} cannot be computed: {first_line(error)}"
                     ) from None
                 fields[name] = Mapped(sql, mapped.shown, mapped.recognised)
+        refuse_structs(self.connection, part, fields, types)
         return fields, types
 
     def _type(self, part: Part, sql: str) -> str:
@@ -247,12 +267,23 @@ class Engine:
                 " give ids as text"
             )
 
+    def _refuse_unreadable(self, part: Part, mapped: Mapped, none: str) -> None:
+        row = self.connection.execute(f"SELECT {mapped.sql} FROM {part.relation} WHERE {none} LIMIT 1").fetchone()
+        if row is not None:
+            raise ColumnError(
+                f"{part.name}: '{mapped.shown}' holds {row[0]}, which is no id: allowed is text or a whole number"
+            )
+
     def stage_loyalty(self, part: Part) -> None:
         """Read the scores of a part into the table ``loyalty_scores``, a row a customer."""
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
         wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
         fields, types = self._typed(part, wanted)
+        if part.of_json and mark(self.connection, part, fields, None):
+            refuse_objects(self.connection, part, fields)
+        for none in unreadable(part, fields).values():
+            self._refuse_unreadable(part, fields["customer_id"], none)
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():
             self._refuse_fractions(part, fields["customer_id"], fraction)

@@ -77,7 +77,7 @@ class Quarantine:
         shown = [self._originals[name.lower()] for name in carried.values()]
         targets = "".join(f", {quoted(name)}" for name, _ in shown)
         values = "".join(f", {alias}" for alias in carried)
-        hints = f"'' AS date_hint, {amount_hint_sql('amount_found', '.')} AS amount_hint"
+        hints = f"'' AS unreadable_id, '' AS date_hint, {amount_hint_sql('amount_found', '.')} AS amount_hint"
         named = f"SELECT *, string_split(faults, ',') AS names, {hints} FROM {relation}"
         self._connection.execute(
             f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message{targets})"

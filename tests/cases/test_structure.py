@@ -74,6 +74,11 @@ def spent(vectors: Any) -> dict[str, float]:
     return dict(zip(rows["customer_id"].to_pylist(), rows["purchase_total"].to_pylist(), strict=True))
 
 
+def computed(frame: Any) -> Any:
+    """A frame, computed where it is a lazy one."""
+    return frame.collect() if isinstance(frame, polars.LazyFrame) else frame
+
+
 def answered(folder: Path, rows: pa.Table, kind: str) -> dict[str, float]:
     """What the service answers to a body of a media type, from the process that computes it."""
     body = write(rows, folder / {NDJSON: "b.ndjson", ARROW: "b.arrows"}.get(kind, "b.parquet"))
@@ -186,3 +191,160 @@ def test_f3_a_join_in_clickhouse() -> None:
         clickhouse.build(clickhouse_session(), one, today=TODAY)
     mapped = clickhouse.build(clickhouse_session(), one, today=TODAY, columns={"amount": '"r.amount"'})
     assert spent(mapped) == {"a": 10.0}
+
+
+# -- F2: ids that are objects, arrays or booleans ----------------------------------------------------------------------
+
+
+ODD = [{"id": 7, "orders_count": 1}, [1, 2], True, False]
+
+
+def lines_of(*ids: Any, name: str = "customer_id") -> list[dict[str, Any]]:
+    """Rows of 1.0, 2.0, 4.0, ... with these ids in one of the fields."""
+    row = {"customer_id": "c", "transaction_id": "t", "date": "2025-04-20", "product_id": "p"}
+    return [{**row, "amount": float(2**place), name: one} for place, one in enumerate(ids)]
+
+
+def set_aside(folder: Path) -> list[tuple[Any, ...]]:
+    """Row number, faults and message of the rows that were set aside."""
+    rows = pq.read_table(folder / "features.parquet.quarantine.parquet").to_pylist()
+    return [(row["row_number"], row["faults"], row["message"]) for row in rows]
+
+
+@pytest.mark.parametrize("suffix", ["ndjson", "json"])
+@pytest.mark.parametrize("field", ["customer_id", "transaction_id", "product_id"])
+@pytest.mark.parametrize("odd", ODD, ids=["object", "array", "true", "false"])
+def test_f2_an_id_that_is_none(suffix: str, field: str, odd: Any, tmp_path: Path, cli: Cli) -> None:
+    rows = lines_of("x", odd, json.dumps(odd), name=field)
+    if field != "customer_id":
+        for number, row in enumerate(rows):
+            row["customer_id"] = f"c{number}"
+    source = tmp_path / f"t.{suffix}"
+    source.write_text(json.dumps(rows) if suffix == "json" else "".join(json.dumps(row) + "\n" for row in rows))
+    found = totals(cli, source, "--max-faults", "1", "--grain", "line")
+    # A text that looks like the object is a text all the same.
+    text = json.dumps(odd)
+    assert found == ({"x": 1.0, text: 4.0} if field == "customer_id" else {"c0": 1.0, "c2": 4.0})
+    [(number, fault, message)] = set_aside(tmp_path)
+    assert (number, fault) == (2, "unreadable_id")
+    shown = json.dumps(odd, separators=(",", ":"))
+    assert message == f"{field} '{shown}' cannot be read: allowed is text or a whole number"
+
+
+def test_f2_numbers_and_text_are_ids_beside_one_that_is_none(tmp_path: Path, cli: Cli) -> None:
+    rows = lines_of(7, 12345678901234567890123, "00123", 'say "é"', {"id": 1}, None, "")
+    source = tmp_path / "t.ndjson"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows) + "broken\n")
+    found = totals(cli, source, "--max-faults", "1")
+    assert found == {"7": 1.0, "12345678901234567890123": 2.0, "00123": 4.0, 'say "é"': 8.0}
+    names = [(number, fault) for number, fault, _ in set_aside(tmp_path)]
+    missing = "missing_customer_id"
+    assert names == [(5, "unreadable_id"), (6, missing), (7, missing), (8, "unreadable_row")]
+
+
+def test_f2_one_of_many_files_holds_such_an_id(tmp_path: Path, cli: Cli) -> None:
+    for name, ids in (("a", ["x", "true"]), ("b", ["x", True])):
+        (tmp_path / f"{name}.ndjson").write_text("".join(json.dumps(row) + "\n" for row in lines_of(*ids)))
+    out = tmp_path / "features.parquet"
+    ran = cli("build", tmp_path / "*.ndjson", "--today", TODAY, "--out", out, "--max-faults", "1")
+    assert ran.code == 0, ran.err
+    assert spent(pq.read_table(out)) == {"true": 2.0, "x": 2.0}
+    assert [row[:2] for row in set_aside(tmp_path)] == [(2, "unreadable_id")]
+
+
+def test_f2_a_column_of_objects_is_refused_with_the_paths_inside(tmp_path: Path, cli: Cli) -> None:
+    rows = lines_of({"id": 7, "orders_count": 1}, {"id": 8, "e mail": "x"}, None)
+    source = tmp_path / "t.ndjson"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert "'customer_id' holds objects and cannot be customer_id: inside are customer_id.\"e mail\"," in said
+    assert "--map customer_id=customer_id.id" in said
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows[:2]))
+    assert totals(cli, source, "--map", "customer_id=customer_id.id") == {"7": 1.0, "8": 2.0}
+    assert totals(cli, source, "--map", "customer_id=customer_id->>'$.id'") == {"7": 1.0, "8": 2.0}
+
+
+def test_f2_what_stands_inside_can_be_none_as_well(tmp_path: Path, cli: Cli) -> None:
+    rows = lines_of({"id": {"old": 1}}, {"id": "x"}, {"id": True}, "no object", {}, {"id": "true"})
+    source = tmp_path / "t.ndjson"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = totals(cli, source, "--map", "customer_id=customer_id.id", "--max-faults", "1")
+    assert found == {"x": 2.0, "true": 32.0}
+    names = [row[:2] for row in set_aside(tmp_path)]
+    missing = "missing_customer_id"
+    assert names == [(1, "unreadable_id"), (3, "unreadable_id"), (4, missing), (5, missing)]
+
+
+def test_f2_ids_under_an_expression(tmp_path: Path, cli: Cli) -> None:
+    rows = lines_of("X", {"id": 7}, True)
+    source = tmp_path / "t.ndjson"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = totals(cli, source, "--map", "customer_id='k-' || lower(customer_id)", "--max-faults", "1")
+    assert found == {"k-x": 1.0}
+    assert [row[:2] for row in set_aside(tmp_path)] == [(2, "unreadable_id"), (3, "unreadable_id")]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=["object", "array", "true", "false"])
+def test_f2_an_id_that_is_none_over_http(odd: Any, tmp_path: Path) -> None:
+    place = tmp_path / "request"
+    place.mkdir()
+    (place / tables.BODY).write_text("".join(json.dumps(row) + "\n" for row in lines_of("x", odd)))
+    asked = tables.parse([("today", TODAY)], NDJSON, "text/csv", "UTC")
+    with pytest.raises(Refused) as raised:
+        tables.compute(str(place), asked, seconds=60, memory="512MB", threads=1)
+    assert raised.value.more["faults"] == {"unreadable_id": 1}
+    assert list(raised.value.more["errors"]) == ["row 2"]
+
+
+@pytest.mark.parametrize("field", ["customer_id", "transaction_id", "product_id"])
+@pytest.mark.parametrize("odd", ODD, ids=["object", "array", "true", "false"])
+def test_f2_an_id_that_is_none_in_the_contracts_document(field: str, odd: Any, tmp_path: Path, cli: Cli) -> None:
+    row = {"transaction_id": "t", "date": "2025-04-20", "amount": 1.5, "product_id": "p"}
+    customers = [{"customer_id": one, "transactions": [dict(row)]} for one in ("a", "b", json.dumps(odd))]
+    (customers[1] if field == "customer_id" else customers[1]["transactions"][0])[field] = odd
+    source = tmp_path / "t.json"
+    source.write_text(json.dumps({"customers": customers}))
+    assert totals(cli, source, "--max-faults", "1") == {"a": 1.5, json.dumps(odd): 1.5}
+    assert [row[:2] for row in set_aside(tmp_path)] == [(2, "unreadable_id")]
+
+
+def test_f2_an_id_that_is_none_in_a_loyalty_file(tmp_path: Path, cli: Cli) -> None:
+    scores = tmp_path / "l.ndjson"
+    scores.write_text('{"customer_id": "a", "loyalty_score": 0.5}\n{"customer_id": true, "loyalty_score": 0.1}\n')
+    given = (write(table(), tmp_path / "t.parquet"), "--loyalty", scores)
+    said = assert_refused(cli("build", *given, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert "l.ndjson: 'customer_id' holds true, which is no id: allowed is text or a whole number" in said
+
+
+STRUCTS = pa.array([{"id": 7, "e mail": "x", "deep": {"id": 1}}, {"id": 8, "e mail": "y", "deep": {"id": 2}}])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_f2_a_column_of_structs_in_a_file(suffix: str, tmp_path: Path, cli: Cli) -> None:
+    source = write(table(customer_id=STRUCTS), tmp_path / f"t{suffix}")
+    said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert "--map customer_id=customer_id.id" in said
+    for mapped in ("customer_id.id", '"customer_id"."id"', "customer_id.deep.id + 6"):
+        assert totals(cli, source, "--map", f"customer_id={mapped}") == {"7": 100.0, "8": 200.0}
+    assert totals(cli, source, "--map", 'customer_id=customer_id."e mail"') == {"x": 100.0, "y": 200.0}
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "reader", "polars", "pandas", "lazy"])
+def test_f2_a_column_of_structs_in_a_frame(kind: str) -> None:
+    rows = table(customer=STRUCTS).drop_columns("customer_id")
+    with pytest.raises(ColumnError, match=r"'customer' holds objects and cannot be customer_id: .*customer\.id"):
+        pa.table(computed(customer_features.build(FRAMES[kind](rows), today=TODAY)))
+    inside = customer_features.build(FRAMES[kind](rows), today=TODAY, columns={"customer_id": "customer.id"})
+    assert spent(computed(inside)) == {"7": 100.0, "8": 200.0}
+
+
+@pytest.mark.parametrize("values", [[True, False], [["a"], ["b"]]], ids=["booleans", "lists"])
+def test_f2_a_column_that_holds_no_ids(values: list[Any], tmp_path: Path, cli: Cli) -> None:
+    for field in ("customer_id", "transaction_id", "product_id"):
+        rows = table(**{field: values})
+        for suffix in (".parquet", ".arrow"):
+            source = write(rows, tmp_path / f"t{suffix}")
+            said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+            assert f"cannot be {field}: allowed is text or a whole number" in said
+        with pytest.raises(ColumnError, match=f"cannot be {field}: allowed is text or a whole number"):
+            customer_features.build(rows, today=TODAY)
