@@ -17,6 +17,7 @@ from customer_features.columns import literal, quoted
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
+from customer_features.legacy_calendar import limits
 from customer_features.names import refuse_shared
 from customer_features.parts import BEGINNING, File, How, Part, bytes_of, first_line, lines, table_part, unglobbed
 from customer_features.transcoding import last_of_each_key, marked
@@ -180,25 +181,29 @@ def _parquet(file: File, how: How) -> Part:
     # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
     reader = "read_parquet({files}, hive_partitioning=false)"
     path = literal(unglobbed(str(file.path)))
-    refuse_shared(_top_level(how.connection, path), file.name)  # the engine would give the second one another name
+    elements = _top_level(how.connection, path)
+    refuse_shared([name for name, _ in elements], file.name)  # the engine would give the second one another name
     described = how.connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described}
-    return Part(
+    part = Part(
         file.name, reader, columns, [file], numerics=frozenset(quoted(name) for name in file.numerics), cut=file.cut
     )
+    said = how.connection.execute(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({path})").fetchall()
+    part.legacy = limits(dict(said), columns, [name for name, kind in elements if kind == "INT96"])
+    return part
 
 
-def _top_level(connection: duckdb.DuckDBPyConnection, path: str) -> list[str]:
-    """The names of a Parquet file's columns, without those inside them."""
-    rows = connection.execute(f"SELECT name, COALESCE(num_children, 0) FROM parquet_schema({path})").fetchall()
-    names: list[str] = []
+def _top_level(connection: duckdb.DuckDBPyConnection, path: str) -> list[tuple[str, str | None]]:
+    """A Parquet file's columns, without those inside them: their names, and the types in which they are stored."""
+    rows = connection.execute(f"SELECT name, type, COALESCE(num_children, 0) FROM parquet_schema({path})").fetchall()
+    columns: list[tuple[str, str | None]] = []
     below = 0  # elements that are still to come of the column at hand
-    for name, children in rows[1:]:
+    for name, kind, children in rows[1:]:
         if below == 0:
-            names.append(str(name))
+            columns.append((str(name), kind))
             below = 1
         below += int(children) - 1
-    return names
+    return columns
 
 
 def _sound(table: pa.Table) -> pa.Table:

@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,6 +39,8 @@ class File:
     """Columns of text that hold decimal numbers, to be read to the last digit."""
     cut: bool = False
     """It holds but the beginning of what it is a copy of."""
+    version: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
+    """Of a copy of a table of a lake, its format and the version or snapshot that was read."""
     origin: str = field(default="", repr=False)
     """The whole address of what the file is a copy of: it may hold a signature, so it is for comparing alone."""
 
@@ -94,6 +97,8 @@ class Part:
     counted: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
     """Of columns in which single values can be no id SQL that is true there: of an object, an array, a boolean."""
+    legacy: dict[str, date] = field(default_factory=dict)
+    """Of columns that Spark wrote in its legacy calendar the first day that is read as it is."""
     around: str = ""
     """A SELECT with ``{rows}`` in the place of the reader, where what it reads must be told apart further."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 from customer_features import money
 from customer_features.columns import Mapped, literal, number_of_text
 from customer_features.errors import ColumnError
+from customer_features.legacy_calendar import HINT
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
@@ -55,11 +57,12 @@ def read(
     decimal: str = ".",
     date_format: str | None = None,
     unreadable: Mapping[str, str] = MappingProxyType({}),
+    first_day: date | None = None,
 ) -> Readings:
     """The readings of a source whose mapped expressions have these DuckDB types.
 
     ``decimal`` and ``date_format`` say how numbers and dates in text are written; ``unreadable``: of a field of ids SQL
-    that is true where the value is none.
+    that is true where the value is none; ``first_day``: days before it were written in another calendar.
 
     Raises ColumnError for a type that cannot be what it is mapped to.
     """
@@ -76,6 +79,10 @@ def read(
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
         "amount_hint": amount_hint_sql(_text(fields["amount"].sql), decimal),
     }
+    if first_day is not None:
+        limit, hint = f"DATE '{first_day}'", HINT.format(limit=first_day)
+        found["date_hint"] = f"CASE WHEN {staged['day']} < {limit} THEN {literal(hint)} ELSE {found['date_hint']} END"
+        staged["day"] = f"CASE WHEN {staged['day']} >= {limit} THEN {staged['day']} END"
     derived: dict[str, str] = {} if unreadable else {"unreadable_id": staged["unreadable_id"]}
     if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
         derived["units"] = _in_range("number", money.units_of_double_sql("number"))

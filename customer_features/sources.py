@@ -14,8 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from customer_features import lakes
 from customer_features.addresses import DATABASES, scheme_of, shown
-from customer_features.errors import InvalidOption, SourceError, did_you_mean
+from customer_features.errors import InvalidOption, MissingExtra, SourceError, did_you_mean
 from customer_features.formats import ALLOWED, part_of
 from customer_features.parts import File, Part
 from customer_features.staging import scratch
@@ -59,12 +60,8 @@ def opened(
             if (
                 last
                 and part.files
-                and (last.reader, last.columns, last.numerics)
-                == (
-                    part.reader,
-                    part.columns,
-                    part.numerics,
-                )
+                and (last.reader, last.columns, last.numerics, last.legacy)
+                == (part.reader, part.columns, part.numerics, part.legacy)
             ):
                 last.files += part.files
                 last.notes += part.notes
@@ -118,6 +115,22 @@ def _fetched(address: str, scheme: str, folder: Path, query: str | None, beginni
     return files
 
 
+_TABLES = {lakes.DELTA: "delta", lakes.ICEBERG: "iceberg"}
+"""The module in ``fetchers`` for each kind of table that is read."""
+
+
+def _table(path: Path, name: str, kind: str, folder: Path, beginning: bool) -> File:
+    """A copy of the rows of a table of a lake, for the time of the run."""
+    if kind not in _TABLES:
+        raise lakes.not_read(name, kind)
+    try:
+        fetcher = import_module(f"customer_features.fetchers.{_TABLES[kind]}")
+    except MissingExtra as error:
+        raise MissingExtra(f"{name} is {lakes.named(kind)} table: reading it", error.extra) from None
+    file: File = fetcher.fetched(path, name, folder, beginning=beginning)
+    return replace(file, origin=os.path.realpath(path))
+
+
 def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[File]:
     if name == "-":
         path = folder / "stdin"
@@ -132,15 +145,21 @@ def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[
     if (scheme := scheme_of(name)) is not None:
         return _fetched(name, scheme, folder, query, beginning)
     path = Path(name)
+    if (kind := lakes.kind_of(path)) is not None:
+        return [_table(path, name, kind, folder, beginning)]
+    if path.name.endswith(lakes.METADATA) and path.is_file() and lakes.kind_of(path.parent.parent) == lakes.ICEBERG:
+        return [_table(path, name, lakes.ICEBERG, folder, beginning)]
     if path.is_dir():
         raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")
     if path.exists():
+        lakes.refuse_files([path], name)
         return [File.of(path)]
     if glob.has_magic(name):
         # pathlib's glob cannot take a pattern that is absolute.
         matches = sorted(match for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
         if not matches:
             raise SourceError(f"{name}: no file matches")
+        lakes.refuse_files(map(Path, matches), name)
         return [File.of(Path(match)) for match in matches]
     try:
         beside = [entry.name for entry in path.parent.iterdir()]

@@ -17,6 +17,7 @@ from customer_features.columns import (
     REQUIRED,
     Mapped,
     arithmetic_over_text,
+    columns_used,
     literal,
     quoted,
     resolve,
@@ -220,6 +221,9 @@ class Engine:
             decimal=options.decimal,
             date_format=options.date_format,
             unreadable=unreadable(part, fields),
+            first_day=max(
+                (part.legacy[column] for column in columns_used({"date": fields["date"]}, part.legacy)), default=None
+            ),
         )
 
     def _keep(self, relation: str, part: Part, readings: Readings) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import deltalake
 import duckdb
 import pandas
 import polars
@@ -16,10 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import customer_features
-from customer_features import ColumnError
+from customer_features import ColumnError, SourceError
+from customer_features.engines.duckdb import Engine
+from customer_features.engines.duckdb_session import connected
+from customer_features.options import Options
 from customer_features.service import tables
 from customer_features.service.content import ARROW, NDJSON, PARQUET
 from customer_features.service.problems import Refused
+from customer_features.sources import opened
+from tests.cases.lakes import iceberg_table
 from tests.conftest import TODAY, Cli, assert_refused
 
 COLUMNS: dict[str, list[Any]] = {
@@ -348,3 +357,201 @@ def test_f2_a_column_that_holds_no_ids(values: list[Any], tmp_path: Path, cli: C
             assert f"cannot be {field}: allowed is text or a whole number" in said
         with pytest.raises(ColumnError, match=f"cannot be {field}: allowed is text or a whole number"):
             customer_features.build(rows, today=TODAY)
+
+
+# -- F11: the legacy calendar of Spark ---------------------------------------------------------------------------------
+
+SPARK = "org.apache.spark."
+OLD, NEW = date(1500, 2, 28), date(1582, 10, 15)
+
+
+@pytest.mark.parametrize(
+    ("said", "legacy"),
+    [
+        ({"version": "2.4.8"}, True),
+        ({"version": "3.5.1", "legacyDateTime": ""}, True),
+        ({"sql.parquet.row.metadata": "{}"}, True),
+        ({"version": "3.5.1"}, False),
+        ({}, False),
+    ],
+)
+def test_f11_days_of_the_legacy_calendar(said: dict[str, str], legacy: bool, tmp_path: Path, cli: Cli) -> None:
+    metadata = {f"{SPARK}{name}": value for name, value in said.items()}
+    rows = table(date=[OLD, NEW]).replace_schema_metadata(metadata)
+    expected = {"b": 200.0} if legacy else {"a": 100.0, "b": 200.0}
+    source = write(rows, tmp_path / "t.parquet")
+    assert totals(cli, source, "--max-faults", "1") == expected
+    if legacy:
+        [(number, fault, message)] = set_aside(tmp_path)
+        assert (number, fault) == (1, "unreadable_date")
+        assert "Spark wrote it in its legacy calendar, in which days before 1582-10-15 may be others" in message
+    with pytest.warns() if legacy else nullcontext():  # a table says so, too, when it was read from such a file
+        found = customer_features.build(pq.read_table(source), today=TODAY, on_fault="quarantine", max_faults=1)
+    assert spent(found) == expected
+
+
+def test_f11_times_of_the_legacy_calendar(tmp_path: Path, cli: Cli) -> None:
+    rows = table(date=pa.array(["1899-12-31 12:00:00", "1900-01-01 00:00:00"]).cast(pa.timestamp("us")))
+    source = write(rows.replace_schema_metadata({f"{SPARK}version": "2.4.8"}), tmp_path / "t.parquet")
+    assert totals(cli, source, "--max-faults", "1") == {"b": 200.0}
+    # In Spark 3.0 the older type of times alone was written so.
+    older = tmp_path / "older.parquet"
+    pq.write_table(
+        rows.replace_schema_metadata({f"{SPARK}version": "3.0.3"}), older, use_deprecated_int96_timestamps=True
+    )
+    assert totals(cli, older, "--max-faults", "1") == {"b": 200.0}
+    newer = write(rows.replace_schema_metadata({f"{SPARK}version": "3.0.3"}), tmp_path / "newer.parquet")
+    assert totals(cli, newer) == {"a": 100.0, "b": 200.0}
+
+
+# -- F4: tables of a lake ----------------------------------------------------------------------------------------------
+
+
+def delta_table(folder: Path) -> Path:
+    """A Delta table in whose files rows still stand that were deleted, and some that were overwritten."""
+    deltalake.write_deltalake(str(folder), table(amount=[1.0, 2.0]))
+    deltalake.write_deltalake(str(folder), table(), mode="overwrite")
+    deltalake.write_deltalake(str(folder), table(customer_id=["c", "d"]), mode="append")
+    deltalake.DeltaTable(str(folder)).delete("customer_id = 'd'")
+    return folder
+
+
+def test_f4_a_delta_table_is_read_as_one(tmp_path: Path, cli: Cli) -> None:
+    source = delta_table(tmp_path / "orders")
+    assert totals(cli, source) == {"a": 100.0, "b": 200.0, "c": 100.0}
+    manifest = json.loads((tmp_path / "features.parquet.manifest.json").read_text())
+    [described] = manifest["sources"]
+    assert (described["path"], described["rows"]) == (str(source), 3)
+    assert described["table"] == {"format": "delta", "version": 3}
+
+
+def test_f4_partitions_and_columns_that_came_later(tmp_path: Path, cli: Cli) -> None:
+    source = tmp_path / "orders"
+    partitioned = table(customer_id=["007", "b/c"])
+    deltalake.write_deltalake(str(source), partitioned, partition_by=["customer_id"])
+    more = table(customer_id=["007", "x"], loyalty_score=[0.5, None])
+    deltalake.write_deltalake(str(source), more, mode="append", schema_mode="merge")
+    assert totals(cli, source) == {"007": 200.0, "b/c": 200.0, "x": 200.0}
+
+
+@pytest.mark.parametrize("named", ["*.parquet", "**/*.parquet", None])
+def test_f4_files_of_a_delta_table_are_refused(named: str | None, tmp_path: Path, cli: Cli) -> None:
+    source = delta_table(tmp_path / "orders")
+    given = source / named if named else next(source.glob("*.parquet"))
+    said = assert_refused(cli("build", given, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert f"holds files of the Delta table {source}" in said
+    assert f"give the table itself: {source}" in said
+
+
+def test_f4_a_file_inside_the_partitions_of_a_table(tmp_path: Path, cli: Cli) -> None:
+    inside = tmp_path / "orders" / "day=1" / "x.parquet"
+    inside.parent.mkdir(parents=True)
+    (tmp_path / "orders" / ".hoodie").mkdir()
+    write(table(), inside)
+    said = assert_refused(cli("build", inside, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert "holds files of the Hudi table" in said
+    (tmp_path / "rows.csv").write_text("a\n")
+    said = assert_refused(cli("build", tmp_path / "orders", "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert "is a Hudi table, which is not read here" in said
+
+
+def test_f4_a_folder_named_metadata_makes_no_table(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata" / "notes.json").write_text("{}")
+    assert totals(cli, write(table(), tmp_path / "t.parquet")) == {"a": 100.0, "b": 200.0}
+
+
+@pytest.mark.parametrize("feature", ["columnMapping", "deletionVectors"])
+def test_f4_a_delta_table_that_is_not_read(feature: str, tmp_path: Path, cli: Cli) -> None:
+    source = tmp_path / "orders"
+    configuration = {"delta.columnMapping.mode": "name"} if feature == "columnMapping" else {}
+    deltalake.write_deltalake(str(source), table())
+    log = source / "_delta_log" / "00000000000000000000.json"
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    for entry in entries:
+        if "protocol" in entry and feature == "columnMapping":
+            entry["protocol"] = {"minReaderVersion": 2, "minWriterVersion": 5}
+        elif "protocol" in entry:
+            features = {"readerFeatures": [feature], "writerFeatures": [feature]}
+            entry["protocol"] = {"minReaderVersion": 3, "minWriterVersion": 7, **features}
+        if "metaData" in entry:
+            entry["metaData"]["configuration"] = configuration
+            schema = json.loads(entry["metaData"]["schemaString"])
+            for number, column in enumerate(schema["fields"]):
+                mapped = {"id": number, "physicalName": column["name"]}
+                column["metadata"] = {f"delta.columnMapping.{key}": value for key, value in mapped.items()}
+            entry["metaData"]["schemaString"] = json.dumps(schema)
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert f"is a Delta table with {feature}, which is not read here" in said
+
+
+def test_f4_what_is_said_without_the_extra(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind, mark in (("delta", "_delta_log"), ("iceberg", "metadata")):
+        source = tmp_path / kind
+        (source / mark).mkdir(parents=True)
+        (source / mark / "1.metadata.json").write_text("{}")
+        monkeypatch.delitem(sys.modules, f"customer_features.fetchers.{kind}", raising=False)
+        monkeypatch.setitem(sys.modules, {"delta": "deltalake", "iceberg": "pyiceberg.table"}[kind], None)
+        said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+        assert f"needs the '{kind}' extra: pip install 'customer-features[{kind}]'" in said
+
+
+def test_f4_a_version_is_pinned_for_the_run(tmp_path: Path) -> None:
+    source = delta_table(tmp_path / "orders")
+    with connected() as connection, opened([str(source)], connection) as parts:
+        deltalake.write_deltalake(str(source), table(amount=[5.0, 5.0]), mode="overwrite")
+        deltalake.DeltaTable(str(source)).vacuum(0, dry_run=False, enforce_retention_duration=False)
+        engine = Engine(connection, parts, Options.parse(today=TODAY))
+        engine.judge()
+        assert spent(engine.vectors().to_arrow_table()) == {"a": 100.0, "b": 200.0, "c": 100.0}
+
+
+def test_f4_an_iceberg_table_is_read_as_one(tmp_path: Path, cli: Cli) -> None:
+    source, empty = tmp_path / "orders", tmp_path / "empty"
+    empty.mkdir()
+    lake = iceberg_table(source, table(amount=[1.0, 2.0]))
+    lake.overwrite(table())
+    lake.append(table(customer_id=["c", "d"]))
+    lake.delete("customer_id = 'd'")
+    with lake.update_schema() as change:
+        change.rename_column("amount", "order_total")
+    assert totals(cli, source) == {"a": 100.0, "b": 200.0, "c": 100.0}
+    [described] = json.loads((tmp_path / "features.parquet.manifest.json").read_text())["sources"]
+    assert (described["path"], described["rows"]) == (str(source), 3)
+    newest = Path(lake.metadata_location).name
+    snapshot = lake.current_snapshot()
+    assert snapshot is not None
+    assert described["table"] == {"format": "iceberg", "metadata": newest, "snapshot": snapshot.snapshot_id}
+    said = assert_refused(cli("build", source / "data" / "*.parquet", "--out", empty / "f.csv"), empty)
+    assert f"holds files of the Iceberg table {source}" in said
+    # Which of two is the current one, nothing in the folder says.
+    (source / "metadata" / newest.replace("-", "-0", 1)).write_bytes((source / "metadata" / newest).read_bytes())
+    said = assert_refused(cli("build", source, "--today", TODAY, "--out", empty / "f.csv"), empty)
+    assert "only its catalog knows which of its metadata is the current one" in said
+    assert totals(cli, source / "metadata" / newest)["c"] == 100.0
+
+
+def test_f4_a_table_in_a_bucket(bucket: Any, tmp_path: Path, cli: Cli) -> None:
+    for key in ("orders/_delta_log/0.json", "orders/day=1/a.parquet", "raw/metadata/x.json", "raw/a.parquet"):
+        bucket.put(key, write(table(), tmp_path / "t.parquet").read_bytes())
+    for key in ("orders/day=1/a.parquet", "orders/**/*.parquet", "orders"):
+        said = assert_refused(
+            cli("build", f"s3://{bucket.name}/{key}", "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path
+        )
+        assert "Delta table" in said
+    out = tmp_path / "features.parquet"
+    assert cli("build", f"s3://{bucket.name}/raw/*.parquet", "--today", TODAY, "--out", out).code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.resource("spark")
+def test_f4_spark_reads_no_files_of_a_table_by_themselves(spark_session: Any, tmp_path: Path) -> None:
+    from customer_features import spark_files
+
+    source = delta_table(tmp_path / "orders")
+    for given in (source, f"{source}/*.parquet", f"file://{source}", next(source.glob("*.parquet"))):
+        with pytest.raises(SourceError, match=r"holds files of the Delta table .*/orders, .* --read delta"):
+            spark_files.read(spark_session, [str(given)], None)
+    plain = write(table(), tmp_path / "t.parquet")
+    assert spark_files.read(spark_session, [str(plain)], None).count() == 2
