@@ -17,8 +17,10 @@ from customer_features.columns import literal, quoted
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
-from customer_features.legacy_calendar import limits
+from customer_features.fitting import fitted
+from customer_features.legacy_calendar import as_text, limits
 from customer_features.names import refuse_shared
+from customer_features.parquet_files import elements, without_far_times
 from customer_features.parts import BEGINNING, File, How, Part, bytes_of, first_line, lines, table_part, unglobbed
 from customer_features.transcoding import last_of_each_key, marked
 
@@ -42,6 +44,8 @@ FORMATS = {
     ".ipc": "arrow",
 }
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_MOST_DIGITS = 38
+"""Of a decimal number that the engine reads exactly; it makes doubles of longer ones."""
 ALLOWED = ".csv, .tsv, .ndjson, .jsonl, .json (each also .gz or .zst), .parquet, .arrow"
 
 
@@ -181,34 +185,32 @@ def _parquet(file: File, how: How) -> Part:
     # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
     reader = "read_parquet({files}, hive_partitioning=false)"
     path = literal(unglobbed(str(file.path)))
-    elements = _top_level(how.connection, path)
-    refuse_shared([name for name, _ in elements], file.name)  # the engine would give the second one another name
+    found = elements(how.connection, path)
+    refuse_shared([one.name for one in found], file.name)  # the engine would give the second one another name
     described = how.connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described}
-    part = Part(
-        file.name, reader, columns, [file], numerics=frozenset(quoted(name) for name in file.numerics), cut=file.cut
-    )
     said = how.connection.execute(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({path})").fetchall()
-    part.legacy = limits(dict(said), columns, [name for name, kind in elements if kind == "INT96"])
-    return part
-
-
-def _top_level(connection: duckdb.DuckDBPyConnection, path: str) -> list[tuple[str, str | None]]:
-    """A Parquet file's columns, without those inside them: their names, and the types in which they are stored."""
-    rows = connection.execute(f"SELECT name, type, COALESCE(num_children, 0) FROM parquet_schema({path})").fetchall()
-    columns: list[tuple[str, str | None]] = []
-    below = 0  # elements that are still to come of the column at hand
-    for name, kind, children in rows[1:]:
-        if below == 0:
-            columns.append((str(name), kind))
-            below = 1
-        below += int(children) - 1
-    return columns
+    return Part(
+        file.name,
+        reader,
+        columns,
+        [file if how.beginning else without_far_times(file, found, how)],
+        numerics=frozenset(quoted(name) for name in file.numerics),
+        cut=file.cut,
+        unread={one.name: f"DECIMAL({one.digits})" for one in found if one.digits > _MOST_DIGITS},
+        legacy=limits(dict(said), columns, [one.name for one in found if one.stored == "INT96"]),
+    )
 
 
 def _sound(table: pa.Table) -> pa.Table:
     """A table whose offsets and text are what they claim to be: the engine takes that for granted, and falls over."""
-    table.validate(full=True)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_date64(column.type):  # days are read of any number of milliseconds
+            column = pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise pa.ArrowInvalid(f"column '{name}': {error}") from None
     return table
 
 
@@ -220,14 +222,17 @@ def _arrow(file: File, how: How) -> Part:
             mapped.seek(0)
             reader = pa.ipc.open_stream(mapped)
         refuse_shared(reader.schema.names, file.name)
-        if not how.beginning:
-            part = table_part(_sound(reader.read_all()), file.name, how.connection)
-        else:
-            count = getattr(reader, "count_rows", None)
+        count = getattr(reader, "count_rows", None)
+        if how.beginning:
             batches = (reader.get_batch(place) for place in range(reader.num_record_batches)) if count else reader
             table = pa.Table.from_batches(islice(batches, 1), reader.schema)
-            part = table_part(_sound(table), file.name, how.connection)
-            part.counted = count() if count else None
-            part.cut = True
+        else:
+            table = reader.read_all()
+        found = fitted(_sound(table))
+        part = table_part(found.table, file.name, how.connection)
+        part.numerics, part.unread = found.numerics, found.unread
+        part.legacy = limits(as_text(table.schema.metadata), part.columns)
+        if how.beginning:
+            part.counted, part.cut = count() if count else None, True
     part.files = [file]
     return part

@@ -97,10 +97,17 @@ class Part:
     counted: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
     """Of columns in which single values can be no id SQL that is true there: of an object, an array, a boolean."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Columns that are not read as what they are, and their types: to be used as a field they must be converted."""
     legacy: dict[str, date] = field(default_factory=dict)
     """Of columns that Spark wrote in its legacy calendar the first day that is read as it is."""
     around: str = ""
     """A SELECT with ``{rows}`` in the place of the reader, where what it reads must be told apart further."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns, also of those that are not read."""
+        return list(dict.fromkeys([*self.columns, *self.unread]))
 
     @property
     def of_json(self) -> bool:

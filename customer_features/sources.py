@@ -57,17 +57,17 @@ def opened(
         for file in _expand(names, folder, query, beginning):
             part = part_of(file, connection, folder, encoding, beginning=beginning)
             last = parts[-1] if parts else None
-            if (
-                last
-                and part.files
-                and (last.reader, last.columns, last.numerics, last.legacy)
-                == (part.reader, part.columns, part.numerics, part.legacy)
-            ):
+            if last and part.files and _read_as(last) == _read_as(part):
                 last.files += part.files
                 last.notes += part.notes
             else:
                 parts.append(part)
         yield parts
+
+
+def _read_as(part: Part) -> tuple[object, ...]:
+    """What files that are read together have in common."""
+    return part.reader, part.columns, part.numerics, part.legacy, part.unread
 
 
 def _expand(names: list[str], folder: Path, query: str | None, beginning: bool) -> Iterator[File]:

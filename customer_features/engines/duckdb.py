@@ -185,7 +185,8 @@ class Engine:
 
     def _stage(self, number: int, part: Part) -> None:
         optional = OPTIONAL if self.loyalty is None else ()
-        wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
+        wanted = resolve(part.names, self.columns, part.name, REQUIRED, optional)
+        _refuse_unread(part, wanted)
         fields, types = self._typed(part, wanted)
         readings = self._read(part, fields, types)
         if types["date"] == "VARCHAR" and self.options.date_format is None:
@@ -282,7 +283,8 @@ class Engine:
         """Read the scores of a part into the table ``loyalty_scores``, a row a customer."""
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
-        wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
+        wanted = resolve_loyalty(part.names, self.columns, part.name, score)
+        _refuse_unread(part, wanted)
         fields, types = self._typed(part, wanted)
         if part.of_json and mark(self.connection, part, fields, None):
             refuse_objects(self.connection, part, fields)
@@ -407,3 +409,12 @@ class Engine:
             return
         out.faults = self._quarantine.fill(self._staged, self._orders_out, self._customers_out)
         out.quarantined = sum(out.faults.values())
+
+
+def _refuse_unread(part: Part, fields: Mapping[str, Mapped]) -> None:
+    """Raise ColumnError where a field is made of a column that is not read as what it is."""
+    for column in sorted(columns_used(fields, part.unread)):
+        raise ColumnError(
+            f"{part.name}: '{column}' is of type {part.unread[column]}, which is not read; convert it first, to text,"
+            " to a number or to dates"
+        )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _RESERVED = ("source", "row_number", "fault", "faults", "message", "raw")
+# Types that Parquet has not, or that hold nothing.
+_AS_TEXT = ('"NULL"', "INTERVAL", "UNION", "TIME_NS", "BIT")
 # Columns of our own that stand beside those of a source bear names that no source's column has.
 _PLACE = '"customer_features: place"'
 _RAW = '"customer_features: raw"'
@@ -177,5 +179,5 @@ def _originals(parts: list[dict[str, str]]) -> dict[str, tuple[str, str]]:
                 while name.lower() in _RESERVED and shown.lower() in taken:
                     shown = f"original_{shown}"
                 taken.add(shown.lower())
-                columns[name.lower()] = (shown, "VARCHAR" if type_name == '"NULL"' else type_name)
+                columns[name.lower()] = (shown, "VARCHAR" if type_name.startswith(_AS_TEXT) else type_name)
     return columns

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,8 @@ def lines_of(*ids: Any, name: str = "customer_id") -> list[dict[str, Any]]:
 
 def set_aside(folder: Path) -> list[tuple[Any, ...]]:
     """Row number, faults and message of the rows that were set aside."""
-    rows = pq.read_table(folder / "features.parquet.quarantine.parquet").to_pylist()
+    names = ["row_number", "faults", "message"]
+    rows = pq.read_table(folder / "features.parquet.quarantine.parquet", columns=names).to_pylist()
     return [(row["row_number"], row["faults"], row["message"]) for row in rows]
 
 
@@ -555,3 +557,189 @@ def test_f4_spark_reads_no_files_of_a_table_by_themselves(spark_session: Any, tm
             spark_files.read(spark_session, [str(given)], None)
     plain = write(table(), tmp_path / "t.parquet")
     assert spark_files.read(spark_session, [str(plain)], None).count() == 2
+
+
+# -- F7: times that are far away ---------------------------------------------------------------------------------------
+
+FAR = {"s": 10**15, "ms": 9999999999999999, "us": 2**63 - 10}
+
+
+def far(number: int, kind: pa.DataType) -> pa.Array:
+    """A day far away, and 20 April 2025."""
+    day = 20198
+    units = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000}
+    near = day * (86_400_000 if pa.types.is_date64(kind) else 1 if pa.types.is_date(kind) else units[kind.unit])
+    width = pa.int32() if pa.types.is_date32(kind) else pa.int64()
+    return pa.array([number, near], width).view(kind)
+
+
+FAR_DAYS = [
+    *(
+        (pa.timestamp(unit, zone), sign * most)
+        for unit, most in FAR.items()
+        for zone in (None, "UTC")
+        for sign in (1, -1)
+    ),
+    *((pa.timestamp("us"), one) for one in (2**63 - 1, -(2**63), 1 - 2**63)),
+    *((pa.date64(), one) for one in (9999999999999999, -9999999999999999, 86_400_000 * (2**32 + 20198))),
+    *((pa.date32(), one) for one in (2**31 - 1, -(2**31), 1 - 2**31)),
+]
+FAR_IDS = [f"{kind} {number}" for kind, number in FAR_DAYS]
+
+
+@pytest.mark.parametrize(("kind", "number"), FAR_DAYS, ids=FAR_IDS)
+@pytest.mark.parametrize("suffix", [".arrow", ".parquet"])
+def test_f7_a_far_time_is_a_fault_of_its_row(kind: Any, number: int, suffix: str, tmp_path: Path, cli: Cli) -> None:
+    try:
+        source = write(table(date=far(number, kind)), tmp_path / f"t{suffix}")
+    except pa.ArrowInvalid:
+        pytest.skip("Parquet has no such time")
+    if suffix == ".parquet" and pa.types.is_date64(kind) and abs(number) > 86_400_000 * 2**31:
+        pytest.skip("written as another day")
+    assert totals(cli, source, "--max-faults", "1") == {"b": 200.0}
+    assert [row[:2] for row in set_aside(tmp_path)] == [(1, "unreadable_date")]
+
+
+@pytest.mark.parametrize(("kind", "number"), FAR_DAYS, ids=FAR_IDS)
+def test_f7_a_far_time_in_a_table(kind: Any, number: int) -> None:
+    rows = table(date=far(number, kind))
+    for frame in (rows, rows.to_reader()):
+        faulty = pa.table(customer_features.check(frame, today=TODAY))
+        assert (faulty["row_number"].to_pylist(), faulty["faults"].to_pylist()) == ([1], ["unreadable_date"])
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_f7_a_far_time_in_a_frame(unit: str) -> None:
+    times = far(FAR[unit], pa.timestamp(unit))
+    numbers = times.view(pa.int64()).to_numpy()
+    frames: list[Any] = [pandas.DataFrame({**COLUMNS, "date": numbers.astype(f"datetime64[{unit}]")})]
+    if unit != "s":
+        frames.append(
+            polars.DataFrame(COLUMNS).with_columns(polars.Series("date", numbers).cast(polars.Datetime(unit)))
+        )
+    for frame in frames:
+        faulty = customer_features.check(frame, today=TODAY)
+        assert list(faulty["faults"]) == ["unreadable_date"]
+        assert list(faulty["row_number"]) == [1]
+
+
+def test_f7_a_far_time_in_a_column_that_is_not_used(tmp_path: Path, cli: Cli) -> None:
+    more = far(9999999999999999, pa.timestamp("ms"))
+    for suffix in (".arrow", ".parquet"):
+        source = write(table(more=more, amount=[-1.0, 2.0]), tmp_path / f"t{suffix}")
+        assert totals(cli, source, "--max-faults", "1") == {"b": 2.0}
+
+
+# -- F9: runs and dictionaries -----------------------------------------------------------------------------------------
+
+
+def runs(values: Any, width: pa.DataType = pa.int32()) -> pa.Array:  # noqa: B008 - a type is no state
+    """Values of which each stands in one run."""
+    return pa.RunEndEncodedArray.from_arrays(pa.array(range(1, len(values) + 1), width), values)
+
+
+def coded(values: Any, width: pa.DataType = pa.int8()) -> pa.Array:  # noqa: B008
+    """Values by their place in a dictionary that holds them the other way round."""
+    places = pa.array(range(len(values) - 1, -1, -1), width)
+    return pa.DictionaryArray.from_arrays(places, values.take(pa.array(range(len(values) - 1, -1, -1))))
+
+
+ENCODED: dict[str, Callable[[Any], Any]] = {
+    **{f"runs of {width}": lambda values, width=width: runs(values, width) for width in (pa.int16(), pa.int64())},
+    **{
+        f"dictionary of {width}": lambda values, width=width: coded(values, width) for width in (pa.int8(), pa.uint64())
+    },
+    "runs of a dictionary": lambda values: runs(coded(values)),
+    "dictionary of a dictionary": lambda values: coded(coded(values)),
+    "a slice": lambda values: pa.concat_arrays([runs(coded(pa.concat_arrays([values, values])))]).slice(2),
+}
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_f9_encoded_columns_are_decoded(name: str, tmp_path: Path, cli: Cli) -> None:
+    encode = ENCODED[name]
+    rows = {
+        "customer_id": encode(pa.array(["a", "b"])),
+        "transaction_id": encode(pa.array([7, 8])),
+        "date": encode(pa.array([date(2025, 4, 20), date(2025, 4, 21)])),
+        "amount": encode(pa.array([Decimal("100.00"), Decimal("200.00")])),
+        "product_id": encode(pa.array(["p", "q"], pa.large_string())),
+    }
+    assert spent(customer_features.build(pa.table(rows), today=TODAY)) == {"a": 100.0, "b": 200.0}
+    vectors = customer_features.build(pa.table(rows).to_reader(), today=TODAY).read_all()
+    assert (spent(vectors), vectors["recency_days"].to_pylist()) == ({"a": 100.0, "b": 200.0}, [4.0, 3.0])
+    if name == "dictionary of a dictionary":
+        return  # PyArrow writes such a file, and cannot read it
+    source = write(pa.table(rows), tmp_path / "t.arrow")
+    assert totals(cli, source) == {"a": 100.0, "b": 200.0}
+
+
+def test_f9_runs_inside_a_struct() -> None:
+    inside = pa.StructArray.from_arrays([runs(coded(pa.array(["x", "y"])))], ["id"])
+    found = customer_features.build(table(customer_id=inside), today=TODAY, columns={"customer_id": "customer_id.id"})
+    assert spent(found) == {"x": 100.0, "y": 200.0}
+
+
+# -- F8: types that few have -------------------------------------------------------------------------------------------
+
+UNION = pa.UnionArray.from_dense(
+    pa.array([0, 1], pa.int8()), pa.array([0, 0], pa.int32()), [pa.array([1]), pa.array(["a"])]
+)
+RARE: dict[str, Any] = {
+    "float16": pa.array([1.5, 2.5], pa.float16()),
+    "decimal256": pa.array([Decimal("1.5"), Decimal(10**60)], pa.decimal256(70, 1)),
+    "dense union": UNION,
+    "sparse union": pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])]),
+    "null": pa.nulls(2),
+    "duration": pa.array([1, 2], pa.duration("s")),
+    "interval": pa.array([(1, 2, 3), None], pa.month_day_nano_interval()),
+    "time": pa.array([1, 2], pa.time64("ns")),
+    "view": pa.array(["a", "b"], pa.string_view()),
+    "bytes": pa.array([b"a", b"\xff"], pa.binary_view()),
+    "list view": pa.array([[1], [2]], pa.list_view(pa.int64())),
+    "extension": pa.ExtensionArray.from_storage(pa.opaque(pa.int64(), "t", "v"), pa.array([1, 2])),
+    "decimal32": pa.array([Decimal("1.5"), Decimal("2.5")], pa.decimal32(7, 1)),
+    "list of runs": pa.ListArray.from_arrays([0, 1, 2], runs(coded(pa.array(["a", "b"])))),
+}
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_f8_a_column_of_a_rare_type_that_is_not_used(name: str, tmp_path: Path, cli: Cli) -> None:
+    rows = table(amount=[-1.0, 2.0]).append_column("more", RARE[name])
+    try:
+        source = write(rows, tmp_path / "t.arrow")
+    except pa.ArrowException:
+        return  # the format has no such columns
+    assert totals(cli, source, "--max-faults", "1") == {"b": 2.0}
+    assert [row[:2] for row in set_aside(tmp_path)] == [(1, "negative_amount")]
+    assert spent(customer_features.build(rows.slice(1), today=TODAY)) == {"b": 2.0}
+
+
+@pytest.mark.parametrize("name", ["dense union", "extension", "list of runs"])
+def test_f8_a_column_of_a_rare_type_that_is_used(name: str, tmp_path: Path, cli: Cli) -> None:
+    rows = table().append_column("more", RARE[name])
+    for field in ("customer_id", "amount"):
+        with pytest.raises(ColumnError, match=r"'more' is of type .*, which is not read; convert it first"):
+            customer_features.build(rows, today=TODAY, columns={field: "more"})
+        try:
+            source = write(rows, tmp_path / "t.arrow")
+        except pa.ArrowException:
+            continue
+        mapped = ("--map", f"{field}=more", "--today", TODAY, "--out", tmp_path / "f.csv")
+        said = assert_refused(cli("build", source, *mapped), tmp_path)
+        assert "t.arrow: 'more' is of type" in said
+        assert "which is not read; convert it first" in said
+
+
+def test_f8_numbers_of_rare_types_are_read_exactly(tmp_path: Path, cli: Cli) -> None:
+    for amount in (
+        pa.array([0.5, 2.5], pa.float16()),
+        pa.array([Decimal("0.50005"), Decimal("2.5")], pa.decimal256(70, 5)),
+    ):
+        assert totals(cli, write(table(amount=amount), tmp_path / "t.arrow")) == {"a": 0.5, "b": 2.5}
+    long = table(amount=pa.array([Decimal("0.50005"), Decimal(10**50)], pa.decimal256(70, 5)))
+    assert totals(cli, write(long, tmp_path / "t.arrow"), "--max-faults", "1") == {"a": 0.5}
+    # The engine would make doubles of them.
+    source = write(long, tmp_path / "t.parquet")
+    said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path / "x")
+    assert "'amount' is of type DECIMAL(70), which is not read" in said
