@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from customer_features import fitting
 from customer_features.errors import ColumnError, SourceError
 from customer_features.frames.base import unread
+from customer_features.names import shared
 
 IN_MEMORY = 64 << 20
 """Bytes of a stream that are kept in memory; a longer one goes to a file."""
@@ -78,6 +79,7 @@ def fitted(table: pa.Table, name: str) -> tuple[pa.Table, frozenset[str]]:
 
     Raises ColumnError for a type that cannot be read.
     """
+    _refuse_alike(table.column_names, name)
     found = fitting.fitted(table)
     for column, kind in found.unread.items():
         raise ColumnError(
@@ -86,12 +88,11 @@ def fitted(table: pa.Table, name: str) -> tuple[pa.Table, frozenset[str]]:
     return found.table, found.numerics
 
 
-def refuse_alike(names: list[str], used: set[str], name: str) -> None:
-    """Raise ColumnError where the name of a column that is used differs from another column's in case alone."""
-    for column in names:
-        other = next((one for one in names if one != column and one.lower() == column.lower()), None)
-        if other is not None and (column in used or other in used):
-            raise ColumnError(f"{name}: the columns '{column}' and '{other}' differ in case alone; rename one of them")
+def _refuse_alike(names: list[str], name: str) -> None:
+    """Two needed columns whose names differ in case alone would be one to SQL."""
+    if same := shared(names):
+        listed = " and ".join(f"'{column}'" for _, column in same)
+        raise ColumnError(f"{name}: the columns {listed} differ in case alone; rename one of them")
 
 
 def rows_of(table: pa.Table, rows: list[int]) -> pa.Table:

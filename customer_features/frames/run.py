@@ -26,7 +26,7 @@ from customer_features.engines.duckdb_unjudged import rows_read
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError
 from customer_features.features import FEATURES
-from customer_features.frames.arrow import fitted, refuse_alike
+from customer_features.frames.arrow import fitted
 from customer_features.frames.base import Kind
 from customer_features.frames.kinds import kind_of
 from customer_features.frames.pyarrow import Stream
@@ -153,7 +153,6 @@ def _needed(kind: Kind, find: Callable[[list[str]], dict[str, Mapped]]) -> list[
         raise ColumnError(
             f"{kind.name}: {listed} in the index is no column; reset_index() makes a column of it"
         ) from None
-    refuse_alike(names, used, kind.name)
     return [place for place, column in enumerate(names) if column in used] or [0]
 
 
