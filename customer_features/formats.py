@@ -5,13 +5,19 @@ Column types of text formats are declared (everything is text), never sniffed: `
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
+import io
+import re
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+
+import msgspec
 
 from customer_features.columns import literal, quoted
 from customer_features.csv_files import csv_part
@@ -47,6 +53,18 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _MOST_DIGITS = 38
 """Of a decimal number that the engine reads exactly; it makes doubles of longer ones."""
 ALLOWED = ".csv, .tsv, .ndjson, .jsonl, .json (each also .gz or .zst), .parquet, .arrow"
+
+
+def holds_nothing(file: File) -> bool:
+    """Whether a file is empty, also once it is unpacked."""
+    if file.bytes == 0:
+        return True
+    compression = COMPRESSIONS.get(Path(file.name).suffix.lower())
+    try:
+        with bytes_of(file, compression) as stream:
+            return not stream.read(1)
+    except (OSError, pa.ArrowException):
+        return False  # what is wrong with it is said by those who read it
 
 
 def part_of(
@@ -129,7 +147,7 @@ def _ndjson(file: File, how: How) -> Part:
     packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[how.compression])
     path = literal(unglobbed(str(file.read_from)))
     # A broken line is read as a row of nulls, and looked at later.
-    lenient = ", ignore_errors=true" if how.kind == "ndjson" else ""
+    lenient = _LENIENT if how.kind == "ndjson" else ""
     # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
     first = f" LIMIT {BEGINNING // 100}" if how.beginning else ""
     shapes: list[list[str]] = [
@@ -144,8 +162,10 @@ def _ndjson(file: File, how: How) -> Part:
     columns = list(dict.fromkeys(key for keys in shapes for key in keys))
     refuse_shared(columns, file.name, "key")
     compression = how.compression
-    if how.kind == "ndjson" and not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
-        file, compression, packed = _without_duplicate_keys(file, how), None, literal("uncompressed")
+    if not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
+        objects = lines(file, how.compression) if how.kind == "ndjson" else _elements(how, path, packed)
+        file, compression, packed = _without_duplicate_keys(file, objects, how), None, literal("uncompressed")
+        how, layout, lenient = replace(how, kind="ndjson"), "newline_delimited", _LENIENT
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared},"
@@ -157,12 +177,25 @@ def _ndjson(file: File, how: How) -> Part:
     return part
 
 
-def _without_duplicate_keys(file: File, how: How) -> File:
+_LENIENT = ", ignore_errors=true"
+
+
+def _without_duplicate_keys(file: File, objects: Iterable[bytes], how: How) -> File:
     """A copy in which the last of a duplicate key is the only one; the engine would take the first."""
     with tempfile.NamedTemporaryFile(dir=how.folder, suffix=".ndjson", delete=False) as copy:
-        for line in lines(file, how.compression):
+        for line in objects:
             copy.write((last_of_each_key(line) or line) + b"\n")
     return replace(file, copy=Path(copy.name))
+
+
+def _elements(how: How, path: str, packed: str) -> Iterator[bytes]:
+    """The elements of an array of JSON, each in one line: between its values, line ends are blanks."""
+    found = how.connection.execute(
+        f"SELECT json FROM read_json_objects({path}, format='array', compression={packed}, hive_partitioning=false)"
+    )
+    while rows := found.fetchmany(1000):
+        for (text,) in rows:
+            yield re.sub(r"[\r\n]", " ", text).encode()
 
 
 def _json(file: File, how: How) -> Part:
@@ -170,6 +203,8 @@ def _json(file: File, how: How) -> Part:
         head = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
         if head.startswith(b"["):
             return _ndjson(file, how)
+    if _one_object_a_line(file, how):
+        return _ndjson(file, replace(how, kind="ndjson"))
     with bytes_of(file, how.compression) as stream:
         document: Document = read_document(stream.read(), file.name)
     columns = {key: pa.array(values, pa.string()) for key, values in document.columns.items()}
@@ -179,6 +214,18 @@ def _json(file: File, how: How) -> Part:
     part.unreadable = {key: quoted(f"customer_features: no {key}") for key in document.unreadable}
     part.files, part.stated = [file], document.stated
     return part
+
+
+def _one_object_a_line(file: File, how: How) -> bool:
+    """Whether a file is NDJSON by another name: an object in its first line, and it is not the contract's document."""
+    with bytes_of(file, how.compression) as stream, io.BufferedReader(stream) as source:
+        first = next((line for line in source if line.strip()), b"")
+        more = any(line.strip() for line in source)
+    try:
+        keys = msgspec.json.decode(first.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return more or (bool(keys) and "customers" not in keys)
 
 
 def _parquet(file: File, how: How) -> Part:

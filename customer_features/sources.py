@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -11,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from customer_features import lakes
 from customer_features.addresses import DATABASES, scheme_of, shown
 from customer_features.errors import InvalidOption, MissingExtra, SourceError, did_you_mean
-from customer_features.formats import ALLOWED, part_of
+from customer_features.formats import ALLOWED, holds_nothing, part_of
 from customer_features.parts import File, Part
 from customer_features.staging import scratch
 
@@ -54,7 +55,8 @@ def opened(
         raise InvalidOption("query", QUERY)
     with scratch(place) as folder:
         parts: list[Part] = []
-        for file in _expand(names, folder, query, beginning):
+        skipped: list[str] = []
+        for file in _expand(names, folder, query, beginning, skipped):
             part = part_of(file, connection, folder, encoding, beginning=beginning)
             last = parts[-1] if parts else None
             if last and part.files and _read_as(last) == _read_as(part):
@@ -62,6 +64,8 @@ def opened(
                 last.notes += part.notes
             else:
                 parts.append(part)
+        if parts:
+            parts[0].notes[:0] = skipped
         yield parts
 
 
@@ -70,11 +74,30 @@ def _read_as(part: Part) -> tuple[object, ...]:
     return part.reader, part.columns, part.numerics, part.legacy, part.unread
 
 
-def _expand(names: list[str], folder: Path, query: str | None, beginning: bool) -> Iterator[File]:
+_NO_DATA = re.compile(r"_SUCCESS|_(started|committed)_\d+|_(common_)?metadata")
+"""The names of what Spark and Databricks write beside the files of a folder."""
+
+
+def _of_many(name: str, files: list[File], skipped: list[str]) -> list[File]:
+    """Of the files that fit a pattern those that hold something; what is said of the others goes to ``skipped``."""
+    if len(files) < 2:
+        return files
+    of_data = [file for file in files if not _NO_DATA.fullmatch(PurePosixPath(file.name).name)]
+    kept = [file for file in of_data if not holds_nothing(file)]
+    if not kept:
+        raise SourceError(f"{name}: all {len(files)} files that match are empty")
+    if empty := len(of_data) - len(kept):
+        first = next(file.name for file in of_data if file not in kept)
+        which = f"{empty} of its files are" if empty > 1 else "one of its files is"
+        skipped.append(f"{name}: {which} empty and left out, {first}{' among them' if empty > 1 else ''}")
+    return kept
+
+
+def _expand(names: list[str], folder: Path, query: str | None, beginning: bool, skipped: list[str]) -> Iterator[File]:
     seen: set[str] = set()
     known: Counter[str] = Counter()
     for name in dict.fromkeys(names):  # an address is fetched once
-        for file in _files(name, folder, query, beginning):
+        for file in _of_many(name, _files(name, folder, query, beginning), skipped):
             real = file.origin or os.path.realpath(file.path)
             # The same file named twice (by two globs, say) must not count twice.
             if real not in seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from collections.abc import Callable
@@ -748,3 +749,63 @@ def test_f8_numbers_of_rare_types_are_read_exactly(tmp_path: Path, cli: Cli) -> 
     source = write(long, tmp_path / "t.parquet")
     said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path / "x")
     assert "'amount' is of type DECIMAL(70), which is not read" in said
+
+
+# -- F5: JSON as Spark writes it ---------------------------------------------------------------------------------------
+
+
+def spark_output(folder: Path, *parts: list[dict[str, Any]] | None, packed: bool = False) -> Path:
+    """A folder of part files; None is an empty one."""
+    folder.mkdir()
+    (folder / "_SUCCESS").touch()
+    for number, rows in enumerate(parts):
+        body = "".join(json.dumps(row) + "\n" for row in rows or []).encode()
+        path = folder / f"part-{number:05}-b1-c000.json{'.gz' if packed else ''}"
+        path.write_bytes(gzip.compress(body) if packed else body)
+    return folder
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("pattern", ["*.json*", "*", "part-*"])
+def test_f5_the_json_output_of_spark(packed: bool, pattern: str, tmp_path: Path, cli: Cli) -> None:
+    folder = spark_output(tmp_path / "orders", None, lines_of("a", "b"), None, lines_of("c"), packed=packed)
+    out = tmp_path / "features.parquet"
+    ran = cli("build", folder / pattern, "--today", TODAY, "--out", out)
+    assert ran.code == 0, ran.err
+    assert spent(pq.read_table(out)) == {"a": 1.0, "b": 2.0, "c": 1.0}
+    assert "2 of its files are empty and left out" in ran.err
+    assert "part-00000" in ran.err
+
+
+def test_f5_nothing_but_empty_files(tmp_path: Path, cli: Cli) -> None:
+    folder = spark_output(tmp_path / "orders", None, None)
+    said = assert_refused(cli("build", folder / "*.json", "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+    assert "*.json: all 2 files that match are empty" in said
+    said = assert_refused(
+        cli("build", folder / "part-00000-b1-c000.json", "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path
+    )
+    assert "is empty" in said
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_f5_lines_of_objects_named_json(count: int, tmp_path: Path, cli: Cli) -> None:
+    source = tmp_path / "t.json"
+    rows = lines_of(*"ab"[:count])
+    source.write_text("\n" + "".join(json.dumps(row) + "\n" for row in rows))
+    assert totals(cli, source) == {"a": 1.0, "b": 2.0} if count == 2 else {"a": 1.0}
+    source.write_text("\ufeff" + "".join(json.dumps(row) + "\n" for row in rows) + "broken\n")
+    assert totals(cli, source, "--max-faults", "1") == ({"a": 1.0, "b": 2.0} if count == 2 else {"a": 1.0})
+
+
+# -- F6: duplicate keys in an array ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["json", "ndjson"])
+def test_f6_of_a_duplicate_key_the_last_one_counts(suffix: str, tmp_path: Path, cli: Cli) -> None:
+    rows = [
+        json.dumps(row).replace('"amount"', '"amount": 99, "note": "x\\ny",\n "amount"') for row in lines_of("a", "b")
+    ]
+    texts = [row if suffix == "json" else row.replace("\n", " ") for row in rows]
+    source = tmp_path / f"t.{suffix}"
+    source.write_text("[" + ",\n".join(texts) + "]" if suffix == "json" else "\n".join(texts))
+    assert totals(cli, source) == {"a": 1.0, "b": 2.0}
