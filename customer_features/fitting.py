@@ -109,7 +109,7 @@ def _fitted(column: Any) -> Any:
         return _days(column)
     if pa.types.is_dictionary(kind) and pa.types.is_temporal(kind.value_type):
         return _fitted(column.cast(kind.value_type))
-    return _near(column) if pa.types.is_timestamp(kind) else column
+    return near(column) if pa.types.is_timestamp(kind) else column
 
 
 # -- runs and dictionaries ---------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _days_of(numbers: Any) -> Any:
     return _between(days, FAR // 86_400)
 
 
-def _near(column: Any) -> Any:
+def near(column: Any) -> Any:
     """Times in which those beyond what the engine makes days of are the last of these."""
     return pa.chunked_array(
         [_between(chunk.view(pa.int64()), limit_of(column.type.unit)).view(column.type) for chunk in column.chunks],

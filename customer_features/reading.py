@@ -128,6 +128,8 @@ def read_identifier(field: str, mapped: Mapped, type_name: str, source: str) -> 
 
 def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integral: dict[str, str]) -> str:
     base = _base(type_name)
+    if base == NUMERIC:
+        integral[field] = f"NOT regexp_full_match({mapped.sql}, '-?[0-9]+')"
     if base in {"VARCHAR", NUMERIC}:
         return mapped.sql
     if base in _WHOLE or base in {"ENUM", "UUID", "NULL", '"NULL"'} or re.fullmatch(r"DECIMAL\(\d+,\s*0\)", type_name):

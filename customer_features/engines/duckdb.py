@@ -267,8 +267,9 @@ class Engine:
     def _refuse_fractions(self, part: Part, mapped: Mapped, fraction: str) -> None:
         row = self.connection.execute(f"SELECT {mapped.sql} FROM {part.relation} WHERE {fraction} LIMIT 1").fetchone()
         if row is not None:
+            most = "" if mapped.sql in part.numerics else " below 2^53"
             raise ColumnError(
-                f"{part.name}: '{mapped.shown}' holds {row[0]}, which is no whole number below 2^53 and so no id;"
+                f"{part.name}: '{mapped.shown}' holds {row[0]}, which is no whole number{most} and so no id;"
                 " give ids as text"
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,8 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dask
+import dask.dataframe
 import deltalake
 import duckdb
+import numpy
 import pandas
 import polars
 import pyarrow as pa
@@ -809,3 +813,98 @@ def test_f6_of_a_duplicate_key_the_last_one_counts(suffix: str, tmp_path: Path, 
     source = tmp_path / f"t.{suffix}"
     source.write_text("[" + ",\n".join(texts) + "]" if suffix == "json" else "\n".join(texts))
     assert totals(cli, source) == {"a": 1.0, "b": 2.0}
+
+
+# -- D5: partitions of several types; D6: long integers in columns of objects ------------------------------------------
+
+
+def partitions(*own: dict[str, Any]) -> Any:
+    """A Dask dataframe, a partition for each of the columns in the place of ours."""
+    frames = [pandas.DataFrame({**COLUMNS, **columns}) for columns in own]
+    delayed = [dask.delayed(frame) for frame in frames]
+    return dask.dataframe.from_delayed(delayed, meta=frames[0].iloc[:0], verify_meta=False)
+
+
+def of_partitions(*own: dict[str, Any]) -> Any:
+    with dask.config.set({"dataframe.convert-string": False, "scheduler": "synchronous"}):
+        return customer_features.build(partitions(*own), today=TODAY, on_fault="quarantine", max_faults=1).compute()
+
+
+LARGE, SMALL = numpy.array([2**63 + 1, 2], "uint64"), numpy.array([-1, 2], "int64")
+YEAR_1 = numpy.array([-62135596800, 0], "datetime64[s]")
+NEW_YEAR = numpy.array(["2025-01-01", "1969-12-31T23:59:59.999999999"], "datetime64[ns]")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("reverse", [False, True])
+def test_d5_partitions_of_several_types_that_one_type_holds(reverse: bool) -> None:
+    def built(*own: dict[str, Any]) -> Any:
+        return of_partitions(*(own[::-1] if reverse else own))
+
+    assert spent(built({"customer_id": LARGE}, {"customer_id": SMALL})) == {
+        "-1": 100.0,
+        "2": 400.0,
+        f"{2**63 + 1}": 100.0,
+    }
+    assert spent(built({"amount": LARGE % 7}, {"amount": SMALL + 1})) == {"a": float((2**63 + 1) % 7), "b": 5.0}
+    assert spent(built({"customer_id": [1, 2]}, {"customer_id": [1.0, numpy.nan]})) == {"1": 200.0, "2": 200.0}
+    days = built({"customer_id": ["c", "d"], "date": YEAR_1}, {"date": NEW_YEAR})
+    assert dict(zip(days["customer_id"], days["recency_days"], strict=True)) == {
+        "a": 113.0,
+        "b": 20203.0,
+        "c": 739364.0,
+        "d": 20202.0,
+    }
+    long = {"amount": [Decimal(10) ** 40, Decimal("0.5")]}
+    assert spent(built({"amount": [Decimal("1.5"), Decimal("2")]}, long)) == {"a": 1.5, "b": 2.5}
+    assert spent(built({"customer_id": [10**40, 1]}, {"customer_id": [1, 2]}))[f"{10**40}"] == 100.0
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ([2**53 + 1, 2**53 + 3], [1.0, numpy.nan], "int64 in partition 0 and double in partition 1; .*'Int64'"),
+        ([1.0, numpy.nan], [2**53 + 1, 2**53 + 3], "double in partition 0 and int64 in partition 1; .*'Int64'"),
+        ([10**40, 1], ["a", "b"], "string in partition 0 and .*string in partition 1"),
+        ([True, False], [1, 2], "bool in partition 0 and int64 in partition 1"),
+        ([Decimal("1"), Decimal("2")], [1.5, 2.5], "decimal.* in partition 0 and double in partition 1"),
+    ],
+)
+def test_d5_partitions_of_types_that_no_type_holds(first: Any, second: Any, said: str) -> None:
+    for field in ("customer_id", "amount"):
+        with pytest.raises(SourceError, match=f"'{field}' holds values of mixed types: {said}"):
+            of_partitions({field: first}, {field: second})
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([10**40, Decimal("NaN"), 1], "NaN"),
+        ([10**40, Decimal("Infinity"), 1], "Infinity"),
+        ([Decimal("1.5"), Decimal(10) ** 40, 1], "1.5"),
+    ],
+)
+def test_d6_long_integers_go_through_the_checks_of_ids(values: list[Any], found: str) -> None:
+    rows = pandas.concat([pandas.DataFrame(COLUMNS), pandas.DataFrame(COLUMNS).iloc[:1]], ignore_index=True)
+    for field in ("customer_id", "transaction_id", "product_id"):
+        rows_of_field = rows.assign(**{field: pandas.Series(values, dtype=object)})
+        said = f"'{field}' holds {found}, which is no whole number and so no id; give ids as text"
+        with pytest.raises(ColumnError, match=re.escape(said)):
+            customer_features.build(rows_of_field, today=TODAY)
+
+
+def test_d6_long_integers_are_ids() -> None:
+    rows = pandas.DataFrame({**COLUMNS, "customer_id": pandas.Series([10**40, 10**40 + 1], dtype=object)})
+    assert spent(customer_features.build(rows, today=TODAY)) == {f"{10**40}": 100.0, f"{10**40 + 1}": 200.0}
+
+
+@pytest.mark.slow
+@pytest.mark.resource("spark")
+def test_d5_a_streaming_frame_of_spark(spark_session: Any) -> None:
+    from customer_features import spark
+
+    stream = spark_session.readStream.format("rate").load()
+    for door in (spark.build, spark.check):
+        with pytest.raises(SourceError, match="transactions: found a streaming DataFrame, whose rows have no end"):
+            door(stream, today=TODAY)
