@@ -40,9 +40,10 @@ def inside_json(mapped: Mapped) -> Mapped:
             return node
         path = "$" + "".join(f'."{key}"' for key in keys)
         column = node.sql(dialect="duckdb")
-        return sqlglot.parse_one(
+        value: exp.Expression = exp.maybe_parse(
             f"CASE WHEN json_valid({column}) THEN {column} ->> {literal(path)} END", dialect="duckdb"
         )
+        return value
 
     if tree.find(exp.StructExtract) is None:
         return mapped
