@@ -244,6 +244,7 @@ def _parquet(file: File, how: How) -> Part:
         [file if how.beginning else without_far_times(file, found, how)],
         numerics=frozenset(quoted(name) for name in file.numerics),
         cut=file.cut,
+        no_ids=file.no_ids,
         unread={one.name: f"DECIMAL({one.digits})" for one in found if one.digits > _MOST_DIGITS},
         legacy=limits(dict(said), columns, [one.name for one in found if one.stored == "INT96"]),
     )

@@ -37,6 +37,8 @@ class File:
     """The file's format, where its name is that of something else."""
     numerics: frozenset[str] = frozenset()
     """Columns of text that hold decimal numbers, to be read to the last digit."""
+    no_ids: dict[str, str] = field(default_factory=dict, hash=False)
+    """Columns of text that stand for something else where they come from, and their types there: JSON, arrays."""
     cut: bool = False
     """It holds but the beginning of what it is a copy of."""
     version: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
@@ -99,6 +101,8 @@ class Part:
     """Of columns in which single values can be no id SQL that is true there: of an object, an array, a boolean."""
     unread: dict[str, str] = field(default_factory=dict)
     """Columns that are not read as what they are, and their types: to be used as a field they must be converted."""
+    no_ids: dict[str, str] = field(default_factory=dict)
+    """Columns of text that are no ids as they stand, and the types of what they were."""
     legacy: dict[str, date] = field(default_factory=dict)
     """Of columns that Spark wrote in its legacy calendar the first day that is read as it is."""
     around: str = ""

@@ -71,7 +71,7 @@ def opened(
 
 def _read_as(part: Part) -> tuple[object, ...]:
     """What files that are read together have in common."""
-    return part.reader, part.columns, part.numerics, part.legacy, part.unread
+    return part.reader, part.columns, part.numerics, part.legacy, part.unread, part.no_ids
 
 
 _NO_DATA = re.compile(r"_SUCCESS|_(started|committed)_\d+|_(common_)?metadata")

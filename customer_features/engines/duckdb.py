@@ -27,7 +27,14 @@ from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
-from customer_features.engines.duckdb_ids import inside_json, mark, refuse_objects, refuse_structs, unreadable
+from customer_features.engines.duckdb_ids import (
+    inside_json,
+    mark,
+    refuse_objects,
+    refuse_other_kinds,
+    refuse_structs,
+    unreadable,
+)
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
@@ -256,6 +263,7 @@ class Engine:
                     ) from None
                 fields[name] = Mapped(sql, mapped.shown, mapped.recognised)
         refuse_structs(self.connection, part, fields, types)
+        refuse_other_kinds(part, fields)
         return fields, types
 
     def _type(self, part: Part, sql: str) -> str:

@@ -15,6 +15,7 @@ from sqlglot import exp
 from customer_features.columns import Mapped, literal, quoted
 from customer_features.errors import ColumnError
 from customer_features.parts import Part
+from customer_features.reading import FIT, unfit
 
 if TYPE_CHECKING:
     import duckdb
@@ -147,6 +148,14 @@ def refuse_objects(connection: duckdb.DuckDBPyConnection, part: Part, fields: Ma
                 inside = f"(SELECT {objects} AS keys FROM {part.relation})"
                 keys = connection.sql(f"SELECT DISTINCT unnest(keys) AS key FROM {inside} ORDER BY key").fetchall()
                 raise holds_objects(part.name, field, column, [str(key) for (key,) in keys])
+
+
+def refuse_other_kinds(part: Part, fields: Mapping[str, Mapped]) -> None:
+    """Raise ColumnError where a field of ids is text that stands for an object or an array."""
+    for field in IDS:
+        for column, kind in part.no_ids.items():
+            if field in fields and fields[field].sql == quoted(column):
+                raise unfit(field, fields[field], kind, part.name, FIT[field])
 
 
 def refuse_structs(

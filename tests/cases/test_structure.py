@@ -908,3 +908,37 @@ def test_d5_a_streaming_frame_of_spark(spark_session: Any) -> None:
     for door in (spark.build, spark.check):
         with pytest.raises(SourceError, match="transactions: found a streaming DataFrame, whose rows have no end"):
             door(stream, today=TODAY)
+
+
+# -- F2 and F4 once more, behind other doors ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("push_down", [(), ("--push-down",)])
+def test_f2_columns_of_a_database_that_hold_no_ids(
+    push_down: tuple[str, ...], database: Any, tmp_path: Path, cli: Cli
+) -> None:
+    rows = "'1' AS transaction_id, DATE '2025-04-20' AS date, 1.5 AS amount, 'p' AS product_id"
+    given = ("build", database.uri, "--today", TODAY, *push_down)
+    for value in ("'{\"id\":7}'::json", "'{\"id\":7}'::jsonb", "ARRAY[1,2]", "TRUE"):
+        query = f"SELECT {value} AS customer_id, {rows}"
+        said = assert_refused(cli(*given, "--query", query, "--out", tmp_path / "f.csv"), tmp_path)
+        assert "cannot be customer_id: allowed is text or a whole number" in said
+    query = f"SELECT '{{\"id\":7}}'::json AS customer, {rows}"
+    out = tmp_path / "features.parquet"
+    ran = cli(*given, "--query", query, "--map", "customer_id=customer->>'id'", "--out", out)
+    assert ran.code == 0, ran.err
+    assert spent(pq.read_table(out)) == {"7": 1.5}
+
+
+def test_f4_a_table_of_scores_and_a_run_that_only_says_what_it_would_do(tmp_path: Path, cli: Cli) -> None:
+    source, scores = delta_table(tmp_path / "orders"), tmp_path / "scores"
+    deltalake.write_deltalake(str(scores), pa.table({"customer_id": ["a"], "loyalty_score": [0.1]}))
+    deltalake.write_deltalake(str(scores), pa.table({"customer_id": ["a"], "loyalty_score": [0.5]}), mode="overwrite")
+    ran = cli("build", source, "--loyalty", scores, "--today", TODAY, "--out", tmp_path / "f.parquet", "--dry-run")
+    assert ran.code == 0, ran.err
+    totals(cli, source, "--loyalty", scores)
+    vectors = pq.read_table(tmp_path / "features.parquet")
+    assert vectors["loyalty_score"].to_pylist() == [0.5, 0.0, 0.0]
+    manifest = json.loads((tmp_path / "features.parquet.manifest.json").read_text())
+    assert manifest["loyalty"]["sources"][0]["table"] == {"format": "delta", "version": 1}
+    assert cli("check", source, "--today", TODAY).code == 0
