@@ -7,6 +7,7 @@ some columns at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from customer_features.columns import quoted
@@ -49,7 +50,7 @@ def fitted(table: Any) -> Fitted:
     columns, fields = [], []
     for place, own in enumerate(table.schema):
         column = _fitted(table.column(place))
-        if column is None or not _registers(own.name, column.type):
+        if column is None or not (_simple(column.type) or _registers(column.type)):
             unread[own.name] = _called(own.type)
             continue
         columns.append(column)
@@ -67,13 +68,12 @@ def _called(kind: Any) -> str:
     return str(kind.extension_name) if isinstance(kind, pa.BaseExtensionType) else str(kind)
 
 
-def _registers(name: str, kind: Any) -> bool:
+@lru_cache(maxsize=256)
+def _registers(kind: Any) -> bool:
     """Whether the engine knows a type."""
-    if _simple(kind):
-        return True
     connection = duckdb.connect()
     try:
-        connection.register("known", pa.schema([(name, kind)]).empty_table())
+        connection.register("known", pa.schema([("x", kind)]).empty_table())
         connection.execute("DESCRIBE SELECT * FROM known").fetchall()
     except (duckdb.Error, pa.ArrowException):
         return False
@@ -84,6 +84,8 @@ def _registers(name: str, kind: Any) -> bool:
 
 def _simple(kind: Any) -> bool:
     of = pa.types
+    if of.is_dictionary(kind):
+        return _simple(kind.value_type)
     simple = (of.is_integer, of.is_string, of.is_large_string, of.is_date, of.is_timestamp, of.is_decimal128)
     return any(is_of(kind) for is_of in simple) or kind in (pa.float32(), pa.float64(), pa.bool_())
 

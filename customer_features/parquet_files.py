@@ -73,7 +73,7 @@ def without_far_times(file: File, columns: list[Element], how: How) -> File:
 def _holds_far(source: Any, name: str, most: int) -> bool:
     for group in range(source.metadata.num_row_groups):
         row_group = source.metadata.row_group(group)
-        [place] = [one for one in range(row_group.num_columns) if row_group.column(one).path_in_schema == name]
+        place = next(one for one in range(row_group.num_columns) if row_group.column(one).path_in_schema == name)
         column = row_group.column(place)
         if column.is_stats_set and column.statistics.has_min_max:
             ends = (column.statistics.min_raw, column.statistics.max_raw)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from customer_features import lakes
 from customer_features.addresses import DATABASES, scheme_of, shown
 from customer_features.errors import InvalidOption, MissingExtra, SourceError, did_you_mean
-from customer_features.formats import ALLOWED, holds_nothing, part_of
+from customer_features.formats import ALLOWED, COMPRESSIONS, FORMATS, holds_nothing, part_of
 from customer_features.parts import File, Part
 from customer_features.staging import scratch
 
@@ -154,6 +154,18 @@ def _table(path: Path, name: str, kind: str, folder: Path, beginning: bool) -> F
     return replace(file, origin=os.path.realpath(path))
 
 
+def _pattern(folder: Path) -> str:
+    """A pattern of files in a folder that could be read."""
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith((".", "_")))
+    except OSError:
+        names = []
+    suffixes = ["".join(PurePosixPath(name).suffixes[-2:]) for name in names]
+    packed = (suffix for suffix in suffixes if suffix.endswith(tuple(COMPRESSIONS)))
+    plain = (PurePosixPath(name).suffix for name in names if PurePosixPath(name).suffix in FORMATS)
+    return f"*{next(plain, None) or next(packed, '.parquet')}"
+
+
 def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[File]:
     if name == "-":
         path = folder / "stdin"
@@ -173,7 +185,7 @@ def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[
     if path.name.endswith(lakes.METADATA) and path.is_file() and lakes.kind_of(path.parent.parent) == lakes.ICEBERG:
         return [_table(path, name, lakes.ICEBERG, folder, beginning)]
     if path.is_dir():
-        raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")
+        raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/{_pattern(path)}'")
     if path.exists():
         lakes.refuse_files([path], name)
         return [File.of(path)]

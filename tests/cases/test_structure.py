@@ -781,6 +781,13 @@ def test_f5_the_json_output_of_spark(packed: bool, pattern: str, tmp_path: Path,
     assert "part-00000" in ran.err
 
 
+def test_f5_the_folder_itself_is_refused_with_a_pattern_of_its_files(tmp_path: Path, cli: Cli) -> None:
+    for name, packed, pattern in (("a", False, "*.json"), ("b", True, "*.json.gz")):
+        folder = spark_output(tmp_path / name, lines_of("a"), packed=packed)
+        said = assert_refused(cli("build", folder, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
+        assert f"is a directory; give its files, for example '{folder}/{pattern}'" in said
+
+
 def test_f5_nothing_but_empty_files(tmp_path: Path, cli: Cli) -> None:
     folder = spark_output(tmp_path / "orders", None, None)
     said = assert_refused(cli("build", folder / "*.json", "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
