@@ -9,15 +9,20 @@ from typing import Any
 from customer_features.errors import SourceError
 
 _ROW = ("transaction_id", "date", "amount", "product_id")
+_IDS = ("customer_id", "transaction_id", "product_id")
 _STATED = ("today", "grain", "future", "returns", "window")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Flat text columns, a row for each transaction, and the options that the document states."""
+    """Flat text columns, a row for each transaction, and the options that the document states.
+
+    ``unreadable``: of columns of ids whether each value is none, where one is.
+    """
 
     columns: dict[str, list[str | None]]
     stated: dict[str, Any]
+    unreadable: dict[str, list[bool]]
 
 
 def read_document(body: bytes, name: str) -> Document:
@@ -40,6 +45,7 @@ def read_document(body: bytes, name: str) -> Document:
             " for one object a line use the suffix .ndjson"
         )
     columns: dict[str, list[str | None]] = {key: [] for key in ("customer_id", "loyalty_score", *_ROW)}
+    unreadable: dict[str, list[bool]] = {key: [] for key in _IDS}
     for place, customer in enumerate(customers):
         if not isinstance(customer, dict):
             raise SourceError(f"{name}: customers[{place}] is not an object")
@@ -53,8 +59,11 @@ def read_document(body: bytes, name: str) -> Document:
             columns["loyalty_score"].append(_text(customer.get("loyalty_score")))
             for key in _ROW:
                 columns[key].append(_text(row.get(key)))
+            for key in _IDS:
+                value = (customer if key == "customer_id" else row).get(key)
+                unreadable[key].append(isinstance(value, bool | dict | list))
     stated = {key: document[key] for key in _STATED if document.get(key) is not None}
-    return Document(columns, stated)
+    return Document(columns, stated, {key: flags for key, flags in unreadable.items() if any(flags)})
 
 
 def _text(value: Any) -> str | None:

@@ -28,6 +28,8 @@ _CLAUSE = re.compile(r"\b(as|from|where|group|having|order by|limit|union)\b", r
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _CALL_APART = re.compile(r"[\w ]*\w +\([^()'\",*]*\)")
 """A word, a blank and brackets: ``Email (Billing)``."""
+_WITH_PARTS = ("duckdb", "spark")
+"""Dialects in which ``a.b`` can be the part ``b`` of a column ``a``."""
 _NEAR = 0.8
 """How near the text of an expression is to a column's name to be taken for a misspelling of it."""
 
@@ -57,11 +59,16 @@ def resolved(field: str, text: str, columns: Sequence[str], source: str, dialect
     for column in list(tree.find_all(exp.Column)):
         parts = [part.name for part in column.parts]
         name = _same(parts[0], columns)
-        if name is None:
+        if name is None and len(alike := [one for one in columns if one.lower() == parts[0].lower()]) > 1:
+            listed = " or ".join(f"'{other}'" for other in alike)
+            raise ColumnError(
+                f"{source}: '{parts[0]}' for {field} could be {listed}; write it in quotes, as it is spelled"
+            )
+        if name is None or (len(parts) > 1 and dialect not in _WITH_PARTS):
             raise _no_column(source, column.sql(dialect=dialect), field, columns, did_you_mean(column.name, columns))
         whole: exp.Expression = exp.column(name, quoted=True)
         for part in parts[1:]:
-            whole = exp.Dot(this=whole, expression=exp.to_identifier(part, quoted=True))
+            whole = exp.StructExtract(this=whole, expression=exp.Literal.string(part))
         if column is tree:
             return whole
         column.replace(whole)
@@ -123,17 +130,9 @@ def is_column(sql: str, dialect: str = "duckdb") -> bool:
 def without_tokens(sql: str, types: Mapping[str, str], tokens: Sequence[str]) -> str:
     """An expression of the DuckDB engine whose text columns hold nothing where they hold one of the tokens.
 
-    Parts of text columns that hold JSON are read out of it. ``types``: the engine's type of each column.
+    ``types``: the engine's type of each column.
     """
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect="duckdb"))
-    for column in list(root.find_all(exp.Column)):
-        first, *parts = (part.name for part in column.parts)
-        if parts and types.get(first) == "VARCHAR":
-            path = "$" + "".join(f'."{part}"' for part in parts)
-            read = exp.Anonymous(
-                this="json_extract_string", expressions=[exp.column(first, quoted=True), exp.Literal.string(path)]
-            )
-            column.replace(read)
     if tokens:
         listed = [exp.Literal.string(token) for token in tokens]
         for column in list(root.find_all(exp.Column)):

@@ -36,6 +36,8 @@ PURPOSES = {
     "clickhouse": Purpose("vectors computed in ClickHouse", "customer_features.clickhouse"),
     "s3": Purpose("s3:// sources and targets", "customer_features.publishers.s3"),
     "http": Purpose("https:// sources", "customer_features.fetchers.https"),
+    "delta": Purpose("Delta tables as sources", "customer_features.fetchers.delta"),
+    "iceberg": Purpose("Iceberg tables as sources", "customer_features.fetchers.iceberg"),
     "report": Purpose("pages and charts of features", "customer_features.report.rendering"),
     "explorer": Purpose("a page to look at files", "customer_features.service.explorer.explorer"),
     "client": Purpose("asking the HTTP service from Python", "customer_features.client"),

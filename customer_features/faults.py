@@ -83,9 +83,9 @@ class Fault:
     """One rule.
 
     ``sql``: for a row rule a predicate over ``customer_id``, ``transaction_id``, ``product_id`` (text),
-    ``date_missing``, ``amount_missing`` (booleans), ``day`` (DATE, null when unreadable), ``number``
-    (DOUBLE, null when unreadable) and ``today``; for an order or customer rule over the columns of that
-    roll-up (see ``query.py``). A predicate may be null only where an earlier rule holds.
+    ``unreadable_id`` (text, null where these are ids), ``date_missing``, ``amount_missing`` (booleans), ``day`` (DATE,
+    null when unreadable), ``number`` (DOUBLE, null when unreadable) and ``today``; for an order or customer rule over
+    the columns of that roll-up (see ``query.py``). A predicate may be null only where an earlier rule holds.
     ``rows``: the same in Python, for JSON requests: over a Row, an Order, Totals or Sent, as the scope is.
     ``field``: where the fault is, as an HTTP path ends.
     ``message``: a sentence with one ``{found}``. ``mend``: what a person would do about it.
@@ -99,6 +99,8 @@ class Fault:
     mend: str
     rows: Callable[[Any, Options], bool]
     applies: Callable[[Options], bool] = lambda options: True
+    in_files: bool = False
+    """Met in files alone: a table has no syntax of its own, and each of its columns one type."""
 
     def __post_init__(self) -> None:
         """Refuse a rule that some door could not enforce."""
@@ -141,6 +143,16 @@ FAULTS: list[Fault] = [
         "product_id is missing: a non-empty string is required",
         "fill in the SKU or category id, or map the right column",
         lambda row, options: _empty(row.product_id),
+    ),
+    Fault(
+        "unreadable_id",
+        Scope.ROW,
+        "id",
+        "unreadable_id IS NOT NULL",
+        "{found} cannot be read: allowed is text or a whole number",
+        "write ids as text, or map what stands inside an object: --map customer_id=customer.id",
+        lambda row, options: False,  # the types of a request refuse what is no text
+        in_files=True,
     ),
     Fault(
         "missing_date",
@@ -216,6 +228,7 @@ FAULTS: list[Fault] = [
         "the line breaks the file's own syntax: {found}",
         "repair the line in the file",
         lambda row, options: False,  # met in files alone
+        in_files=True,
     ),
     Fault(
         "conflicting_order_total",

@@ -5,23 +5,33 @@ Column types of text formats are declared (everything is text), never sniffed: `
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import gzip
+import io
 import os
+import re
 import shutil
 import tempfile
 import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from gzip import BadGzipFile
 from itertools import islice
 from pathlib import Path
 
+import msgspec
+
 from customer_features.columns import literal, quoted
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
+from customer_features.fitting import fitted
+from customer_features.legacy_calendar import as_text, limits
+from customer_features.names import refuse_shared
+from customer_features.parquet_files import elements, without_far_times
 from customer_features.parts import BEGINNING, File, How, Part, bytes_of, first_line, lines, table_part, unglobbed
 from customer_features.signatures import refuse_others
 from customer_features.transcoding import last_of_each_key, marked
@@ -46,7 +56,21 @@ FORMATS = {
     ".ipc": "arrow",
 }
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_MOST_DIGITS = 38
+"""Of a decimal number that the engine reads exactly; it makes doubles of longer ones."""
 ALLOWED = ".csv, .tsv, .ndjson, .jsonl, .json (each also .gz or .zst), .parquet, .arrow"
+
+
+def holds_nothing(file: File) -> bool:
+    """Whether a file is empty, also once it is unpacked."""
+    if file.bytes == 0:
+        return True
+    compression = COMPRESSIONS.get(Path(file.name).suffix.lower())
+    try:
+        with bytes_of(file, compression) as stream:
+            return not stream.read(1)
+    except (OSError, pa.ArrowException):
+        return False  # what is wrong with it is said by those who read it
 
 
 def part_of(
@@ -147,7 +171,7 @@ def _ndjson(file: File, how: How) -> Part:
     packed = literal({"gzip": "gzip", "zstd": "zstd", None: "uncompressed"}[how.compression])
     path = literal(unglobbed(str(file.read_from)))
     # A broken line is read as a row of nulls, and looked at later.
-    lenient = ", ignore_errors=true" if how.kind == "ndjson" else ""
+    lenient = _LENIENT if how.kind == "ndjson" else ""
     # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
     first = f" LIMIT {BEGINNING // 100}" if how.beginning else ""
     shapes: list[list[str]] = [
@@ -165,9 +189,12 @@ def _ndjson(file: File, how: How) -> Part:
             f"{file.name}: holds a JSON array, where NDJSON has an object on each line; a file of that kind is named"
             " .json"
         )
+    refuse_shared(columns, file.name, "key")
     compression = how.compression
-    if how.kind == "ndjson" and not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
-        file, compression, packed = _without_duplicate_keys(file, how), None, literal("uncompressed")
+    if not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
+        objects = lines(file, how.compression) if how.kind == "ndjson" else _elements(how, path, packed)
+        file, compression, packed = _without_duplicate_keys(file, objects, how), None, literal("uncompressed")
+        how, layout, lenient = replace(how, kind="ndjson"), "newline_delimited", _LENIENT
     declared = "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
     reader = (
         f"read_json({{files}}, format='{layout}', compression={packed}, records=true, columns={declared},"
@@ -186,34 +213,74 @@ def _begins(file: File, compression: str | None) -> bytes:
     return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
 
 
-def _without_duplicate_keys(file: File, how: How) -> File:
+_LENIENT = ", ignore_errors=true"
+
+
+def _without_duplicate_keys(file: File, objects: Iterable[bytes], how: How) -> File:
     """A copy in which the last of a duplicate key is the only one; the engine would take the first."""
     with tempfile.NamedTemporaryFile(dir=how.folder, suffix=".ndjson", delete=False) as copy:
-        for line in lines(file, how.compression):
+        for line in objects:
             copy.write((last_of_each_key(line) or line) + b"\n")
     return replace(file, copy=Path(copy.name))
+
+
+def _elements(how: How, path: str, packed: str) -> Iterator[bytes]:
+    """The elements of an array of JSON, each in one line: between its values, line ends are blanks."""
+    found = how.connection.execute(
+        f"SELECT json FROM read_json_objects({path}, format='array', compression={packed}, hive_partitioning=false)"
+    )
+    while rows := found.fetchmany(1000):
+        for (text,) in rows:
+            yield re.sub(r"[\r\n]", " ", text).encode()
 
 
 def _json(file: File, how: How) -> Part:
     if _begins(file, how.compression) == b"[":
         return _ndjson(file, how)
+    if _one_object_a_line(file, how):
+        return _ndjson(file, replace(how, kind="ndjson"))
     with bytes_of(file, how.compression) as stream:
         document: Document = read_document(stream.read(), file.name)
-    part = table_part(
-        pa.table({k: pa.array(v, pa.string()) for k, v in document.columns.items()}), file.name, how.connection
-    )
+    columns = {key: pa.array(values, pa.string()) for key, values in document.columns.items()}
+    flags = {f"customer_features: no {key}": pa.array(values) for key, values in document.unreadable.items()}
+    part = table_part(pa.table({**columns, **flags}), file.name, how.connection)
+    part.columns = dict.fromkeys(columns, "VARCHAR")
+    part.unreadable = {key: quoted(f"customer_features: no {key}") for key in document.unreadable}
     part.files, part.stated = [file], document.stated
     return part
+
+
+def _one_object_a_line(file: File, how: How) -> bool:
+    """Whether a file is NDJSON by another name: an object in its first line, and it is not the contract's document."""
+    with bytes_of(file, how.compression) as stream, io.BufferedReader(stream) as source:
+        first = next((line for line in source if line.strip()), b"")
+        more = any(line.strip() for line in source)
+    try:
+        keys = msgspec.json.decode(first.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return more or (bool(keys) and "customers" not in keys)
 
 
 def _parquet(file: File, how: How) -> Part:
     # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
     reader = "read_parquet({files}, hive_partitioning=false)"
     path = literal(unglobbed(str(file.path)))
+    found = elements(how.connection, path)
+    refuse_shared([one.name for one in found], file.name)  # the engine would give the second one another name
     described = how.connection.execute(f"DESCRIBE SELECT * FROM {reader.replace('{files}', path)}").fetchall()
     columns = {str(row[0]): str(row[1]) for row in described}
+    said = how.connection.execute(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({path})").fetchall()
     return Part(
-        file.name, reader, columns, [file], numerics=frozenset(quoted(name) for name in file.numerics), cut=file.cut
+        file.name,
+        reader,
+        columns,
+        [file if how.beginning else without_far_times(file, found, how)],
+        numerics=frozenset(quoted(name) for name in file.numerics),
+        cut=file.cut,
+        no_ids=file.no_ids,
+        unread={one.name: f"DECIMAL({one.digits})" for one in found if one.digits > _MOST_DIGITS},
+        legacy=limits(dict(said), columns, [one.name for one in found if one.stored == "INT96"]),
     )
 
 
@@ -223,6 +290,8 @@ def _sound(table: pa.Table, name: str) -> pa.Table:
     Raises SourceError with the column where they are not.
     """
     for column, values in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_date64(values.type):  # days are read of any number of milliseconds
+            values = pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())
         try:
             values.validate(full=True)
         except pa.ArrowInvalid as error:
@@ -240,14 +309,18 @@ def _arrow(file: File, how: How) -> Part:
         except pa.ArrowInvalid:
             mapped.seek(0)
             reader = pa.ipc.open_stream(mapped)
-        if not how.beginning:
-            part = table_part(_sound(reader.read_all(), file.name), file.name, how.connection)
-        else:
-            count = getattr(reader, "count_rows", None)
+        refuse_shared(reader.schema.names, file.name)
+        count = getattr(reader, "count_rows", None)
+        if how.beginning:
             batches = (reader.get_batch(place) for place in range(reader.num_record_batches)) if count else reader
             table = pa.Table.from_batches(islice(batches, 1), reader.schema)
-            part = table_part(_sound(table, file.name), file.name, how.connection)
-            part.counted = count() if count else None
-            part.cut = True
+        else:
+            table = reader.read_all()
+        found = fitted(_sound(table, file.name))
+        part = table_part(found.table, file.name, how.connection)
+        part.numerics, part.unread = found.numerics, found.unread
+        part.legacy = limits(as_text(table.schema.metadata), part.columns)
+        if how.beginning:
+            part.counted, part.cut = count() if count else None, True
     part.files = [file]
     return part

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,8 +38,12 @@ class File:
     """The file's format, where its name is that of something else."""
     numerics: frozenset[str] = frozenset()
     """Columns of text that hold decimal numbers, to be read to the last digit."""
+    no_ids: dict[str, str] = field(default_factory=dict, hash=False)
+    """Columns of text that stand for something else where they come from, and their types there: JSON, arrays."""
     cut: bool = False
     """It holds but the beginning of what it is a copy of."""
+    version: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
+    """Of a copy of a table of a lake, its format and the version or snapshot that was read."""
     origin: str = field(default="", repr=False)
     """The whole address of what the file is a copy of: it may hold a signature, so it is for comparing alone."""
 
@@ -98,6 +103,26 @@ class Part:
     load_others: Callable[[list[str]], str | None] | None = None
     cut: bool = False
     counted: int | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Of columns in which single values can be no id SQL that is true there: of an object, an array, a boolean."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Columns that are not read as what they are, and their types: to be used as a field they must be converted."""
+    no_ids: dict[str, str] = field(default_factory=dict)
+    """Columns of text that are no ids as they stand, and the types of what they were."""
+    legacy: dict[str, date] = field(default_factory=dict)
+    """Of columns that Spark wrote in its legacy calendar the first day that is read as it is."""
+    around: str = ""
+    """A SELECT with ``{rows}`` in the place of the reader, where what it reads must be told apart further."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns, also of those that are not read."""
+        return list(dict.fromkeys([*self.columns, *self.unread]))
+
+    @property
+    def of_json(self) -> bool:
+        """Whether the rows are objects of JSON, whose values are told apart by nothing but their text."""
+        return self.reader.startswith("read_json(")
 
     @property
     def relation(self) -> str:
@@ -108,7 +133,8 @@ class Part:
         """The FROM-clause over some of the files; ``more`` gives the reader further options."""
         paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in files)
         reader = f"{self.reader.removesuffix(')')}, {more})" if more else self.reader
-        return reader.replace("{files}", f"[{paths}]")
+        rows = reader.replace("{files}", f"[{paths}]")
+        return f"({self.around.replace('{rows}', rows)})" if self.around else rows
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> int | None:
         """The number of rows where that is known without reading them: of Parquet files and of a table in memory."""

@@ -297,7 +297,7 @@ class Portable:
     @property
     def row_rules(self) -> list[Fault]:
         """The rules of a row that a table can break: it has no syntax of its own."""
-        return [rule for rule in row_faults(self.options) if rule.sql != "FALSE"]
+        return [rule for rule in row_faults(self.options) if not rule.in_files]
 
     @property
     def excludes(self) -> bool:

@@ -280,6 +280,7 @@ _TOTALS_ROW = (
 def message(customers_out: bool) -> str:
     """SQL of the sentence for ``names[1]``, with what was found filled in."""
     found = {
+        "id": "unreadable_id",
         "date": "date_found",
         "amount": "amount_found",
         "loyalty_score": "COALESCE(loyalty_shown, '')" if customers_out else "''",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
 
 from customer_features import money
 from customer_features.columns import Mapped, literal
 from customer_features.errors import ColumnError
+from customer_features.legacy_calendar import HINT
 from customer_features.text_numbers import PLAIN, Marks, amount_hint_sql, currency_of_text, number_of_text
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
 """The type of a text that holds a decimal number of any length, NaN or Infinity; the engine itself has none."""
+_SHOWN = 60
+"""Characters of an id that is none, in its message."""
 _DAYS = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
@@ -52,6 +57,8 @@ def read(
     *,
     marks: Marks = PLAIN,
     date_format: str | None = None,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+    first_day: date | None = None,
 ) -> Readings:
     """The readings of a source whose mapped expressions have these DuckDB types.
 
@@ -63,6 +70,7 @@ def read(
     integral: dict[str, str] = {}
     for field in ("customer_id", "transaction_id", "product_id"):
         staged[field] = _identifier(field, fields[field], types[field], source, integral)
+    staged["unreadable_id"] = _unreadable(fields, unreadable)
     staged |= _date(fields["date"], types["date"], timezone, source, date_format)
     staged |= _amount(fields["amount"], types["amount"], source, marks)
     found = {
@@ -71,7 +79,11 @@ def read(
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
         "amount_hint": amount_hint_sql(_first_unreadable(fields["amount"], marks, _text(fields["amount"].sql)), marks),
     }
-    derived: dict[str, str] = {}
+    if first_day is not None:
+        limit, hint = f"DATE '{first_day}'", HINT.format(limit=first_day)
+        found["date_hint"] = f"CASE WHEN {staged['day']} < {limit} THEN {literal(hint)} ELSE {found['date_hint']} END"
+        staged["day"] = f"CASE WHEN {staged['day']} >= {limit} THEN {staged['day']} END"
+    derived: dict[str, str] = {} if unreadable else {"unreadable_id": staged["unreadable_id"]}
     if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
         derived["units"] = _in_range("number", money.units_of_double_sql("number"))
     if _base(types["amount"]) != "VARCHAR" and not fields["amount"].read:
@@ -135,6 +147,8 @@ def read_identifier(field: str, mapped: Mapped, type_name: str, source: str) -> 
 
 def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integral: dict[str, str]) -> str:
     base = _base(type_name)
+    if base == NUMERIC:
+        integral[field] = f"NOT regexp_full_match({mapped.sql}, '-?[0-9]+')"
     if base in {"VARCHAR", NUMERIC}:
         return mapped.sql
     if base in _WHOLE or base in {"ENUM", "UUID", "NULL", '"NULL"'} or re.fullmatch(r"DECIMAL\(\d+,\s*0\)", type_name):
@@ -147,6 +161,15 @@ def _identifier(field: str, mapped: Mapped, type_name: str, source: str, integra
         )
         return f"CAST(TRY_CAST({value} AS BIGINT) AS VARCHAR)"
     raise unfit(field, mapped, type_name, source, FIT[field])
+
+
+def _unreadable(fields: Mapping[str, Mapped], unreadable: Mapping[str, str]) -> str:
+    """SQL of the first id that is none, with the field's name; null where all of them are ids."""
+    cases = " ".join(
+        f"WHEN {sql} THEN '{field} ''' || LEFT({_text(fields[field].sql)}, {_SHOWN}) || ''''"
+        for field, sql in unreadable.items()
+    )
+    return f"CASE {cases} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
 def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_format: str | None = None) -> dict[str, str]:

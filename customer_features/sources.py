@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from customer_features import lakes
 from customer_features.addresses import DATABASES, scheme_of, shown
-from customer_features.errors import InvalidOption, SourceError, did_you_mean
-from customer_features.formats import ALLOWED, part_of
+from customer_features.errors import InvalidOption, MissingExtra, SourceError, did_you_mean
+from customer_features.formats import ALLOWED, COMPRESSIONS, FORMATS, holds_nothing, part_of
 from customer_features.parts import File, Part
 from customer_features.staging import scratch
 
@@ -56,31 +57,49 @@ def opened(
         raise InvalidOption("query", QUERY)
     with scratch(place) as folder:
         parts: list[Part] = []
-        for file in _expand(names, folder, query, beginning):
+        skipped: list[str] = []
+        for file in _expand(names, folder, query, beginning, skipped):
             part = part_of(file, connection, folder, encoding, beginning=beginning)
             last = parts[-1] if parts else None
-            if (
-                last
-                and part.files
-                and (last.reader, last.columns, last.numerics)
-                == (
-                    part.reader,
-                    part.columns,
-                    part.numerics,
-                )
-            ):
+            if last and part.files and _read_as(last) == _read_as(part):
                 last.files += part.files
                 last.notes += part.notes
             else:
                 parts.append(part)
+        if parts:
+            parts[0].notes[:0] = skipped
         yield parts
 
 
-def _expand(names: list[str], folder: Path, query: str | None, beginning: bool) -> Iterator[File]:
+def _read_as(part: Part) -> tuple[object, ...]:
+    """What files that are read together have in common."""
+    return part.reader, part.columns, part.numerics, part.legacy, part.unread, part.no_ids
+
+
+_NO_DATA = re.compile(r"_SUCCESS|_(started|committed)_\d+|_(common_)?metadata")
+"""The names of what Spark and Databricks write beside the files of a folder."""
+
+
+def _of_many(name: str, files: list[File], skipped: list[str]) -> list[File]:
+    """Of the files that fit a pattern those that hold something; what is said of the others goes to ``skipped``."""
+    if len(files) < 2:
+        return files
+    of_data = [file for file in files if not _NO_DATA.fullmatch(PurePosixPath(file.name).name)]
+    kept = [file for file in of_data if not holds_nothing(file)]
+    if not kept:
+        raise SourceError(f"{name}: all {len(files)} files that match are empty")
+    if empty := len(of_data) - len(kept):
+        first = next(file.name for file in of_data if file not in kept)
+        which = f"{empty} of its files are" if empty > 1 else "one of its files is"
+        skipped.append(f"{name}: {which} empty and left out, {first}{' among them' if empty > 1 else ''}")
+    return kept
+
+
+def _expand(names: list[str], folder: Path, query: str | None, beginning: bool, skipped: list[str]) -> Iterator[File]:
     seen: set[str] = set()
     known: Counter[str] = Counter()
     for name in dict.fromkeys(names):  # an address is fetched once
-        for file in _files(name, folder, query, beginning):
+        for file in _of_many(name, _files(name, folder, query, beginning), skipped):
             real = file.origin or os.path.realpath(file.path)
             # The same file named twice (by two globs, say) must not count twice.
             if real not in seen:
@@ -121,6 +140,34 @@ def _fetched(address: str, scheme: str, folder: Path, query: str | None, beginni
     return files
 
 
+_TABLES = {lakes.DELTA: "delta", lakes.ICEBERG: "iceberg"}
+"""The module in ``fetchers`` for each kind of table that is read."""
+
+
+def _table(path: Path, name: str, kind: str, folder: Path, beginning: bool) -> File:
+    """A copy of the rows of a table of a lake, for the time of the run."""
+    if kind not in _TABLES:
+        raise lakes.not_read(name, kind)
+    try:
+        fetcher = import_module(f"customer_features.fetchers.{_TABLES[kind]}")
+    except MissingExtra as error:
+        raise MissingExtra(f"{name} is {lakes.named(kind)} table: reading it", error.extra) from None
+    file: File = fetcher.fetched(path, name, folder, beginning=beginning)
+    return replace(file, origin=os.path.realpath(path))
+
+
+def _pattern(folder: Path) -> str:
+    """A pattern of files in a folder that could be read."""
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith((".", "_")))
+    except OSError:
+        names = []
+    suffixes = ["".join(PurePosixPath(name).suffixes[-2:]) for name in names]
+    packed = (suffix for suffix in suffixes if suffix.endswith(tuple(COMPRESSIONS)))
+    plain = (PurePosixPath(name).suffix for name in names if PurePosixPath(name).suffix in FORMATS)
+    return f"*{next(plain, None) or next(packed, '.parquet')}"
+
+
 def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[File]:
     if name == "-":
         path = folder / "stdin"
@@ -135,15 +182,21 @@ def _files(name: str, folder: Path, query: str | None, beginning: bool) -> list[
     if (scheme := scheme_of(name)) is not None:
         return _fetched(name, scheme, folder, query, beginning)
     path = Path(name)
+    if (kind := lakes.kind_of(path)) is not None:
+        return [_table(path, name, kind, folder, beginning)]
+    if path.name.endswith(lakes.METADATA) and path.is_file() and lakes.kind_of(path.parent.parent) == lakes.ICEBERG:
+        return [_table(path, name, lakes.ICEBERG, folder, beginning)]
     if path.is_dir():
-        raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/*.parquet'")
+        raise SourceError(f"{name}: is a directory; give its files, for example '{name.rstrip('/')}/{_pattern(path)}'")
     if path.exists():
+        lakes.refuse_files([path], name)
         return [File.of(path)]
     if glob.has_magic(name):
         # pathlib's glob cannot take a pattern that is absolute.
         matches = sorted(match for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
         if not matches:
             raise SourceError(f"{name}: no file matches")
+        lakes.refuse_files(map(Path, matches), name)
         return [File.of(Path(match)) for match in matches]
     try:
         beside = [entry.name for entry in path.parent.iterdir()]

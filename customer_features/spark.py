@@ -258,6 +258,11 @@ def _check_frame(frame: Any, name: str) -> None:
             f"{name}: found {type(frame).__module__.partition('.')[0]} {type(frame).__name__}; allowed is a Spark"
             " DataFrame (customer_features.build takes pandas, Polars, PyArrow and DuckDB)"
         )
+    if frame.isStreaming:
+        raise SourceError(
+            f"{name}: found a streaming DataFrame, whose rows have no end; give one of all rows that are there so far,"
+            " for example spark.read of what the stream reads or writes"
+        )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from customer_features.engines.spark_columns import first_line
 from customer_features.errors import MissingExtra, OutputError, SourceError
+from customer_features.lakes import ICEBERG, MARKS, METADATA
 
 try:
     from py4j.protocol import Py4JJavaError
@@ -71,7 +73,22 @@ def _read(session: Any, source: str, kind: str | None) -> Any:
     words = source.rstrip("/").lower().split(".")
     suffix = words[-2] if len(words) > 2 and words[-1] in _PACKED else words[-1]
     chosen, options = _BY_SUFFIX.get(suffix if kind is None else kind, (kind or "parquet", {}))
+    if chosen in ("parquet", "orc"):
+        _refuse_tables(session, source)
     return session.read.format(chosen).options(**options).load(source)
+
+
+def _refuse_tables(session: Any, source: str) -> None:
+    """Raise SourceError where the files of a table of a lake would be read by themselves."""
+    files, (folder, *_) = _Files(session), re.split(r"/[^/]*[*?\[{]", source.rstrip("/"), maxsplit=1)
+    while folder:
+        if (kind := files.table_at(folder)) is not None:
+            raise SourceError(
+                f"{source}: holds files of the {kind} table {folder}, in which rows still stand that were deleted or"
+                f" overwritten; read the table itself, with --read {kind.lower()}"
+            )
+        folder = folder.rpartition("/")[0].rstrip("/")
+        folder = "" if folder.endswith(":") else folder
 
 
 def _types(frame: Any) -> dict[str, str]:
@@ -89,6 +106,17 @@ class _Files:
     def _at(self, name: str) -> tuple[Any, Any]:
         path = self._path(name)
         return path.getFileSystem(self._configured), path
+
+    def table_at(self, name: str) -> str | None:
+        """The kind of table of a lake that a folder is, None where it is none."""
+        for mark, kind in MARKS.items():
+            system, path = self._at(f"{name}/{mark.rstrip('/')}")
+            if not system.exists(path) or not system.getFileStatus(path).isDirectory():
+                continue
+            names = (str(status.getPath().getName()) for status in system.listStatus(path))
+            if kind != ICEBERG or any(name.endswith(METADATA) for name in names):
+                return kind
+        return None
 
     def beside(self, name: str) -> str:
         """A name for what is not finished yet."""

@@ -226,6 +226,9 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.results",  # test_postgres
         "customer_features.engines.warehouse",  # test_postgres, test_spark and test_clickhouse
         "customer_features.fetchers",  # test_sources
+        "customer_features.fetchers.delta",  # cases/test_structure
+        "customer_features.fetchers.iceberg",
+        "customer_features.fetchers.tables",
         "customer_features.formats",  # test_sources
         "customer_features.frames.base",  # frames/test_kinds
         "customer_features.parts",  # test_sources

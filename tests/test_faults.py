@@ -16,6 +16,7 @@ DECISION_12 = [
     "missing_customer_id",
     "missing_transaction_id",
     "missing_product_id",
+    "unreadable_id",
     "missing_date",
     "unreadable_date",
     "future_date",
@@ -124,7 +125,7 @@ def test_row_rules_agree_in_sql_and_python(changes: dict[str, Any], expected: se
     staged = (
         "SELECT $1::VARCHAR AS customer_id, $2::VARCHAR AS transaction_id, $3::VARCHAR AS product_id,"
         " $4::BOOLEAN AS date_missing, $5::DATE AS day, $6::BOOLEAN AS amount_missing, $7::DOUBLE AS number,"
-        " DATE '2025-04-24' AS today"
+        " CAST(NULL AS VARCHAR) AS unreadable_id, DATE '2025-04-24' AS today"
     )
     rules = row_faults(OPTIONS)
     [found] = duckdb.sql(

@@ -167,6 +167,7 @@ class Run:
             name: typed(name, mapped, texts, numbers, _DIALECT, lambda column: self._holds_numbers(relation, column))
             for name, mapped in fields.items()
         }
+        _refuse_joined(fields, names, source)
         sql: dict[str, str] = {}
         kinds: dict[str, Type] = {}
         for name, mapped in fields.items():
@@ -249,6 +250,21 @@ def _texts_and_numbers(types: Mapping[str, str]) -> tuple[set[str], set[str]]:
     words = {name: re.sub(r"^(LowCardinality\(|Nullable\()+", "", kind) for name, kind in types.items()}
     texts = {name for name, word in words.items() if re.match(r"(Fixed)?String|Enum", word)}
     return texts, {name for name, word in words.items() if re.match("U?Int|Float|Decimal", word)}
+
+
+def _refuse_joined(fields: Mapping[str, Mapped], columns: Mapping[str, str], source: str) -> None:
+    """Raise ColumnError where a join gave a second column the name of one that was recognised.
+
+    ClickHouse shows it as ``table.column``, and a column inside another one as well, which is an array.
+    """
+    for name, mapped in fields.items():
+        for column, kind in columns.items():
+            table, dot, own = column.rpartition(".")
+            if mapped.recognised and table and dot and own.lower() == mapped.shown.lower() and "Array(" not in kind:
+                raise ColumnError(
+                    f"{source}: '{mapped.shown}' and '{column}' would both serve as {name}; choose one with"
+                    f" columns={{'{name}': ...}}, or name the columns of the query one by one"
+                )
 
 
 def _relation(given: str) -> str:

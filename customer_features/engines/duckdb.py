@@ -19,6 +19,7 @@ from customer_features.columns import (
     REQUIRED,
     Mapped,
     MissingColumns,
+    columns_used,
     literal,
     quoted,
     resolve,
@@ -32,6 +33,14 @@ from customer_features.engines.duckdb_as_of import measure
 from customer_features.engines.duckdb_dates import refuse_other_formats
 from customer_features.engines.duckdb_distributions import Distribution, distributions
 from customer_features.engines.duckdb_hints import with_values
+from customer_features.engines.duckdb_json_ids import (
+    inside_json,
+    mark,
+    refuse_objects,
+    refuse_other_kinds,
+    refuse_structs,
+    unreadable,
+)
 from customer_features.engines.duckdb_numbers import holds_numbers, refuse_currencies, refuse_two_readings
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
@@ -46,7 +55,7 @@ from customer_features.faults import WARNINGS
 from customer_features.numeric_columns import numeric
 from customer_features.options import Grain, Incomplete, Options
 from customer_features.parts import Part, first_line
-from customer_features.reading import NUMERIC, is_number, is_text, read, read_identifier, read_loyalty
+from customer_features.reading import NUMERIC, Readings, is_number, is_text, read, read_identifier, read_loyalty
 from customer_features.text_numbers import Marks, number_of_text
 
 try:
@@ -223,28 +232,25 @@ class Engine:
     def _stage(self, number: int, part: Part) -> None:
         optional = OPTIONAL if self.loyalty is None else ()
         with self._hinting(part):
-            wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
+            wanted = resolve(part.names, self.columns, part.name, REQUIRED, optional)
+        _refuse_unread(part, wanted)
         fields, types = self._typed(part, wanted)
-        options = self.options
-        readings = read(fields, types, options.timezone, part.name, marks=self._marks, date_format=options.date_format)
+        readings = self._read(part, fields, types)
         rows = _sound_rows(part)
-        if options.decimal is None:
+        if self.options.decimal is None:
             refuse_two_readings(self.connection, part.name, "amount", _number_texts(fields, types), rows)
-        if types["date"] == "VARCHAR" and options.date_format is None:
+        if types["date"] == "VARCHAR" and self.options.date_format is None:
             refuse_other_formats(self.connection, part.name, fields["date"], readings.staged["day"], rows)
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
         relation = f"staged_{number}"
         if part.parse_once:
             # Parsing text costs more than all else: the typed rows are kept, and spilled when memory is short.
-            more, file = [], []
-            if len(part.files) > 1:
-                more, file = [f"filename={literal(_FILE)}"], [f"{quoted(_FILE)} AS source_file"]
-            if part.kind == "csv":
-                more.append(broken.recorded(relation))
-            kept = {name: sql for name, sql in readings.staged.items() if name not in readings.derived}
-            select = query.staged(kept, part.over(part.files, ", ".join(more)), *file)
-            self.connection.execute(f"CREATE TEMP TABLE kept_{relation} AS {select}")
+            self._keep(relation, part, readings)
+            if part.of_json and mark(self.connection, part, fields, f"kept_{relation}"):
+                refuse_objects(self.connection, part, fields)
+                readings = self._read(part, fields, types)
+                self._keep(relation, part, readings)
             derived = query.staged(readings.derived, f"kept_{relation}", "*")
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {derived}")
             self._steps_done += 1
@@ -265,17 +271,45 @@ class Engine:
         try:
             yield
         except MissingColumns as error:
-            rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
-            raise with_values(error, self.connection, rows) from None
+            raise with_values(error, self.connection, _sound_rows(part)) from None
+
+    def _read(self, part: Part, fields: dict[str, Mapped], types: dict[str, str]) -> Readings:
+        options = self.options
+        return read(
+            fields,
+            types,
+            options.timezone,
+            part.name,
+            marks=self._marks,
+            date_format=options.date_format,
+            unreadable=unreadable(part, fields),
+            first_day=max(
+                (part.legacy[column] for column in columns_used({"date": fields["date"]}, part.legacy)), default=None
+            ),
+        )
+
+    def _keep(self, relation: str, part: Part, readings: Readings) -> None:
+        """Keep what the staged columns of a text file are made of in a table."""
+        more, file = [], []
+        if len(part.files) > 1:
+            more, file = [f"filename={literal(_FILE)}"], [f"{quoted(_FILE)} AS source_file"]
+        if part.kind == "csv":
+            more.append(broken.recorded(relation))
+        kept = {name: sql for name, sql in readings.staged.items() if name not in readings.derived}
+        select = query.staged(kept, part.over(part.files, ", ".join(more)), *file)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE kept_{relation} AS {select}")
 
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
         types: dict[str, str] = {}
         for name, mapped in wanted.items():
+            mapped = inside_json(mapped) if part.of_json else mapped
             if mapped.sql in part.numerics:
                 fields[name], types[name] = mapped, NUMERIC
             else:
                 fields[name], types[name] = self._computed(part, name, mapped)
+        refuse_structs(self.connection, part, fields, types)
+        refuse_other_kinds(part, fields)
         return fields, types
 
     def _computed(self, part: Part, name: str, mapped: Mapped) -> tuple[Mapped, str]:
@@ -307,9 +341,17 @@ class Engine:
     def _refuse_fractions(self, part: Part, mapped: Mapped, fraction: str) -> None:
         row = self.connection.execute(f"SELECT {mapped.sql} FROM {part.relation} WHERE {fraction} LIMIT 1").fetchone()
         if row is not None:
+            most = "" if mapped.sql in part.numerics else " below 2^53"
             raise ColumnError(
-                f"{part.name}: '{mapped.shown}' holds {row[0]}, which is no whole number below 2^53 and so no id;"
+                f"{part.name}: '{mapped.shown}' holds {row[0]}, which is no whole number{most} and so no id;"
                 " give ids as text"
+            )
+
+    def _refuse_unreadable(self, part: Part, mapped: Mapped, none: str) -> None:
+        row = self.connection.execute(f"SELECT {mapped.sql} FROM {part.relation} WHERE {none} LIMIT 1").fetchone()
+        if row is not None:
+            raise ColumnError(
+                f"{part.name}: '{mapped.shown}' holds {row[0]}, which is no id: allowed is text or a whole number"
             )
 
     def stage_loyalty(self, part: Part) -> None:
@@ -317,8 +359,13 @@ class Engine:
         max_points = self.options.max_points
         score = "loyalty_score" if max_points is None else "points"
         with self._hinting(part):
-            wanted = resolve_loyalty(part.columns, self.columns, part.name, score)
+            wanted = resolve_loyalty(part.names, self.columns, part.name, score)
+        _refuse_unread(part, wanted)
         fields, types = self._typed(part, wanted)
+        if part.of_json and mark(self.connection, part, fields, None):
+            refuse_objects(self.connection, part, fields)
+        for none in unreadable(part, fields).values():
+            self._refuse_unreadable(part, fields["customer_id"], none)
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():
             self._refuse_fractions(part, fields["customer_id"], fraction)
@@ -498,3 +545,12 @@ def _number_texts(fields: Mapping[str, Mapped], types: Mapping[str, str], name: 
     """SQL of the texts that a field's numbers are read of, by shown name."""
     mapped = fields[name]
     return {mapped.shown: mapped.sql} if types[name] == "VARCHAR" else dict(mapped.read)
+
+
+def _refuse_unread(part: Part, fields: Mapping[str, Mapped]) -> None:
+    """Raise ColumnError where a field is made of a column that is not read as what it is."""
+    for column in sorted(columns_used(fields, part.unread)):
+        raise ColumnError(
+            f"{part.name}: '{column}' is of type {part.unread[column]}, which is not read; convert it first, to text,"
+            " to a number or to dates"
+        )

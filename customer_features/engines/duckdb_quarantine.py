@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _RESERVED = ("source", "row_number", "fault", "faults", "message", "raw")
+# Types that Parquet has not, or that hold nothing.
+_AS_TEXT = ('"NULL"', "INTERVAL", "UNION", "TIME_NS", "BIT")
 # Columns of our own that stand beside those of a source bear names that no source's column has.
 _PLACE = '"customer_features: place"'
 _RAW = '"customer_features: raw"'
@@ -78,7 +80,7 @@ class Quarantine:
         shown = [self._originals[name.lower()] for name in carried.values()]
         targets = "".join(f", {quoted(name)}" for name, _ in shown)
         values = "".join(f", {alias}" for alias in carried)
-        hints = f"'' AS date_hint, {amount_hint_sql('amount_found')} AS amount_hint"
+        hints = f"'' AS unreadable_id, '' AS date_hint, {amount_hint_sql('amount_found')} AS amount_hint"
         named = f"SELECT *, string_split(faults, ',') AS names, {hints} FROM {relation}"
         self._connection.execute(
             f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message{targets})"
@@ -178,5 +180,5 @@ def _originals(parts: list[dict[str, str]]) -> dict[str, tuple[str, str]]:
                 while name.lower() in _RESERVED and shown.lower() in taken:
                     shown = f"original_{shown}"
                 taken.add(shown.lower())
-                columns[name.lower()] = (shown, "VARCHAR" if type_name == '"NULL"' else type_name)
+                columns[name.lower()] = (shown, "VARCHAR" if type_name.startswith(_AS_TEXT) else type_name)
     return columns

@@ -8,6 +8,7 @@ from typing import Any
 from customer_features.columns import Mapped
 from customer_features.dialects import Kind, Type, dialect
 from customer_features.errors import ColumnError, SourceError
+from customer_features.fetchers.postgresql import holds_no_ids
 from customer_features.portable import IDS
 from customer_features.postgresql import Session
 from customer_features.reading import FIT, unfit
@@ -47,7 +48,7 @@ def as_field(name: str, mapped: Mapped, type_name: str, source: str) -> tuple[st
     """
     sql = f"({mapped.sql})"
     if name in IDS:
-        if type_name in {*_NO_TEXT, "money"}:
+        if type_name in {*_NO_TEXT, "money"} or holds_no_ids(type_name):
             raise unfit(name, mapped, type_name, source, FIT[name])
         # A whole number in a floating column is the whole number; that there are no others is looked at before.
         return (f"{sql}::bigint::text" if type_name in FLOATS else _text(sql, type_name)), Type(Kind.TEXT)

@@ -103,6 +103,7 @@ HELD = frozenset(
         *("missing_customer_id", "missing_transaction_id", "missing_product_id", "missing_date", "unreadable_date"),
         *("future_date", "missing_amount", "unreadable_amount", "amount_out_of_range", "negative_amount"),
         *("unreadable_row", "conflicting_order_total", "conflicting_order_date", "loyalty_out_of_range"),
+        *("unreadable_id", "incomplete_customer"),
         *("conflicting_loyalty", "duplicate_customer", "no_transactions", "only_returns", "total_out_of_range"),
     }
 )

@@ -51,7 +51,13 @@ def fetched(address: str, folder: Path, query: str | None = None, *, beginning: 
         session.execute("SET TRANSACTION READ ONLY")
         columns = columns_of(session, query)
         odd = keep(session, columns, path, f"\nLIMIT {_FIRST_ROWS}" if beginning else "")
-    return replace(File.of(path, shown(address)), kind="parquet", numerics=frozenset(odd), cut=beginning)
+    no_ids = {name: kind for name, kind in zip(columns.schema.names, columns.types, strict=True) if holds_no_ids(kind)}
+    return replace(File.of(path, shown(address)), kind="parquet", numerics=frozenset(odd), no_ids=no_ids, cut=beginning)
+
+
+def holds_no_ids(type_name: str) -> bool:
+    """Whether values of a type are objects or arrays, which as text would look like ids."""
+    return type_name in ("json", "jsonb", "record") or type_name.startswith("_")
 
 
 def query_of(address: str, query: str | None) -> str:

@@ -7,10 +7,11 @@ import glob
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from customer_features import s3
+from customer_features import lakes, s3
 from customer_features.errors import SourceError, did_you_mean
 from customer_features.fetchers.copying import Dropped, changed, copied
 from customer_features.parts import File
@@ -30,7 +31,10 @@ def fetched(address: str, folder: Path) -> list[File]:
     named = s3.Address.of(address, SourceError)
     client = s3.connected(str(named), SourceError)
     files = []
+    around = cache(partial(_table_around, client, named.bucket))
     for number, (found, head) in enumerate(_objects(client, named)):
+        if lakes.is_data(found.key) and (table := around(found.key.rpartition("/")[0])):
+            raise lakes.part_of_table(str(named), table)
         path = Path(tempfile.mkdtemp(dir=folder)) / f"object-{number}"
         files.append(copied(_Object(client, found, head), path, str(found), str(found)))
     return files
@@ -84,12 +88,32 @@ def _segments_fit(key: list[str], pattern: list[str]) -> bool:
 def _absent(client: Any, named: s3.Address) -> str:
     """What is said of a key under which nothing is."""
     folder = named.key.rstrip("/") + "/"
+    if table := _table_at(client, named.bucket, named.key.rstrip("/")):
+        return str(lakes.not_read(str(named), table.kind)).removeprefix(f"{named}: ")
     if client.list_objects_v2(Bucket=named.bucket, Prefix=folder, MaxKeys=1).get("KeyCount"):
         return f"is a folder; give its objects, for example 's3://{named.bucket}/{folder}*.parquet'"
     before, slash, name = named.key.rpartition("/")
     page = client.list_objects_v2(Bucket=named.bucket, Prefix=before + slash, Delimiter="/", MaxKeys=_LISTED)
     beside = [entry["Key"].removeprefix(before + slash) for entry in page.get("Contents", [])]
     return f"no such object{did_you_mean(name, beside)}"
+
+
+def _table_around(client: Any, bucket: str, folder: str) -> lakes.Table | None:
+    """The table of a lake that a folder, or one around it, is; None where there is none."""
+    parts = folder.split("/")
+    folders = ("/".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((table for one in folders if (table := _table_at(client, bucket, one))), None)
+
+
+def _table_at(client: Any, bucket: str, folder: str) -> lakes.Table | None:
+    with suppress(*s3.ERRORS):  # who may read objects may not list them; what is given is taken at its word then
+        for mark, kind in lakes.MARKS.items():
+            inside = f"{folder}/{mark}".lstrip("/")
+            page = client.list_objects_v2(Bucket=bucket, Prefix=inside, MaxKeys=_LISTED)
+            names = [entry["Key"] for entry in page.get("Contents", [])]
+            if names and (kind != lakes.ICEBERG or any(name.endswith(lakes.METADATA) for name in names)):
+                return lakes.Table(f"s3://{bucket}/{folder}", kind)
+    return None
 
 
 class _Object:

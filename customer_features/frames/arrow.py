@@ -11,15 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_features.columns import quoted
+from customer_features import fitting
 from customer_features.errors import ColumnError, SourceError
 from customer_features.frames.base import unread
+from customer_features.names import shared
 
 IN_MEMORY = 64 << 20
 """Bytes of a stream that are kept in memory; a longer one goes to a file."""
-
-_KNOWN_EXTENSIONS = {"arrow.uuid", "arrow.json", "arrow.bool8"}
-_NUMBERS = b"customer_features: decimal numbers as text"
 
 
 def spooled(reader: pa.RecordBatchReader, folder: Path, name: str, what: str) -> pa.Table:
@@ -71,7 +69,7 @@ def marked(table: pa.Table, columns: list[str]) -> pa.Table:
     """The table with columns of text marked as decimal numbers, which may be of any length, infinite or NaN."""
     for column in columns:
         place = table.schema.get_field_index(column)
-        field = pa.field(column, pa.string(), metadata={_NUMBERS: b""})
+        field = pa.field(column, pa.string(), metadata={fitting.NUMBERS: b""})
         table = table.set_column(place, field, table.column(place).cast(pa.string()))
     return table
 
@@ -82,40 +80,19 @@ def fitted(table: pa.Table, name: str) -> tuple[pa.Table, frozenset[str]]:
     Raises ColumnError for a type that cannot be read.
     """
     _refuse_alike(table.column_names, name)
-    numerics: set[str] = set()
-    for place, field in enumerate(table.schema):
-        column = _fitted(table.column(place), field, name)
-        if column.type != field.type:
-            table = table.set_column(place, field.name, column)
-        numeric = pa.types.is_decimal(field.type) and pa.types.is_string(column.type)
-        if numeric or _NUMBERS in (field.metadata or {}):
-            numerics.add(quoted(field.name))
-    return table, frozenset(numerics)
-
-
-def _fitted(column: Any, field: pa.Field, name: str) -> Any:
-    if pa.types.is_float16(field.type):
-        return column.cast(pa.float32())
-    if pa.types.is_decimal(field.type) and (pa.types.is_decimal256(field.type) or field.type.scale < 0):
-        try:
-            return column.cast(pa.decimal128(38, max(field.type.scale, 0)))
-        except (pa.ArrowInvalid, ValueError):  # more than 38 digits
-            return column.cast(pa.string())
-    if isinstance(field.type, pa.BaseExtensionType) and field.type.extension_name not in _KNOWN_EXTENSIONS:
+    found = fitting.fitted(table)
+    for column, kind in found.unread.items():
         raise ColumnError(
-            f"{name}: '{field.name}' is of type {field.type.extension_name}, which is not read; convert it first,"
-            " to text or to dates"
+            f"{name}: '{column}' is of type {kind}, which is not read; convert it first, to text or to dates"
         )
-    return column
+    return found.table, found.numerics
 
 
 def _refuse_alike(names: list[str], name: str) -> None:
     """Two needed columns whose names differ in case alone would be one to SQL."""
-    seen: dict[str, str] = {}
-    for column in names:
-        other = seen.setdefault(column.lower(), column)
-        if other != column:
-            raise ColumnError(f"{name}: the columns '{other}' and '{column}' differ in case alone; rename one of them")
+    if same := shared(names):
+        listed = " and ".join(f"'{column}'" for _, column in same)
+        raise ColumnError(f"{name}: the columns {listed} differ in case alone; rename one of them")
 
 
 def rows_of(table: pa.Table, rows: list[int]) -> pa.Table:

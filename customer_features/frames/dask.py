@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from customer_features.errors import SourceError
+from customer_features.fitting import NUMBERS, near
 from customer_features.frames.arrow import mapped, written
 from customer_features.frames.base import Kind, unread
 from customer_features.frames.pandas import joined, to_arrow
@@ -49,8 +52,7 @@ class DataFrame(Kind):
         self._compute(partitions, paths)
         tables = [mapped(path) for path in paths]
         self._ends = list(accumulate(table.num_rows for table in tables))
-        _refuse_other_types(tables, self.name)
-        return pa.concat_tables(tables, promote_options="permissive")
+        return _together(tables, self.name)
 
     def like(self, table: pa.Table) -> Any:
         return self._given(table.to_pandas())
@@ -148,16 +150,90 @@ def _by_partition(rows: list[int], ends: list[int]) -> Iterable[list[int]]:
         begin = end
 
 
-def _refuse_other_types(tables: list[pa.Table], name: str) -> None:
-    """Partitions of a column of objects may each hold something else."""
-    first = tables[0].schema
-    for number, table in enumerate(tables):
-        for one, other in zip(first, table.schema, strict=True):
-            try:
-                pa.unify_schemas([pa.schema([one]), pa.schema([other])], promote_options="permissive")
-            except pa.ArrowException:
-                raise SourceError(
-                    f"{name}: '{one.name}' holds values of mixed types: {one.type} in partition 0 and {other.type} in"
-                    f" partition {number}; give the column one type, e.g. frame['{one.name}'].astype('string') for ids"
-                ) from None
-        first = pa.unify_schemas([first, table.schema], promote_options="permissive")
+def _together(tables: list[pa.Table], name: str) -> pa.Table:
+    """The partitions as one table, each column of a type that holds all of its values exactly.
+
+    Partitions may each be of another type: a column of objects may hold anything, and missing values make floats of
+    whole numbers. Raises SourceError where no type holds all.
+    """
+    columns, fields = [], []
+    for place, column in enumerate(tables[0].column_names):
+        own = [table.schema.field(place) for table in tables]
+        kind = _common(own, name)
+        parts = [_as(table.column(place), kind, one, number, own, name)
+                 for number, (table, one) in enumerate(zip(tables, own, strict=True))]  # fmt: skip
+        columns.append(pa.chunked_array([chunk for part in parts for chunk in part.chunks], kind))
+        fields.append(pa.field(column, kind, metadata={NUMBERS: b""} if any(map(_of_numbers, own)) else None))
+    return pa.table(columns, schema=pa.schema(fields))
+
+
+def _common(fields: list[pa.Field], name: str) -> pa.DataType:
+    """The type of a column in all partitions."""
+    first = fields[0]
+    numbers = [_of_numbers(field) for field in fields]
+    if any(numbers):  # numbers as text, of which no type holds all
+        wrong = (place for place, field in enumerate(fields) if not (numbers[place] or _exact(field.type)))
+        if (place := next(wrong, None)) is not None:
+            raise _mixed(name, fields[numbers.index(True)], fields[place], place, numbers.index(True))
+        return pa.string()
+    kinds = {field.type for field in fields if not pa.types.is_null(field.type)}
+    if len(kinds) < 2:
+        return next(iter(kinds), first.type)
+    if all(map(pa.types.is_integer, kinds)):
+        return next((kind for kind in kinds if all(map(partial(_holds, kind), kinds))), pa.decimal128(20, 0))
+    if all(map(pa.types.is_timestamp, kinds)) and len(zones := {kind.tz for kind in kinds}) == 1:
+        return pa.timestamp("us", next(iter(zones)))
+    try:
+        if any(map(pa.types.is_decimal, kinds)) and any(map(pa.types.is_floating, kinds)):
+            raise pa.ArrowTypeError("a decimal number is no float")
+        plain = [pa.schema([field.remove_metadata()]) for field in fields]
+        return pa.unify_schemas(plain, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        number, other = next(
+            (place, one) for place, one in enumerate(fields) if one.type not in (first.type, pa.null())
+        )
+        raise _mixed(name, first, other, number) from None
+
+
+def _of_numbers(field: pa.Field) -> bool:
+    return NUMBERS in (field.metadata or {})
+
+
+def _exact(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_decimal(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind))
+
+
+def _holds(kind: pa.DataType, other: pa.DataType) -> bool:
+    """Whether a type of whole numbers holds all of another one."""
+    if pa.types.is_signed_integer(kind):
+        spare = 0 if pa.types.is_signed_integer(other) else 1
+        return bool(other.bit_width + spare <= kind.bit_width)
+    return bool(pa.types.is_unsigned_integer(other) and other.bit_width <= kind.bit_width)
+
+
+def _as(
+    column: Any, kind: pa.DataType, own: pa.Field, number: int, fields: list[pa.Field], name: str
+) -> pa.ChunkedArray:
+    if column.type == kind:
+        return column
+    if pa.types.is_timestamp(kind) and pa.types.is_timestamp(column.type):
+        column = near(column)
+        # What is cut off a time must not move it to the next day, before 1970 either.
+        column = pc.floor_temporal(column, unit="microsecond") if column.type.unit == "ns" else column
+        return column.cast(kind)
+    try:
+        return column.cast(kind)
+    except pa.ArrowException:
+        place, other = next((place, one) for place, one in enumerate(fields) if one.type != own.type)
+        first, second, last = (own, other, place) if number < place else (other, own, number)
+        raise _mixed(name, first, second, last, min(number, place)) from None
+
+
+def _mixed(name: str, first: pa.Field, other: pa.Field, number: int, begin: int = 0) -> SourceError:
+    kinds = (first.type, other.type)
+    whole = any(map(pa.types.is_integer, kinds)) and any(map(pa.types.is_floating, kinds))
+    hint = ".astype('Int64') for whole numbers" if whole else ".astype('string') for ids"
+    return SourceError(
+        f"{name}: '{first.name}' holds values of mixed types: {first.type} in partition {begin} and {other.type} in"
+        f" partition {number}; give the column one type that holds all of them, e.g. frame['{first.name}']{hint}"
+    )

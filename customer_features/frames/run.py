@@ -32,6 +32,7 @@ from customer_features.frames.arrow import fitted
 from customer_features.frames.base import Kind
 from customer_features.frames.kinds import kind_of
 from customer_features.frames.pyarrow import Stream
+from customer_features.legacy_calendar import as_text, limits
 from customer_features.options import Options
 from customer_features.parts import Part, table_part
 from customer_features.staging import scratch
@@ -137,6 +138,7 @@ def _part(kind: Kind, places: list[int], connection: duckdb.DuckDBPyConnection, 
     table, numerics = fitted(kind.columns(places, folder), kind.name)
     part = table_part(table, kind.name, connection)
     part.numerics = numerics
+    part.legacy = limits(as_text(table.schema.metadata), part.columns)
     return part
 
 

@@ -140,13 +140,20 @@ def groups(relation: duckdb.DuckDBPyRelation, schema: Any) -> Iterator[Any]:
 def describe(engine: Results, output: dict[str, Any], quarantine: dict[str, Any] | None) -> dict[str, Any]:
     """The manifest: what came in, what became of it, and what was written."""
     outcome = engine.outcome
-    sizes = {file.name: file.bytes for part in engine.parts for file in part.files}
+    files = {file.name: file for part in engine.parts for file in part.files}
+    sizes = {name: file.bytes for name, file in files.items()}
     described: dict[str, Any] = {
         "definition": features.DEFINITION_VERSION,
         "options": {**engine.options.described(), **engine.how},
         "mapping": engine.mapping,
         "sources": [
-            {"path": name, "bytes": sizes.get(name), "rows": count} for name, count in outcome.rows_by_source.items()
+            {
+                "path": name,
+                "bytes": sizes.get(name),
+                "rows": count,
+                **({"table": files[name].version} if name in files and files[name].version else {}),
+            }
+            for name, count in outcome.rows_by_source.items()
         ],
         "rows": outcome.balance(),
         "faults": outcome.faults,
@@ -157,8 +164,11 @@ def describe(engine: Results, output: dict[str, Any], quarantine: dict[str, Any]
         "output": output,
     }
     if engine.loyalty is not None:
-        files = [{"path": file.name, "bytes": file.bytes} for file in engine.loyalty.files]
-        described["loyalty"] = {"sources": files, **outcome.loyalty}
+        scores = [
+            {"path": file.name, "bytes": file.bytes, **({"table": file.version} if file.version else {})}
+            for file in engine.loyalty.files
+        ]
+        described["loyalty"] = {"sources": scores, **outcome.loyalty}
     if quarantine is not None:
         described["quarantine"] = quarantine
     return described

@@ -1,0 +1,99 @@
+"""What a Parquet file says of its columns, and what the engine would not read as it is."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from customer_features.errors import MissingExtra
+from customer_features.fitting import fitted, is_far, limit_of
+from customer_features.parts import File, How
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
+    raise MissingExtra("reading files", "bulk") from error
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A column: its name, the type in which it is stored, the digits of a decimal, and the unit of a time."""
+
+    name: str
+    stored: str | None
+    digits: int = 0
+    unit: str = ""
+
+
+def elements(connection: duckdb.DuckDBPyConnection, path: str) -> list[Element]:
+    """Return the columns of the file at a path (an SQL literal), without those inside them."""
+    rows = connection.execute(
+        f"""SELECT name, type, COALESCE(precision, 0),
+  CASE WHEN converted_type = 'TIMESTAMP_MILLIS' OR logical_type LIKE '%MILLIS=MilliSeconds%' THEN 'ms'
+    WHEN converted_type = 'TIMESTAMP_MICROS' OR logical_type LIKE '%MICROS=MicroSeconds%' THEN 'us' ELSE '' END,
+  COALESCE(num_children, 0) FROM parquet_schema({path})"""
+    ).fetchall()
+    columns: list[Element] = []
+    below = 0  # elements that are still to come of the column at hand
+    for name, stored, digits, unit, children in rows[1:]:
+        if below == 0:
+            columns.append(Element(str(name), stored, int(digits), str(unit)))
+            below = 1
+        below += int(children) - 1
+    return columns
+
+
+def without_far_times(file: File, columns: list[Element], how: How) -> File:
+    """The file with a copy in which times beyond what the engine reads stand for the last that it reads.
+
+    The engine stops at them wherever they stand: while it makes microseconds of milliseconds, or a day of either.
+    """
+    units = {column.name: column.unit for column in columns if column.unit and column.stored == "INT64"}
+    if not units:
+        return file
+    try:
+        with pq.ParquetFile(file.read_from) as source:
+            if not any(_holds_far(source, name, limit_of(unit)) for name, unit in units.items()):
+                return file
+            with tempfile.NamedTemporaryFile(dir=how.folder, suffix=".parquet", delete=False) as copy:
+                _write(_near(source), source.schema_arrow, copy)
+    except pa.ArrowException:
+        return file  # what the engine says of it is said
+    return replace(file, copy=Path(copy.name))
+
+
+def _holds_far(source: Any, name: str, most: int) -> bool:
+    for group in range(source.metadata.num_row_groups):
+        row_group = source.metadata.row_group(group)
+        place = next(one for one in range(row_group.num_columns) if row_group.column(one).path_in_schema == name)
+        column = row_group.column(place)
+        if column.is_stats_set and column.statistics.has_min_max:
+            ends = (column.statistics.min_raw, column.statistics.max_raw)
+            if -most <= ends[0] and ends[1] <= most:
+                continue
+        [values] = source.read_row_group(group, columns=[name]).columns
+        if any(pc.any(is_far(chunk.view(pa.int64()), most)).as_py() for chunk in values.chunks):
+            return True
+    return False
+
+
+def _near(source: Any) -> Iterator[Any]:
+    for batch in source.iter_batches():
+        yield from fitted(pa.Table.from_batches([batch])).table.to_batches()
+
+
+def _write(batches: Iterator[Any], schema: Any, target: Any) -> None:
+    writer = None
+    for batch in batches:
+        writer = writer or pq.ParquetWriter(target, batch.schema.with_metadata(schema.metadata))
+        writer.write_batch(batch)
+    if writer is not None:
+        writer.close()
