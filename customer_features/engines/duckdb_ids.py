@@ -79,7 +79,7 @@ def _warning(name: str, count: int, what: str) -> dict[str, Any]:
 
 
 def _null_like(run: Run) -> list[dict[str, Any]]:
-    """A warning for each field whose ids look like the absence of one."""
+    """A warning where ids look like the absence of one, with the rows of each field."""
 
     def like(field: str) -> str:
         return f"strlen({field}) < 12 AND lower(trim({field})) IN ({NULL_TOKENS})"
@@ -90,7 +90,7 @@ def _null_like(run: Run) -> list[dict[str, Any]]:
         f" WHERE ({like('transaction_id')}) OR ({like('product_id')}) GROUP BY ALL"
         f" UNION ALL SELECT customer_id, NULL, NULL, used FROM {run.customers} WHERE {like('customer_id')}"
     ).fetchall()
-    found = []
+    told, tokens, total = [], [], 0
     for place, field in enumerate(_FIELDS):
         counts: Counter[str] = Counter()
         for row in rows:
@@ -99,10 +99,14 @@ def _null_like(run: Run) -> list[dict[str, Any]]:
         if counts:
             first = [text for text, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NAMED]]
             listed = " or ".join(f"'{text}'" for text in first)
-            options = " ".join(f"--null {shlex.quote(text)}" for text in first)
-            said = f"{field} is {listed} in {counted(counts.total(), 'row')}; it counts as it is, and with"
-            found.append(_warning("looks_like_null", counts.total(), f"{said} {options}"))
-    return found
+            told.append(f"{field} is {listed} in {counted(counts.total(), 'row')}")
+            tokens += [text for text in first if text not in tokens]
+            total += counts.total()
+    if not told:
+        return []
+    options = " ".join(f"--null {shlex.quote(text)}" for text in tokens)
+    what = f"{', '.join(told)}; they count as they are, and with {options}"
+    return [_warning("looks_like_null", total, what)]
 
 
 def _near_duplicates(run: Run, customers: int, everything: str) -> list[dict[str, Any]]:
