@@ -167,7 +167,7 @@ def _amount(number: float | None, units: int | None, found: str | None) -> float
     return units / 10000 if units or number >= 0 else _LEAST
 
 
-def _as_number(shown: str) -> object:
+def _as_number(shown: str) -> float | str:
     """A faulty score as the number that it is, or else as its text: the service says what is wrong with it."""
     try:
         number = float(shown)
