@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from customer_features import features
 from customer_features.errors import MissingExtra
@@ -47,6 +48,7 @@ def _schema(made: Portable, name: str, faults: bool) -> str:
     """The schema file: each column's meaning, and what dbt is to test of it."""
     filled = ["not_null"]
     tests: list[object] = []
+    columns: list[dict[str, Any]]
     if faults:
         described = "Rows that are left out of the vectors, each once, with all its faults."
         columns = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from customer_features.counts import counted
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_distributions import Distribution
 from customer_features.errors import MissingExtra
@@ -61,7 +62,7 @@ def write(found: list[Distribution], options: Options, to: Console) -> None:
     to.print()
     if options.as_of:
         dates = f"{options.today}, the last of {len(options.as_of)} as-of dates"
-        to.print(f"{found[0].customers:,} customers on {dates}")
+        to.print(f"{counted(found[0].customers, 'customer')} on {dates}")
     to.print(table)
     for note in _notes(found):
         to.print(Text(note, "dim"))

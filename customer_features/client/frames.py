@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -145,7 +146,7 @@ class FrameCustomers:
     def _score(self, customer_id: object, columns: dict[str, list[Any]], rows: list[int]) -> float | str | None:
         for row in rows:
             if columns["loyalty_faulty"][row]:
-                return str(columns["loyalty_shown"][row])
+                return _as_number(str(columns["loyalty_shown"][row]))
         lowest = [columns["lowest_loyalty"][row] for row in rows if columns["lowest_loyalty"][row] is not None]
         highest = [columns["highest_loyalty"][row] for row in rows if columns["highest_loyalty"][row] is not None]
         if not lowest:
@@ -164,3 +165,14 @@ def _amount(number: float | None, units: int | None, found: str | None) -> float
         return number
     # A decimal of more digits than a double or an amount keeps: what it was rounded to, exactly.
     return units / 10000 if units or number >= 0 else _LEAST
+
+
+def _as_number(shown: str) -> float | str:
+    """A faulty score as the number that it is, or else as its text: the service says what is wrong with it."""
+    try:
+        number = float(shown)
+    except ValueError:
+        return shown
+    if not math.isfinite(number):
+        return shown
+    return int(number) if shown.lstrip("+-").isdigit() else number

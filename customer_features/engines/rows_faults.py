@@ -240,7 +240,7 @@ def _check_loyalty(value: Any, customer_id: str | None, path: str, options: Opti
     for rule in faults.group_faults(Scope.CUSTOMER, options):
         if rule.field == _LOYALTY and rule.rows(totals, options):
             found.add(f"{path}.{_LOYALTY}", rule.says(_short(value)))
-    return value
+    return None if value is None else float(value)
 
 
 def _check_transactions(

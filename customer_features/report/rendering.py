@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from customer_features.counts import counted
 from customer_features.errors import MissingExtra
 from customer_features.report import charts, theme
 from customer_features.report.shapes import Report
@@ -53,7 +54,7 @@ def sheet(report: Report) -> dict[str, Any]:
     ]
     title = alt.TitleParams(
         text=f"Customer features: {report.name}",
-        subtitle=f"{figures.customers:,} customers, as of {report.as_of or 'a date that is not stated'}",
+        subtitle=f"{counted(figures.customers, 'customer')}, as of {report.as_of or 'a date that is not stated'}",
         fontSize=20, subtitleFontSize=13, offset=24,
     )  # fmt: skip
     if not shown:

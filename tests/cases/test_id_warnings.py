@@ -119,8 +119,8 @@ def test_dataframes_warn_of_ids_too(make: Any) -> None:
     [said] = suspicions(make, frame(customer_id=["a", "A"]))
     assert "Unicode form: 1 customer of 2 (case: 1 customer), e.g. 'A' and 'a'; --map" in said
     said = "\n".join(suspicions(make, frame(customer_id=["NULL", "a"], product_id=["nan", "nan"])))
-    assert "for no value: customer_id is 'NULL' in 1 row;" in said
-    assert "for no value: product_id is 'nan' in 2 rows;" in said
+    assert "for no value: customer_id is 'NULL' in 1 row, product_id is 'nan' in 2 rows; they count" in said
+    assert "--null NULL --null nan they are missing" in said
     assert "transaction_id is" not in said
 
 
@@ -137,7 +137,7 @@ def test_ids_that_look_like_none_stay_and_are_counted(token: str, cli: Cli, tmp_
 def test_ids_that_look_like_none_are_counted_by_field(cli: Cli, tmp_path: Path) -> None:
     text = f"{HEADER}\na,-,2025-04-01,1,None\nb,2,2025-04-01,1,N/A\nb,3,2025-04-01,1,N/A\n"
     _, said, _ = built(cli, tmp_path, text, *EMAIL)
-    assert "transaction_id is '-' in 1 row;" in said
+    assert "transaction_id is '-' in 1 row," in said
     assert "product_id is 'N/A' or 'None' in 3 rows;" in said
 
 

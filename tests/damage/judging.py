@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +19,11 @@ ORDER = (
     *("conflicting_loyalty", "only_returns", "total_out_of_range"),
 )
 """The faults of decision 12 that a bulk run can meet, in its order."""
+
+
+NULLS = ("null", "none", "nan", "n/a", "#n/a", "\\n", "-", "undefined", "na", "nil")
+"""What ids of the damage may look like where there is none."""
+_BLANKS = " \t\n\r\v\f\u00a0\u2007\u200b\u202f\u3000\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,4 +225,10 @@ def _warnings(used: list[Line], choices: Choices) -> tuple[dict[str, int], str]:
     rows = Counter((*_order_of(line), line.day, _units(line), line.product) for line in used)
     if twice := sum(count > 1 for count in rows.values()):
         found["duplicate_row"] = twice
+    ids = {line.customer for line in used if line.customer is not None}
+    if alike := len(ids) - len({unicodedata.normalize("NFC", name).strip(_BLANKS).lower() for name in ids}):
+        found["near_duplicate_ids"] = alike
+    named = (name for line in used for name in (line.customer, line.order, line.product) if name is not None)
+    if nulls := sum(name.strip(" ").lower() in NULLS for name in named):
+        found["looks_like_null"] = nulls
     return found, share

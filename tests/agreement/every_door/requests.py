@@ -40,6 +40,7 @@ LISTED = 100
 _NAMES = [(re.compile(re.escape(rule.message).replace(r"\{found\}", "(?s:.*)")), rule.name) for rule in FAULTS] + [
     (re.compile(r"date (?s:.*) is a datetime; give a date, YYYY-MM-DD"), "unreadable_date"),
     (re.compile(r"amount must be a number, found (?s:.*)"), "unreadable_amount"),
+    (re.compile(r"loyalty_score must be a number from 0 to 1, found (?s:.*)"), "loyalty_out_of_range"),
 ]
 
 
