@@ -256,7 +256,7 @@ class Options:
     max_points: float | None = None
     """The cap of a loyalty file that holds points; None where it holds scores."""
     as_of: tuple[date, ...] = ()
-    """Several as-of dates, ascending; ``today`` is the last of them then. Empty when there is one date."""
+    """The as-of dates of a list, ascending; ``today`` is the last of them then. Empty when no list was given."""
     window_opens_after: date | None = field(init=False, default=None)
     """Rows up to and including this day stand before the window (None: every day counts)."""
 
@@ -276,7 +276,7 @@ class Options:
         timezone: object = None,
         on_fault: object = OnFault.FAIL,
         max_faults: object = 0.01,
-        as_of: Iterable[object] = (),
+        as_of: Iterable[object] | None = None,
         max_points: object = None,
         encoding: object = None,
         decimal: object = ".",
@@ -284,18 +284,18 @@ class Options:
     ) -> Options:
         """Check every value and fill in what was left out.
 
-        ``today`` defaults to the current date in ``timezone``, which defaults to UTC. ``as_of`` gives several
-        dates in its place; the last of them is ``today`` then, and none is kept when all are the same.
+        ``today`` defaults to the current date in ``timezone``, which defaults to UTC. ``as_of`` gives a list of
+        dates in its place, at least one; the last of them is ``today`` then.
         Raises InvalidOption for the first value that is not allowed.
         """
         zone = "UTC" if timezone is None else parse_timezone(timezone)
-        days = sorted({parse_day("today", day) for day in as_of})
+        days = [] if as_of is None else _as_of_days(as_of)
         if days:
             if today is not None:
                 raise InvalidOption("today", "give either one date or several, not both")
             today = days[-1]
         return cls(
-            as_of=tuple(days) if len(days) > 1 else (),
+            as_of=tuple(days),
             max_points=parse_max_points(max_points),
             today=current_day(zone) if today is None else parse_day("today", today),
             grain=parse_choice("grain", grain, Grain),
@@ -328,8 +328,17 @@ class Options:
         }
 
 
+def _as_of_days(given: Iterable[object]) -> list[date]:
+    days = sorted({parse_day("today", day) for day in given})
+    if not days:
+        raise InvalidOption("today", "the list holds no date; give at least one, or none for the current date")
+    if len(days) > MOST_DATES:
+        raise InvalidOption("today", f"the list holds {len(days)} dates; allowed are {MOST_DATES} at most")
+    return days
+
+
 def dates(today: object) -> dict[str, Any]:
-    """``today`` as the option it is: one date, or several as-of dates."""
+    """``today`` as the option it is: one date, or a list of as-of dates."""
     several = isinstance(today, Iterable) and not isinstance(today, str)
     return {"as_of": today} if several else {"today": today}
 

@@ -87,18 +87,12 @@ class ClickHouse(Dialect):
         return f"toInt32(toDate32({sql}, {self.literal(timezone)}))"
 
     def day_of_ten_characters(self, sql: str) -> str:
-        # Days since 1970 of the civil calendar (H. Hinnant, chrono-compatible date algorithms): years begin in March.
         year, month, day = (
             f"toInt32OrZero(substring({sql}, {start}, {size}))" for start, size in ((1, 4), (6, 2), (9, 2))
         )
-        leap = f"({year} % 4 = 0 AND ({year} % 100 <> 0 OR {year} % 400 = 0))"
-        last = f"multiIf({month} = 2, if({leap}, 29, 28), {month} IN (4, 6, 9, 11), 30, 31)"
-        march = f"(({month} + 9) % 12)"
-        years = f"({year} - if({month} <= 2, 1, 0) + 400)"  # from the year -400 on nothing is below zero
-        of_year = f"(intDiv(153 * {march} + 2, 5) + {day} - 1)"
-        days = f"365 * {years} + intDiv({years}, 4) - intDiv({years}, 100) + intDiv({years}, 400) + {of_year}"
-        valid = f"{year} BETWEEN 1 AND 9999 AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND {last}"
-        return f"CASE WHEN {valid} THEN toInt32({days} - {_DAYS_BEFORE}) END"
+        valid = f"{year} BETWEEN 1 AND 9999 AND {month} BETWEEN 1 AND 12"
+        valid += f" AND {day} BETWEEN 1 AND {_last_of_month(year, month)}"
+        return f"CASE WHEN {valid} THEN {_days_since_1970(year, month, day)} END"
 
     def instant_of_text(self, sql: str) -> str:
         return f"parseDateTime64BestEffortOrNull({sql}, 6, 'UTC')"
@@ -113,12 +107,32 @@ class ClickHouse(Dialect):
         return f"toInt32(toDate32({expression}))"
 
     def before(self, today: str, window: Window) -> str:
-        if window.months:
-            return f"toInt32(addMonths(toDate32({today}), -{window.months}))"
-        return f"({today} - {window.days})"
+        if not window.months:
+            return f"({today} - {window.days})"
+        # addMonths stops at 1900. A window that opens before the first year opens on the day before it.
+        day = f"toDate32({today})"
+        months = f"(toYear({day}) * 12 + toMonth({day}) - 1 - {window.months})"
+        year, month = f"intDiv({months}, 12)", f"({months} % 12 + 1)"
+        opens = _days_since_1970(year, month, f"least(toDayOfMonth({day}), {_last_of_month(year, month)})")
+        return f"if({months} < 12, {-_EPOCH}, {opens})"
 
     def as_date(self, day: str) -> str:
         return f"toDate32({day})"
+
+
+def _last_of_month(year: str, month: str) -> str:
+    """The last day of a month of the civil calendar."""
+    leap = f"({year} % 4 = 0 AND ({year} % 100 <> 0 OR {year} % 400 = 0))"
+    return f"multiIf({month} = 2, if({leap}, 29, 28), {month} IN (4, 6, 9, 11), 30, 31)"
+
+
+def _days_since_1970(year: str, month: str, day: str) -> str:
+    """A day of the civil calendar as a number (H. Hinnant, chrono-compatible date algorithms): years begin in March."""
+    march = f"(({month} + 9) % 12)"
+    years = f"({year} - if({month} <= 2, 1, 0) + 400)"  # from the year -400 on nothing is below zero
+    of_year = f"(intDiv(153 * {march} + 2, 5) + {day} - 1)"
+    days = f"365 * {years} + intDiv({years}, 4) - intDiv({years}, 100) + intDiv({years}, 400) + {of_year}"
+    return f"toInt32({days} - {_DAYS_BEFORE})"
 
 
 _DAYS_BEFORE = _EPOCH - 1 + 306 + 146097
