@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from customer_features import money
 from customer_features.columns import Mapped, literal, number_of_text
+from customer_features.date_texts import DAY, OFFSET, TIME
 from customer_features.errors import ColumnError
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
 """The type of a text that holds a decimal number of any length, NaN or Infinity; the engine itself has none."""
 _DAYS = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
-_ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
-_TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _NO_LOYALTY = {
     "loyalty": "CAST(NULL AS DOUBLE)",
     "loyalty_faulty": "FALSE",
@@ -134,17 +133,16 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_forma
         day = day_by_format(sql, date_format, timezone)
         return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}
     if base == "VARCHAR":
-        zone = literal(timezone)
-        # The cast takes no blank before an offset.
-        joined = f"regexp_replace({sql}, ' ([-+Z])', '\\1')"
-        stamp = f"timezone({zone}, TRY_CAST({joined} AS TIMESTAMPTZ))"
+        # The cast takes no blank before an offset, and digits of a second change no day.
+        joined = f"regexp_replace({sql}, '([.][0-9]+)? ?(Z|[-+][0-9:]+)$', '\\2')"
+        stamp = f"timezone({literal(timezone)}, TRY_CAST({joined} AS TIMESTAMPTZ))"
         day = (
             # The cast takes signs, blanks around a day, other marks and fewer digits: this leaves YYYY-MM-DD.
             f"CASE WHEN {sql} LIKE '____-__-__' AND {sql} BETWEEN '0' AND ':' AND RIGHT({sql}, 1) >= '0'"
             f" THEN TRY_CAST({sql} AS DATE)"
-            f" WHEN LENGTH({sql}) >= 16 AND regexp_full_match({sql}, '{_TIMESTAMP}')"
-            f" THEN CAST(TRY_CAST({sql} AS TIMESTAMP) AS DATE)"
-            f" WHEN LENGTH({sql}) >= 17 AND regexp_full_match({sql}, '{_TIMESTAMP} ?{_ZONE}')"
+            f" WHEN LENGTH({sql}) >= 16 AND regexp_full_match({sql}, '{DAY}{TIME}')"
+            f" THEN TRY_CAST(LEFT({sql}, 10) AS DATE)"
+            f" WHEN LENGTH({sql}) >= 17 AND {sql} >= '0001' AND regexp_full_match({sql}, '{DAY}{TIME}{OFFSET}')"
             f" THEN CAST({stamp} AS DATE) END"
         )
         return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}

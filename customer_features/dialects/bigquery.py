@@ -42,7 +42,7 @@ class BigQuery(Dialect):
         return f"DATE({sql}, {self.literal(timezone)})"
 
     def instant_of_text(self, sql: str) -> str:
-        return self.try_cast(self.offset_joined(sql), "TIMESTAMP")
+        return self.try_cast(sql, "TIMESTAMP")
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"DATE_DIFF({later}, {earlier}, DAY)"

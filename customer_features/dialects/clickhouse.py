@@ -14,6 +14,10 @@ from customer_features.options import Window
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST_YEAR, _LAST_YEAR = 1900, 2299
+_FIRST_SECOND, _LAST_SECOND = (
+    (day.toordinal() - _EPOCH) * 86400 for day in (date(_FIRST_YEAR, 1, 2), date(_LAST_YEAR, 12, 31))
+)
+"""Instants whose day in every timezone is one that its dates hold."""
 
 
 class ClickHouse(Dialect):
@@ -94,8 +98,22 @@ class ClickHouse(Dialect):
         valid += f" AND {day} BETWEEN 1 AND {_last_of_month(year, month)}"
         return f"CASE WHEN {valid} THEN {_days_since_1970(year, month, day)} END"
 
-    def instant_of_text(self, sql: str) -> str:
-        return f"parseDateTime64BestEffortOrNull({sql}, 6, 'UTC')"
+    def day_of_instant_in_text(self, sql: str, timezone: str) -> str:
+        # In seconds since 1970 of any year: a DateTime64 is cut outside of 1900 to 2299.
+        hour, minute, second = (f"toInt32OrZero(substring({sql}, {place}, 2))" for place in (12, 15, 18))
+        second = f"if(substring({sql}, 17, 1) = ':', {second}, 0)"
+        offset = self.offset_in_text(sql)
+        hours, minutes = (f"toInt32OrZero(substring({offset}, {place}, 2))" for place in (2, 4))
+        shift = f"({hours} * 3600 + {minutes} * 60) * if(startsWith({offset}, '-'), -1, 1)"
+        day = self.day_of_ten_characters(f"SUBSTRING({sql}, 1, 10)")
+        seconds = f"(toInt64({day}) * 86400 + {hour} * 3600 + {minute} * 60 + {second} - {shift})"
+        if timezone == "UTC":
+            days = f"toInt32(intDiv({seconds} + {_EPOCH} * 86400, 86400) - {_EPOCH})"
+            first, last = self.day_literal(date.min), self.day_literal(date.max)
+            return f"CASE WHEN {days} BETWEEN {first} AND {last} THEN {days} END"
+        inside = f"{seconds} BETWEEN {_FIRST_SECOND} AND {_LAST_SECOND}"
+        local = self.day_of_instant(f"fromUnixTimestamp64Milli({seconds} * 1000, 'UTC')", timezone)
+        return f"CASE WHEN {inside} THEN {local} END"
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"({later} - {earlier})"

@@ -23,7 +23,7 @@ class Redshift(Dialect):
         return self.cast(f"({sql} AT TIME ZONE {self.literal(timezone)})", "DATE")
 
     def instant_of_text(self, sql: str) -> str:
-        return self.try_cast(self.offset_joined(sql), "TIMESTAMPTZ")
+        return self.try_cast(sql, "TIMESTAMPTZ")
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"DATEDIFF(DAY, {earlier}, {later})"
