@@ -11,7 +11,22 @@ Anything else is the fault ``unreadable_date``. Digits are ASCII, ``T`` and ``Z`
 
 from __future__ import annotations
 
+import re
+
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 """The calendar itself is asked whether there is such a day."""
 TIME = "[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
 OFFSET = " ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)"
+
+MOST_MINUTES = 14 * 60
+"""An offset is at most this far from UTC."""
+_LITERAL = re.compile(r"%-?[HIMSfp]\s?(?:(?:UTC|GMT)?([+-])([0-9]{2})(?::?([0-9]{2}))?|Z|UTC|GMT)(?![\w%:+-])")
+
+
+def literal_offset(date_format: str) -> int | None:
+    """Minutes east of UTC that a format of strptime states literally after its time of day; None where it does not."""
+    found = _LITERAL.search(date_format.replace("%%", "  "))
+    if found is None:
+        return None
+    sign, hours, minutes = found.groups(default="0")
+    return (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+from customer_features.date_texts import MOST_MINUTES, literal_offset
 from customer_features.errors import InvalidOption, did_you_mean
 
 
@@ -231,6 +232,12 @@ def parse_date_format(value: object) -> str | None:
         raise InvalidOption("date_format", f"'{value}' names a part of the date twice")
     if not {"Y", "m", "d"} <= set(kinds) and not {"Y", "j"} <= set(kinds):
         raise InvalidOption("date_format", f"{value!r} names no day; give year, month and day, for example %d/%m/%Y")
+    # Of a day alone nobody can say which one an offset makes of it.
+    if not {"H"} & set(kinds) and ("z" in kinds or re.search(r"(?<=[YymdbBj])\s?(Z|[+-][0-9]{2}:?[0-9]{2})$", value)):
+        raise InvalidOption("date_format", f"{value!r} names an offset and no hour; leave it out, or give the hour too")
+    offset = literal_offset(str(value))
+    if offset is not None and ("z" in kinds or abs(offset) > MOST_MINUTES):
+        raise InvalidOption("date_format", f"{value!r} names two offsets, or one beyond 14 hours")
     return str(value)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from customer_features import money
 from customer_features.columns import Mapped, literal, number_of_text
-from customer_features.date_texts import DAY, OFFSET, TIME
+from customer_features.date_texts import DAY, OFFSET, TIME, literal_offset
 from customer_features.errors import ColumnError
+from customer_features.instants import instant_sql
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
@@ -172,12 +173,16 @@ def _day_of_nanoseconds(sql: str) -> str:
 def day_by_format(sql: str, date_format: str, timezone: str) -> str:
     """SQL of the day that a text names in a format of strptime, null where it does not."""
     stamp = f"TRY_STRPTIME({sql}, {literal(date_format)})"
-    day = f"CAST(timezone({literal(timezone)}, {stamp}) AS DATE)" if "%z" in date_format else f"CAST({stamp} AS DATE)"
+    offset = literal_offset(date_format)
+    moment = stamp if offset is None else instant_sql(stamp, offset)
+    day = f"CAST({stamp} AS DATE)"
+    if offset is not None or "%z" in date_format:
+        day = f"CAST(timezone({literal(timezone)}, {moment}) AS DATE)"
     if "%z" in date_format or "%f" in date_format:
         # Digits of a second and offsets can be written in many ways; years below 1000 would be two digits.
-        return (
-            f"CASE WHEN regexp_matches({sql}, '^(\\S.*)?[0-9](.*\\S)?$') AND {day} >= DATE '1000-01-01' THEN {day} END"
-        )
+        end = f" AND regexp_matches({sql}, '{OFFSET}$')" if date_format.endswith("%z") else ""
+        written = f"regexp_matches({sql}, '^(\\S.*)?[0-9](.*\\S)?$')"
+        return f"CASE WHEN {written}{end} AND {day} >= DATE '1000-01-01' THEN {day} END"
     # A day written in the format again is the very text it was, but for a leading zero: the parser alone would
     # take 25 for the year 0025, 'epoch' for a day, and blanks around it.
     plain = "LOWER(regexp_replace({}, '\\b0([0-9])\\b', '\\1', 'g'))"

@@ -8,6 +8,7 @@ dialect overrides what it has to. Every method takes and gives SQL text in the d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -76,6 +77,8 @@ class Dialect:
     notes_on_orders: ClassVar[tuple[str, ...]] = ()
     """The same, of the grain ``repeated_total`` alone."""
 
+    own: ClassVar[Mapping[Any, Any]] = {}
+    """Our own words for what SQLGlot would write in a way that the engine does not know."""
     once: ClassVar[str] = ""
     """What stands at the end of a step whose expressions are to be computed once, however often they are used."""
 
@@ -98,6 +101,7 @@ class Dialect:
             exp.IntDiv: lambda made, node: self.whole_division(made.sql(node, "this"), made.sql(node, "expression")),
             exp.DateDiff: lambda made, node: self.days_between(made.sql(node, "expression"), made.sql(node, "this")),
             exp.Paren: _parenthesis,
+            **self.own,
         }
         generator = type("Generator", (base,), {"TRANSFORMS": {**base.TRANSFORMS, **own}})
         return partial(generator, dialect=self._parser, normalize_functions=False)
@@ -172,7 +176,11 @@ class Dialect:
         return self.cast(sql, self.string)
 
     def identifier(self, sql: str) -> str:
-        """An id as text that is compared byte by byte."""
+        """An id as text that is compared byte by byte, whatever the collation of its column or of the database."""
+        return self.text(sql)
+
+    def text_to_match(self, sql: str) -> str:
+        """A value as text that patterns are matched with."""
         return self.text(sql)
 
     def present(self, sql: str) -> str:

@@ -23,6 +23,9 @@ class BigQuery(Dialect):
     )
     notes = ("TIMESTAMP is an instant in BigQuery; a DATETIME is taken as already local.",)
 
+    def identifier(self, sql: str) -> str:
+        return f"COLLATE({self.text(sql)}, '')"
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({sql}, {self.literal(pattern)})"
 

@@ -11,6 +11,9 @@ class Snowflake(Dialect):
     title = "Snowflake"
     sqlglot = "snowflake"
 
+    def identifier(self, sql: str) -> str:
+        return f"COLLATE({self.text(sql)}, 'utf8')"
+
     def matches(self, sql: str, pattern: str) -> str:
         # REGEXP_LIKE is anchored at both ends here.
         return f"REGEXP_INSTR({sql}, {self.literal(pattern)}) > 0"

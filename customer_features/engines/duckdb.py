@@ -33,6 +33,7 @@ from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
+from customer_features.instants import on_local_clock
 from customer_features.options import Grain, Options
 from customer_features.parts import Part, first_line
 from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
@@ -186,6 +187,7 @@ class Engine:
         wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
         options = self.options
+        fields["date"], types["date"] = self._on_local_clock(part, fields["date"], types["date"])
         readings = read(
             fields, types, options.timezone, part.name, decimal=options.decimal, date_format=options.date_format
         )
@@ -232,6 +234,20 @@ class Engine:
                     ) from None
                 fields[name] = Mapped(sql, mapped.shown, mapped.recognised)
         return fields, types
+
+    def _on_local_clock(self, part: Part, mapped: Mapped, type_name: str) -> tuple[Mapped, str]:
+        """The expression of the date, its instants in the business timezone, and its type."""
+
+        def type_of(sql: str) -> str | None:
+            try:
+                return self._type(part, sql)
+            except duckdb.Error:
+                return None  # a part of an expression need not be one by itself
+
+        sql = on_local_clock(mapped.sql, self.options.timezone, type_of, mapped.shown)
+        if sql == mapped.sql:
+            return mapped, type_name
+        return Mapped(sql, mapped.shown, mapped.recognised), self._type(part, sql)
 
     def _type(self, part: Part, sql: str) -> str:
         if sql in part.numerics:

@@ -18,13 +18,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlglot
 
 import customer_features
 from customer_features.dialects import Kind, Type, dialect
 from customer_features.errors import InvalidRequest
 from customer_features.options import Options
 from customer_features.portable import FIELDS, Portable, Source
+from tests.test_portable import OUR_WORDS, in_duckdb
 
 Days = list[date | None]
 Door = Callable[[Sequence[str], str], Days]
@@ -104,20 +104,12 @@ def printed(name: str) -> Door:
         with duckdb.connect() as connection:
             # A session's own timezone changes nothing; what SQLGlot makes of BigQuery's instants needs UTC.
             connection.execute(f"SET TimeZone = '{'UTC' if name == 'bigquery' else 'Asia/Tokyo'}'")
-            for macro in _WORDS:
-                connection.execute(macro)
+            connection.execute(OUR_WORDS)
             connection.register("purchases_of_texts", rows(texts))
-            translated = query if name == "duckdb" else sqlglot.transpile(query, read=spoken.sqlglot, write="duckdb")[0]
+            translated = query if name == "duckdb" else in_duckdb(name, query)
             return days(connection.sql(translated).to_arrow_table(), len(texts))
 
     return door
-
-
-_WORDS = (
-    "CREATE MACRO AT_TIMEZONE(moment, zone) AS timezone(zone, moment)",
-    "CREATE MACRO TRY_TO_TIMESTAMP_TZ(text, form) AS TRY_CAST(text AS TIMESTAMPTZ)",
-)
-"""Words of Trino and Snowflake that SQLGlot leaves as they are, and DuckDB does not know."""
 
 
 def document(texts: Sequence[str], timezone: str) -> Days:

@@ -14,7 +14,7 @@ WITH purchases AS (
     CAST("customer_id" AS TEXT) COLLATE "C" AS customer_id,
     CAST("transaction_id" AS TEXT) COLLATE "C" AS transaction_id,
     CAST("product_id" AS TEXT) COLLATE "C" AS product_id,
-    CAST("date" AS TEXT) AS date_read,
+    CAST("date" AS TEXT) COLLATE "C" AS date_read,
     "amount" AS amount_read
   FROM "transactions"
 ),
