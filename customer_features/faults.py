@@ -275,6 +275,14 @@ WARNINGS: dict[str, Warn] = {
             "{found} of the transactions have several rows whose amounts are all equal: if each repeats its"
             " order's total, use the grain repeated_total",
         ),
+        Warn(
+            "placeholder_dates",
+            "{found}: programs write such days where they know none; all of them count as they stand",
+        ),
+        Warn(
+            "stale_data",
+            "{found}: recency counts from there; if the data end earlier, give their last day as today",
+        ),
     )
 }
 

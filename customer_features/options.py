@@ -264,6 +264,9 @@ class Options:
     """The cap of a loyalty file that holds points; None where it holds scores."""
     as_of: tuple[date, ...] = ()
     """The as-of dates of a list, ascending; ``today`` is the last of them then. Empty when no list was given."""
+    today_given: bool = True
+    """Whether somebody said which day it is; else ``today`` is the current date."""
+    timezone_given: bool = True
     window_opens_after: date | None = field(init=False, default=None)
     """Rows up to and including this day stand before the window (None: every day counts)."""
 
@@ -305,6 +308,8 @@ class Options:
             as_of=tuple(days),
             max_points=parse_max_points(max_points),
             today=current_day(zone) if today is None else parse_day("today", today),
+            today_given=today is not None,
+            timezone_given=timezone is not None,
             grain=parse_choice("grain", grain, Grain),
             future=parse_choice("future", future, Future),
             returns=parse_choice("returns", returns, Returns),

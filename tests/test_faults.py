@@ -39,7 +39,10 @@ NETTING = Options.parse(today="2025-04-24", returns="net", future="exclude")
 
 def test_names_and_order() -> None:
     assert [fault.name for fault in FAULTS] == DECISION_12
-    assert set(WARNINGS) == {"repeated_transaction_id", "duplicate_row", "looks_like_repeated_totals"}
+    assert list(WARNINGS) == [
+        *("repeated_transaction_id", "duplicate_row", "looks_like_repeated_totals"),
+        *("placeholder_dates", "stale_data"),
+    ]
 
 
 def test_a_fault_is_found_by_name() -> None:

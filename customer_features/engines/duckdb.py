@@ -122,7 +122,12 @@ class Engine:
             self.outcome.reconcile()
             self.outcome.stop_on_faults(self.options, self.found)
             self.outcome.warnings = find_warnings(
-                self.connection, self._used, self.options, self.outcome.used, exact=exact_warnings
+                self.connection,
+                self._used,
+                self.options,
+                self.outcome.used,
+                exact=exact_warnings,
+                read=self._all_rows,
             )
         return self.outcome
 
