@@ -10,6 +10,7 @@ from customer_features.columns import Mapped, literal, number_of_text
 from customer_features.date_texts import DAY, OFFSET, TIME, literal_offset
 from customer_features.errors import ColumnError
 from customer_features.instants import instant_sql
+from customer_features.written_days import written
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
@@ -62,6 +63,8 @@ def read(
     for field in ("customer_id", "transaction_id", "product_id"):
         staged[field] = _identifier(field, fields[field], types[field], source, integral)
     staged |= _date(fields["date"], types["date"], timezone, source, date_format)
+    as_written = written(fields["date"].sql, types["date"], date_format, timezone)
+    staged |= as_written.staged
     staged |= _amount(fields["amount"], types["amount"], source, decimal)
     found = {
         "date_found": _text(fields["date"].sql),
@@ -69,7 +72,7 @@ def read(
         "date_hint": literal("" if date_format is None else f"; asked for is the format {date_format}"),
         "amount_hint": amount_hint_sql(_text(fields["amount"].sql), decimal),
     }
-    derived: dict[str, str] = {}
+    derived: dict[str, str] = {**as_written.derived}
     if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
         derived["units"] = _in_range("number", money.units_of_double_sql("number"))
     if "loyalty_score" in fields:

@@ -18,7 +18,6 @@ from customer_features.publish import planned as published_as
 
 if TYPE_CHECKING:
     from customer_features.cli.bulk import Given
-    from customer_features.engines.outcome import Outcome
     from customer_features.engines.results import Results
     from customer_features.publishers.writing import Published
 
@@ -103,7 +102,7 @@ def build(
         if not engine.outcome.rows_in:
             raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
         published = publish(engine, out, if_exists)
-        _summary(engine.outcome, published, monotonic() - began)
+        _summary(engine, published, monotonic() - began)
         _overview(engine)
 
 
@@ -133,7 +132,10 @@ def _say_pushed_down(given: Given, out: str) -> int:
     return len(planned.steps)
 
 
-def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
+def _summary(engine: Results, published: Published, seconds: float) -> None:
+    from customer_features.written_days import sentences
+
+    outcome = engine.outcome
     rows = published.described["rows"]
     log.say(
         "judged",
@@ -153,6 +155,8 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
             rows=count,
         )
     log.say("customers", f"{outcome.customers:,}", label="Customers", customers=outcome.customers)
+    for said in sentences(engine.days):
+        log.say("days", said, label="Days", **engine.days)
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
         said = f"{named:,} customers have a score; {unknown:,} of them have no rows"

@@ -31,11 +31,14 @@ def check(
     Exits with 1 when there are any.
     """
     from customer_features.cli.bulk import Given, judged, say_recognised, say_started
+    from customer_features.written_days import sentences
 
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
     say_started("check", sources)
     with judged(given, exact_warnings=True, vectors=False) as engine:
         say_recognised(engine)
+        for said in sentences(engine.days):
+            log.say("days", said, label="Days", **engine.days)
         found = _found(engine)
         if as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -24,7 +25,8 @@ from customer_features.columns import (
 )
 from customer_features.engines import duckdb_broken as broken
 from customer_features.engines.duckdb_as_of import measure
-from customer_features.engines.duckdb_dates import refuse_other_formats
+from customer_features.engines.duckdb_dates import looked_at, refuse_other_formats
+from customer_features.engines.duckdb_day_numbers import mostly_numbers, recognised
 from customer_features.engines.duckdb_distributions import Distribution, distributions
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
@@ -36,7 +38,8 @@ from customer_features.errors import ColumnError, FoundFault, MissingExtra
 from customer_features.instants import on_local_clock
 from customer_features.options import Grain, Options
 from customer_features.parts import Part, first_line
-from customer_features.reading import NUMERIC, read, read_identifier, read_loyalty
+from customer_features.reading import NUMERIC, Readings, read, read_identifier, read_loyalty
+from customer_features.written_days import counts_sql
 
 try:
     import duckdb
@@ -74,6 +77,7 @@ class Engine:
         self._staged: list[Staged] = []
         self._customer_key = ""
         self._steps_done = 0
+        self._day_numbers: list[dict[str, str]] = []
         self._quarantine = Quarantine(connection, options)
         self._orders_out = self._customers_out = self._clean = False
 
@@ -106,6 +110,21 @@ class Engine:
     def types(self) -> dict[str, str]:
         """The engine's type of the column or expression of each field."""
         return {name: type_name for staged in self._staged for name, type_name in staged.types.items()}
+
+    @cached_property
+    def days(self) -> dict[str, Any]:
+        """How days were counted: the timezone, and how many rows were written on another day, or without an offset."""
+        instants = other = local = 0
+        if any(staged.types["date"] not in ("DATE", '"NULL"') for staged in self._staged):
+            ((instants, other, local),) = self.connection.execute(counts_sql(self._all_rows)).fetchall()
+        return {
+            "timezone": self.options.timezone,
+            "timezone_given": self.options.timezone_given,
+            "instants": int(instants or 0),
+            "on_another_day": int(other or 0),
+            "local_times": int(local or 0),
+            "numbers": self._day_numbers,
+        }
 
     def judge(self, *, exact_warnings: bool = False) -> Outcome:
         """Read the sources, roll them up and set faulty rows aside; nothing is handed out yet.
@@ -191,14 +210,8 @@ class Engine:
         optional = OPTIONAL if self.loyalty is None else ()
         wanted = resolve(part.columns, self.columns, part.name, REQUIRED, optional)
         fields, types = self._typed(part, wanted)
-        options = self.options
         fields["date"], types["date"] = self._on_local_clock(part, fields["date"], types["date"])
-        readings = read(
-            fields, types, options.timezone, part.name, decimal=options.decimal, date_format=options.date_format
-        )
-        if types["date"] == "VARCHAR" and options.date_format is None:
-            rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
-            refuse_other_formats(self.connection, part.name, fields["date"], readings.staged["day"], rows)
+        readings = self._readings(part, fields, types)
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
         relation = f"staged_{number}"
@@ -253,6 +266,32 @@ class Engine:
         if sql == mapped.sql:
             return mapped, type_name
         return Mapped(sql, mapped.shown, mapped.recognised), self._type(part, sql)
+
+    def _readings(self, part: Part, fields: dict[str, Mapped], types: dict[str, str]) -> Readings:
+        """How the fields are read; the date's expression and type give way where it holds numbers that are days."""
+        options = self.options
+
+        def found() -> Readings:
+            given = (fields, types, options.timezone, part.name)
+            return read(*given, decimal=options.decimal, date_format=options.date_format)
+
+        text = types["date"] == "VARCHAR"
+        if text and options.date_format is not None:
+            return found()
+        rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+        if text:
+            readings = found()
+            texts = looked_at(self.connection, fields["date"], readings.staged["day"], rows)
+            if not mostly_numbers(value for value, _ in texts):
+                refuse_other_formats(self.connection, part.name, fields["date"], texts)
+                return readings
+        numbers = recognised(self.connection, part.name, fields["date"], types["date"], rows)
+        if numbers is not None:
+            fields["date"], types["date"] = numbers.mapped, self._type(part, numbers.mapped.sql)
+            self._day_numbers.append(numbers.said)
+        elif text:
+            refuse_other_formats(self.connection, part.name, fields["date"], texts)
+        return found()
 
     def _type(self, part: Part, sql: str) -> str:
         if sql in part.numerics:

@@ -140,6 +140,7 @@ def describe(engine: Results, output: dict[str, Any], quarantine: dict[str, Any]
             "excluded": outcome.excluded,
             "quarantined": outcome.quarantined,
         },
+        **({"days": dict(engine.days)} if engine.days else {}),
         "faults": outcome.faults,
         "warnings": outcome.warnings,
         "customers": outcome.customers,
