@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -35,11 +36,11 @@ def on_local_clock(sql: str, timezone: str, type_of: TypeOf, shown: str) -> str:
 
     Raises ColumnError for an expression of which that cannot be said.
     """
-    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    tree = _parsed(sql)
     if isinstance(tree, exp.Column):
         return sql
     made = _Rewriting(timezone, type_of, shown).of(tree)
-    return sql if made == tree else made.sql(dialect="duckdb")
+    return sql if made == tree else _sql(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class _Rewriting:
     type_of: TypeOf
     shown: str
 
-    def of(self, node: exp.Expression) -> exp.Expression:
+    def of(self, node: exp.Expression) -> Any:
         if isinstance(node, exp.AtTimeZone) or _name(node) in _CONVERTED:
             return node  # its author converts it
         if _counts_from_1970(node):
@@ -67,7 +68,7 @@ class _Rewriting:
                     child.replace(self._local(_sql(child)))
         return made
 
-    def _cast(self, node: exp.Expression) -> exp.Expression:
+    def _cast(self, node: exp.Expression) -> Any:
         """A cast to a day or to a timestamp without a timezone takes the session's: here it takes ours."""
         if isinstance(node, exp.Cast) and not node.is_type("DATE", "TIMESTAMPNTZ", "TIMESTAMP"):
             return node
@@ -77,7 +78,7 @@ class _Rewriting:
         elif kind == "VARCHAR":
             # A text with an offset after its time is an instant; the cast would drop the one and keep UTC of the other.
             word = "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"
-            stamp = self._local(f"{word}({_sql(inner)} AS TIMESTAMPTZ)").sql(dialect="duckdb")
+            stamp = _sql(self._local(f"{word}({_sql(inner)} AS TIMESTAMPTZ)"))
             with_offset = f"regexp_matches({_sql(inner)}, ':[0-9.]+{_OF_TEXT}')"
             cast = node.copy()
             cast.set("this", _parsed(stamp))
@@ -100,7 +101,7 @@ class _Rewriting:
             )
         return None
 
-    def _local(self, instant: str) -> exp.Expression:
+    def _local(self, instant: str) -> Any:
         zone = exp.Literal.string(self.timezone).sql(dialect="duckdb")
         return _parsed(f"timezone({zone}, {instant})")
 
@@ -134,5 +135,5 @@ def _sql(node: exp.Expression) -> str:
     return node.sql(dialect="duckdb")
 
 
-def _parsed(sql: str) -> exp.Expression:
+def _parsed(sql: str) -> Any:
     return sqlglot.parse_one(sql, dialect="duckdb")

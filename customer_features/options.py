@@ -233,7 +233,9 @@ def parse_date_format(value: object) -> str | None:
     if not {"Y", "m", "d"} <= set(kinds) and not {"Y", "j"} <= set(kinds):
         raise InvalidOption("date_format", f"{value!r} names no day; give year, month and day, for example %d/%m/%Y")
     # Of a day alone nobody can say which one an offset makes of it.
-    if not {"H"} & set(kinds) and ("z" in kinds or re.search(r"(?<=[YymdbBj])\s?(Z|[+-][0-9]{2}:?[0-9]{2})$", value)):
+    if not {"H"} & set(kinds) and (
+        "z" in kinds or re.search(r"(?<=[YymdbBj])\s?(Z|[+-][0-9]{2}:?[0-9]{2})$", str(value))
+    ):
         raise InvalidOption("date_format", f"{value!r} names an offset and no hour; leave it out, or give the hour too")
     offset = literal_offset(str(value))
     if offset is not None and ("z" in kinds or abs(offset) > MOST_MINUTES):

@@ -203,8 +203,6 @@ class PushDown:
         with connected(self._address, SourceError) as session:
             for statement in SETTINGS:
                 session.execute(statement)
-            # In which timezone a mapping's own casts of instants to days count them.
-            session.execute("SELECT set_config('TimeZone', $1, true)", self.options.timezone)
             [(may, standby, read_only, user, self._encoding)] = session.rows(
                 "SELECT has_database_privilege(current_database(), 'TEMP'), pg_is_in_recovery(),"
                 " current_setting('transaction_read_only') = 'on', current_user::text,"
