@@ -19,7 +19,6 @@ from customer_features.errors import ColumnError
 _EPOCH = {"make_timestamp_ms", "make_timestamp_ns"}
 _CONVERTED = {"timezone"}
 _PARTS = {"date_part", "datepart", "strftime", "last_day", "monthname", "dayname"}
-_OF_TEXT = r" ?(Z|[-+][0-9]{2}(:?[0-9]{2})?)$"
 
 TypeOf = Callable[[str], str | None]
 """The engine's type of an expression; None where it is not known."""
@@ -69,20 +68,28 @@ class _Rewriting:
         return made
 
     def _cast(self, node: exp.Expression) -> Any:
-        """A cast to a day or to a timestamp without a timezone takes the session's: here it takes ours."""
+        """A cast between instants and days or timestamps goes by the session's timezone: here it goes by ours."""
+        if node.is_type("TIMESTAMPTZ"):
+            return self._cast_to_instant(node)
         if isinstance(node, exp.Cast) and not node.is_type("DATE", "TIMESTAMPNTZ", "TIMESTAMP"):
             return node
-        inner, kind = node.this, self.type_of(_sql(node.this))
-        if _is_instant(kind):
-            node.set("this", self._local(_sql(inner)))
-        elif kind == "VARCHAR":
-            # A text with an offset after its time is an instant; the cast would drop the one and keep UTC of the other.
-            word = "TRY_CAST" if isinstance(node, exp.TryCast) else "CAST"
-            stamp = _sql(self._local(f"{word}({_sql(inner)} AS TIMESTAMPTZ)"))
-            with_offset = f"regexp_matches({_sql(inner)}, ':[0-9.]+{_OF_TEXT}')"
-            cast = node.copy()
-            cast.set("this", _parsed(stamp))
-            return _parsed(f"CASE WHEN {with_offset} THEN {_sql(cast)} ELSE {_sql(node)} END")
+        inner, kind = _sql(node.this), self.type_of(_sql(node.this))
+        if kind != "VARCHAR":
+            if _is_instant(kind):
+                node.set("this", self._local(inner))
+            return node
+        # Of a text with an offset the cast would keep the day as it is written.
+        cast = node.copy()
+        cast.set("this", self._local(f"{_word(node)}({inner} AS TIMESTAMPTZ)"))
+        return _parsed(f"CASE WHEN {_with_offset(inner)} THEN {_sql(cast)} ELSE {_sql(node)} END")
+
+    def _cast_to_instant(self, node: exp.Expression) -> Any:
+        inner, kind = _sql(node.this), self.type_of(_sql(node.this))
+        if kind is not None and _is_naive(kind):
+            return self._local(inner)
+        if kind == "VARCHAR":
+            local = _sql(self._local(f"{_word(node)}({inner} AS TIMESTAMP)"))
+            return _parsed(f"CASE WHEN {_with_offset(inner)} THEN {_sql(node)} ELSE {local} END")
         return node
 
     def _offset(self, node: exp.Expression) -> int | None:
@@ -102,6 +109,7 @@ class _Rewriting:
         return None
 
     def _local(self, instant: str) -> Any:
+        """What stands on the clock of the timezone of an instant; or the instant of what stands on it."""
         zone = exp.Literal.string(self.timezone).sql(dialect="duckdb")
         return _parsed(f"timezone({zone}, {instant})")
 
@@ -117,6 +125,15 @@ def _counts_from_1970(node: exp.Expression) -> bool:
     if isinstance(node, exp.UnixToTime):
         return node.args.get("scale") is not None
     return _name(node) in _EPOCH
+
+
+def _with_offset(text: str) -> str:
+    """SQL of whether a text ends with an offset behind its time."""
+    return f"regexp_matches({text}, ':[0-9.]+ ?(Z|[-+][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+
+
+def _word(cast: exp.Expression) -> str:
+    return "TRY_CAST" if isinstance(cast, exp.TryCast) else "CAST"
 
 
 def _name(node: exp.Expression) -> str:
