@@ -60,7 +60,7 @@ def _schema(made: Portable, name: str, faults: bool) -> str:
         several = bool(made.options.as_of)
         described = "One exact feature vector per customer" + (" and as-of date." if several else ".")
         key = ["not_null"] if several else ["unique", "not_null"]
-        columns: list[dict[str, Any]] = [{"name": "customer_id", "description": "The customer's id, as text.", "data_tests": key}]
+        columns = [{"name": "customer_id", "description": "The customer's id, as text.", "data_tests": key}]
         if several:
             columns.append({"name": "as_of", "description": "The date of the vector.", "data_tests": filled})
             text = made.dialect.text("as_of")

@@ -365,6 +365,14 @@ WARNINGS: dict[str, Warn] = {
             "points among the rows are not read, and every loyalty score is 0: {found} reads them, with the points"
             " that make a score of 1 in the place of MOST_POINTS",
         ),
+        Warn(
+            "placeholder_dates",
+            "{found}: programs write such days where they know none; all of them count as they stand",
+        ),
+        Warn(
+            "stale_data",
+            "{found}: recency counts from there; if the data end earlier, give their last day as today",
+        ),
     )
 }
 

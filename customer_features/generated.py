@@ -11,6 +11,7 @@ from customer_features.columns import Constant, Mapped, check_fields, with_const
 from customer_features.dialects import Dialect, Kind, Type, dialect
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
 from customer_features.expressions import columns_in, parsed, unresolved
+from customer_features.instants import on_local_clock
 from customer_features.options import Options, dates
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.printed import text_of
@@ -138,6 +139,9 @@ def portable(
     check_fields(columns or {})
     given = dict(columns or {})
     fields = {name: expression_of(spoken, name, given.pop(name, name)) for name in FIELDS}
+    if spoken.name == "duckdb":
+        zone = Options.parse(timezone=choices.get("timezone")).timezone
+        fields["date"] = on_local_clock(fields["date"], zone, lambda sql: None, (columns or {}).get("date", "date"))
     if LOYALTY in given:
         fields[LOYALTY] = expression_of(spoken, LOYALTY, given[LOYALTY])
     kinds = {**_TYPES, **_told(spoken, types or {}, [*fields, *(["points"] if max_points is not None else [])])}

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+from customer_features.date_texts import MOST_MINUTES, literal_offset
 from customer_features.errors import InvalidOption, did_you_mean
 
 
@@ -286,6 +287,14 @@ def parse_date_format(value: object) -> str | None:
         raise InvalidOption("date_format", f"'{value}' names a part of the date twice")
     if not {"Y", "m", "d"} <= set(kinds) and not {"Y", "j"} <= set(kinds):
         raise InvalidOption("date_format", f"{value!r} names no day; give year, month and day, for example %d/%m/%Y")
+    # Of a day alone nobody can say which one an offset makes of it.
+    if not {"H"} & set(kinds) and (
+        "z" in kinds or re.search(r"(?<=[YymdbBj])\s?(Z|[+-][0-9]{2}:?[0-9]{2})$", str(value))
+    ):
+        raise InvalidOption("date_format", f"{value!r} names an offset and no hour; leave it out, or give the hour too")
+    offset = literal_offset(str(value))
+    if offset is not None and ("z" in kinds or abs(offset) > MOST_MINUTES):
+        raise InvalidOption("date_format", f"{value!r} names two offsets, or one beyond 14 hours")
     return str(value)
 
 
@@ -319,7 +328,10 @@ class Options:
     max_points: float | None = None
     """The cap of a loyalty file that holds points; None where it holds scores."""
     as_of: tuple[date, ...] = ()
-    """Several as-of dates, ascending; ``today`` is the last of them then. Empty when there is one date."""
+    """The as-of dates of a list, ascending; ``today`` is the last of them then. Empty when no list was given."""
+    today_given: bool = True
+    """Whether somebody said which day it is; else ``today`` is the current date."""
+    timezone_given: bool = True
     window_opens_after: date | None = field(init=False, default=None)
     """Rows up to and including this day stand before the window (None: every day counts)."""
 
@@ -341,7 +353,7 @@ class Options:
         max_faults: object = 0.01,
         tolerate: object = (),
         incomplete: object = Incomplete.KEEP,
-        as_of: Iterable[object] = (),
+        as_of: Iterable[object] | None = None,
         max_points: object = None,
         encoding: object = None,
         decimal: object = None,
@@ -351,21 +363,23 @@ class Options:
     ) -> Options:
         """Check every value and fill in what was left out.
 
-        ``today`` defaults to the current date in ``timezone``, which defaults to UTC. ``as_of`` gives several
-        dates in its place; the last of them is ``today`` then, and none is kept when all are the same.
+        ``today`` defaults to the current date in ``timezone``, which defaults to UTC. ``as_of`` gives a list of
+        dates in its place, at least one; the last of them is ``today`` then.
         Raises InvalidOption for the first value that is not allowed.
         """
         zone = "UTC" if timezone is None else parse_timezone(timezone)
         thousands, decimal = parse_thousands(thousands, parse_decimal(decimal))
-        days = sorted({parse_day("today", day) for day in as_of})
+        days = [] if as_of is None else _as_of_days(as_of)
         if days:
             if today is not None:
                 raise InvalidOption("today", "give either one date or several, not both")
             today = days[-1]
         return cls(
-            as_of=tuple(days) if len(days) > 1 else (),
+            as_of=tuple(days),
             max_points=parse_max_points(max_points),
             today=current_day(zone) if today is None else parse_day("today", today),
+            today_given=today is not None,
+            timezone_given=timezone is not None,
             grain=parse_choice("grain", grain, Grain),
             future=parse_choice("future", future, Future),
             returns=parse_choice("returns", returns, Returns),
@@ -404,8 +418,17 @@ class Options:
         }
 
 
+def _as_of_days(given: Iterable[object]) -> list[date]:
+    days = sorted({parse_day("today", day) for day in given})
+    if not days:
+        raise InvalidOption("today", "the list holds no date; give at least one, or none for the current date")
+    if len(days) > MOST_DATES:
+        raise InvalidOption("today", f"the list holds {len(days)} dates; allowed are {MOST_DATES} at most")
+    return days
+
+
 def dates(today: object) -> dict[str, Any]:
-    """``today`` as the option it is: one date, or several as-of dates."""
+    """``today`` as the option it is: one date, or a list of as-of dates."""
     several = isinstance(today, Iterable) and not isinstance(today, str)
     return {"as_of": today} if several else {"today": today}
 

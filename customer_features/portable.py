@@ -218,10 +218,10 @@ class Portable:
 
     def _as_it_stands(self, name: str) -> str:
         sql = self.source.fields[name]
+        # What is read as text may be of another type all the same, whose text reads back as it.
         if name in IDS:
             return self.dialect.identifier(sql)
-        # What is read as text may be of another type all the same, whose text reads back as it.
-        return self.dialect.text(sql) if self.source.types[name].kind is Kind.TEXT else sql
+        return self.dialect.text_to_match(sql) if self.source.types[name].kind is Kind.TEXT else sql
 
     @property
     def _readings(self) -> str:

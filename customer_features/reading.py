@@ -10,9 +10,12 @@ from types import MappingProxyType
 
 from customer_features import money
 from customer_features.columns import Mapped, literal
+from customer_features.date_texts import DAY, OFFSET, TIME, literal_offset
 from customer_features.errors import ColumnError
+from customer_features.instants import instant_sql
 from customer_features.legacy_calendar import HINT
 from customer_features.text_numbers import PLAIN, Marks, amount_hint_sql, currency_of_text, number_of_text
+from customer_features.written_days import written
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
@@ -20,8 +23,6 @@ NUMERIC = "NUMERIC"
 _SHOWN = 60
 """Characters of an id that is none, in its message."""
 _DAYS = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
-_ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
-_TIMESTAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _NO_LOYALTY = {
     "loyalty": "CAST(NULL AS DOUBLE)",
     "loyalty_faulty": "FALSE",
@@ -72,6 +73,8 @@ def read(
         staged[field] = _identifier(field, fields[field], types[field], source, integral)
     staged["unreadable_id"] = _unreadable(fields, unreadable)
     staged |= _date(fields["date"], types["date"], timezone, source, date_format)
+    as_written = written(fields["date"].sql, types["date"], date_format, timezone)
+    staged |= as_written.staged
     staged |= _amount(fields["amount"], types["amount"], source, marks)
     found = {
         "date_found": _text(fields["date"].sql),
@@ -83,7 +86,9 @@ def read(
         limit, hint = f"DATE '{first_day}'", HINT.format(limit=first_day)
         found["date_hint"] = f"CASE WHEN {staged['day']} < {limit} THEN {literal(hint)} ELSE {found['date_hint']} END"
         staged["day"] = f"CASE WHEN {staged['day']} >= {limit} THEN {staged['day']} END"
-    derived: dict[str, str] = {} if unreadable else {"unreadable_id": staged["unreadable_id"]}
+    derived: dict[str, str] = {**as_written.derived}
+    if not unreadable:
+        derived["unreadable_id"] = staged["unreadable_id"]
     if _base(types["amount"]) in {"VARCHAR", "DOUBLE", "FLOAT"}:
         derived["units"] = _in_range("number", money.units_of_double_sql("number"))
     if _base(types["amount"]) != "VARCHAR" and not fields["amount"].read:
@@ -178,17 +183,16 @@ def _date(mapped: Mapped, type_name: str, timezone: str, source: str, date_forma
         day = day_by_format(sql, date_format, timezone)
         return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}
     if base == "VARCHAR":
-        zone = literal(timezone)
-        # The cast takes no blank before an offset.
-        joined = f"regexp_replace({sql}, ' ([-+Z])', '\\1')"
-        stamp = f"timezone({zone}, TRY_CAST({joined} AS TIMESTAMPTZ))"
+        # The cast takes no blank before an offset, and digits of a second change no day.
+        joined = f"regexp_replace({sql}, '([.][0-9]+)? ?(Z|[-+][0-9:]+)$', '\\2')"
+        stamp = f"timezone({literal(timezone)}, TRY_CAST({joined} AS TIMESTAMPTZ))"
         day = (
             # The cast takes signs, blanks around a day, other marks and fewer digits: this leaves YYYY-MM-DD.
             f"CASE WHEN {sql} LIKE '____-__-__' AND {sql} BETWEEN '0' AND ':' AND RIGHT({sql}, 1) >= '0'"
             f" THEN TRY_CAST({sql} AS DATE)"
-            f" WHEN LENGTH({sql}) >= 16 AND regexp_full_match({sql}, '{_TIMESTAMP}')"
-            f" THEN CAST(TRY_CAST({sql} AS TIMESTAMP) AS DATE)"
-            f" WHEN LENGTH({sql}) >= 17 AND regexp_full_match({sql}, '{_TIMESTAMP} ?{_ZONE}')"
+            f" WHEN LENGTH({sql}) >= 16 AND regexp_full_match({sql}, '{DAY}{TIME}')"
+            f" THEN TRY_CAST(LEFT({sql}, 10) AS DATE)"
+            f" WHEN LENGTH({sql}) >= 17 AND {sql} >= '0001' AND regexp_full_match({sql}, '{DAY}{TIME}{OFFSET}')"
             f" THEN CAST({stamp} AS DATE) END"
         )
         return {"date_missing": f"{sql} IS NULL OR {sql} = ''", "day": _in_calendar(day)}
@@ -218,12 +222,16 @@ def _day_of_nanoseconds(sql: str) -> str:
 def day_by_format(sql: str, date_format: str, timezone: str) -> str:
     """SQL of the day that a text names in a format of strptime, null where it does not."""
     stamp = f"TRY_STRPTIME({sql}, {literal(date_format)})"
-    day = f"CAST(timezone({literal(timezone)}, {stamp}) AS DATE)" if "%z" in date_format else f"CAST({stamp} AS DATE)"
+    offset = literal_offset(date_format)
+    moment = stamp if offset is None else instant_sql(stamp, offset)
+    day = f"CAST({stamp} AS DATE)"
+    if offset is not None or "%z" in date_format:
+        day = f"CAST(timezone({literal(timezone)}, {moment}) AS DATE)"
     if "%z" in date_format or "%f" in date_format:
         # Digits of a second and offsets can be written in many ways; years below 1000 would be two digits.
-        return (
-            f"CASE WHEN regexp_matches({sql}, '^(\\S.*)?[0-9](.*\\S)?$') AND {day} >= DATE '1000-01-01' THEN {day} END"
-        )
+        end = f" AND regexp_matches({sql}, '{OFFSET}$')" if date_format.endswith("%z") else ""
+        written = f"regexp_matches({sql}, '^(\\S.*)?[0-9](.*\\S)?$')"
+        return f"CASE WHEN {written}{end} AND {day} >= DATE '1000-01-01' THEN {day} END"
     # A day written in the format again is the very text it was, but for a leading zero: the parser alone would
     # take 25 for the year 0025, 'epoch' for a day, and blanks around it.
     plain = "LOWER(regexp_replace({}, '\\b0([0-9])\\b', '\\1', 'g'))"

@@ -110,7 +110,7 @@ def job(
 
 def _options(loyalty: str | None, choices: dict[str, Any]) -> Options:
     step, start, end = (choices.pop(name) for name in ("step", "start", "end"))
-    days: list[Any] = list(choices.pop("today"))
+    days: list[Any] = list(dict.fromkeys(choices.pop("today")))
     if step is not None or start is not None or end is not None:
         if days:
             raise InvalidOption("today", "give either --today or --every with --from and --to")
@@ -120,7 +120,7 @@ def _options(loyalty: str | None, choices: dict[str, Any]) -> Options:
     given = {name: value for name, value in choices.items() if value is not None}
     if "max_points" in given and loyalty is None:
         raise InvalidOption("max_points", "goes with --loyalty PATH, which holds the points")
-    return Options.parse(**given, **({"as_of": days} if days else {}))
+    return Options.parse(**given, **({} if not days else {"today": days[0]} if len(days) == 1 else {"as_of": days}))
 
 
 def check_java() -> None:

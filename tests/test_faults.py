@@ -44,6 +44,7 @@ def test_names_and_order() -> None:
     assert set(WARNINGS) == {
         *("repeated_transaction_id", "duplicate_row", "looks_like_repeated_totals", "looks_like_null"),
         *("near_duplicate_ids", "one_order_per_customer", "no_loyalty_matches", "points_not_read"),
+        *("placeholder_dates", "stale_data"),
     }
 
 

@@ -22,7 +22,6 @@ from customer_features.warned import customers_incomplete
 
 if TYPE_CHECKING:
     from customer_features.cli.bulk import Given
-    from customer_features.engines.outcome import Outcome
     from customer_features.engines.results import Results
     from customer_features.publishers.writing import Published
 
@@ -127,7 +126,7 @@ def build(
         if not engine.outcome.rows_in:
             raise SourceError(f"{', '.join(map(named, sources))}: no rows, only a header; nothing was published")
         published = publish(engine, out, if_exists, aside)
-        _summary(engine.outcome, published, monotonic() - began)
+        _summary(engine, published, monotonic() - began)
         _overview(engine)
 
 
@@ -176,7 +175,10 @@ def _say_pushed_down(given: Given, out: str, aside: Path | None) -> int:
     return len(planned.steps)
 
 
-def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
+def _summary(engine: Results, published: Published, seconds: float) -> None:
+    from customer_features.written_days import sentences
+
+    outcome = engine.outcome
     rows = published.described["rows"]
     log.say(
         "judged",
@@ -203,6 +205,8 @@ def _summary(outcome: Outcome, published: Published, seconds: float) -> None:
         log.say("incomplete", said, label="Incomplete", level="warning", customers=lost)
     for note in outcome.notes:
         log.say("note", note, label="Note")
+    for said in sentences(engine.days):
+        log.say("days", said, label="Days", **engine.days)
     if outcome.loyalty:
         named, unknown = outcome.loyalty["customers"], outcome.loyalty["unknown_customers"]
         said = (

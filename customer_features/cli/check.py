@@ -50,6 +50,7 @@ def check(
     from customer_features.cli.bulk import Given, judged, say_recognised, say_started
     from customer_features.publishers import listing
     from customer_features.publishers.listing import listing_at
+    from customer_features.written_days import sentences
 
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
     shown = EXAMPLES if limit is None else _count(limit)
@@ -57,6 +58,8 @@ def check(
     path = None if out is None else listing_at(out)
     with judged(given, exact_warnings=True, vectors=False) as engine:
         say_recognised(engine)
+        for said in sentences(engine.days):
+            log.say("days", said, label="Days", **engine.days)
         found = _found(engine, shown)
         if as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

@@ -142,7 +142,7 @@ def shared_options(command: Function) -> Function:
 def as_of_dates(today: tuple[str, ...], step: str | None, start: str | None, end: str | None) -> list[Any]:
     """The as-of dates that the options name; none when they name none."""
     if step is None and start is None and end is None:
-        return list(today)
+        return list(dict.fromkeys(today))
     if today:
         raise InvalidOption("today", "give either --today or --every with --from and --to")
     if step is None or start is None or end is None:

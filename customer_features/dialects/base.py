@@ -8,12 +8,14 @@ dialect overrides what it has to. Every method takes and gives SQL text in the d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
+from customer_features.date_texts import DAY, OFFSET, TIME
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
 from customer_features.number_grammar import NEGATIVE, TWO_SIGNS, Marks
 from customer_features.options import Window
@@ -36,9 +38,6 @@ MARKS = Marks()
 INFINITE = f"^{BLANK}*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?{BLANK}*$"
 NO_NUMBER = f"^{BLANK}*[+-]?[nN][aA][nN]{BLANK}*$"
 """What is a double and no number."""
-DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-TIME = "[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
-ZONE = " ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 
 
 class Kind(StrEnum):
@@ -81,6 +80,8 @@ class Dialect:
     notes_on_orders: ClassVar[tuple[str, ...]] = ()
     """The same, of the grain ``repeated_total`` alone."""
 
+    own: ClassVar[Mapping[Any, Any]] = {}
+    """Our own words for what SQLGlot would write in a way that the engine does not know."""
     once: ClassVar[str] = ""
     """What stands at the end of a step whose expressions are to be computed once, however often they are used."""
 
@@ -103,6 +104,7 @@ class Dialect:
             exp.IntDiv: lambda made, node: self.whole_division(made.sql(node, "this"), made.sql(node, "expression")),
             exp.DateDiff: lambda made, node: self.days_between(made.sql(node, "expression"), made.sql(node, "this")),
             exp.Paren: _parenthesis,
+            **self.own,
         }
         generator = type("Generator", (base,), {"TRANSFORMS": {**base.TRANSFORMS, **own}})
         return partial(generator, dialect=self._parser, normalize_functions=False)
@@ -177,7 +179,11 @@ class Dialect:
         return self.cast(sql, self.string)
 
     def identifier(self, sql: str) -> str:
-        """An id as text that is compared byte by byte."""
+        """An id as text that is compared byte by byte, whatever the collation of its column or of the database."""
+        return self.text(sql)
+
+    def text_to_match(self, sql: str) -> str:
+        """A value as text that patterns are matched with."""
         return self.text(sql)
 
     def present(self, sql: str) -> str:
@@ -290,25 +296,41 @@ class Dialect:
         return self.cast(f"{sql} AT TIME ZONE {self.literal(timezone)}", "DATE")
 
     def day_of_text(self, sql: str, timezone: str) -> str:
-        """The day that a text names as YYYY-MM-DD, alone or before a time of day and an offset."""
+        """The day that a text names; what is read is said in ``date_texts``."""
         day = self.day_of_ten_characters(f"SUBSTRING({sql}, 1, 10)")
-        instant = self.day_of_instant(self.instant_of_text(sql), timezone)
+        written = f"{day} >= {self.day_literal(date.min)}"
+        instant = self.day_of_instant_in_text(sql, timezone)
         return (
-            f"CASE WHEN {self.matches(sql, f'{DAY}({TIME})?$')} THEN {day}"
-            f" WHEN {self.matches(sql, f'{DAY}{TIME}{ZONE}$')} AND {day} IS NOT NULL THEN {instant} END"
+            f"CASE WHEN {self.matches(sql, f'^{DAY}({TIME})?$')} THEN {day}"
+            f" WHEN {self.matches(sql, f'^{DAY}{TIME}{OFFSET}$')} AND {written} THEN {instant} END"
         )
 
     def day_of_ten_characters(self, sql: str) -> str:
         """The day of a text that looks like YYYY-MM-DD, null where the calendar has none such."""
         return self.try_cast(sql, "DATE")
 
-    def instant_of_text(self, sql: str) -> str:
-        """The moment of a text that holds a day, a time of day and an offset."""
-        return self.try_cast(self.offset_joined(sql), "TIMESTAMP WITH TIME ZONE")
+    def day_of_instant_in_text(self, sql: str, timezone: str) -> str:
+        """The day in a timezone of a text that is known to hold a day, a time of day and an offset."""
+        return self.day_of_instant(self.instant_of_text(self.plain_instant(sql)), timezone)
 
-    def offset_joined(self, sql: str) -> str:
-        """A moment in text without a blank before its offset, which not every cast takes."""
-        return f"REPLACE(REPLACE(REPLACE({sql}, ' +', '+'), ' -', '-'), ' Z', 'Z')"
+    def instant_of_text(self, sql: str) -> str:
+        """The moment of a text ``YYYY-MM-DD HH:MM:SS+HH:MM``."""
+        return self.try_cast(sql, "TIMESTAMP WITH TIME ZONE")
+
+    def plain_instant(self, sql: str) -> str:
+        """An instant in text in the one form that every dialect casts alike.
+
+        Without the digits of a second: some round them up to another day, and no timezone changes within a second.
+        """
+        second = f"CASE WHEN SUBSTRING({sql}, 17, 1) = ':' THEN SUBSTRING({sql}, 17, 3) ELSE ':00' END"
+        offset = self.offset_in_text(sql)
+        parts = (f"SUBSTRING({sql}, 1, 10)", "' '", f"SUBSTRING({sql}, 12, 5)", second)
+        return " || ".join((*parts, f"SUBSTRING({offset}, 1, 3)", "':'", f"SUBSTRING({offset}, 4, 2)"))
+
+    def offset_in_text(self, sql: str) -> str:
+        """The offset at the end of an instant in text, as ``+HHMM``."""
+        after_time = f"REGEXP_REPLACE(SUBSTRING({sql}, 17), '^[:0-9.]* ?', '')"
+        return f"RPAD(REPLACE(REPLACE({after_time}, ':', ''), 'Z', '+00'), 5, '0')"
 
     def days_between(self, earlier: str, later: str) -> str:
         """Whole days from one day to another."""

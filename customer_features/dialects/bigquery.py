@@ -23,6 +23,9 @@ class BigQuery(Dialect):
     )
     notes = ("TIMESTAMP is an instant in BigQuery; a DATETIME is taken as already local.",)
 
+    def identifier(self, sql: str) -> str:
+        return f"COLLATE({self.text(sql)}, '')"
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({sql}, {self.literal(pattern)})"
 
@@ -42,7 +45,7 @@ class BigQuery(Dialect):
         return f"DATE({sql}, {self.literal(timezone)})"
 
     def instant_of_text(self, sql: str) -> str:
-        return self.try_cast(self.offset_joined(sql), "TIMESTAMP")
+        return self.try_cast(sql, "TIMESTAMP")
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"DATE_DIFF({later}, {earlier}, DAY)"

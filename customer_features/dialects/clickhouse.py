@@ -14,6 +14,10 @@ from customer_features.options import Window
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST_YEAR, _LAST_YEAR = 1900, 2299
+_FIRST_SECOND, _LAST_SECOND = (
+    (day.toordinal() - _EPOCH) * 86400 for day in (date(_FIRST_YEAR, 1, 2), date(_LAST_YEAR, 12, 31))
+)
+"""Instants whose day in every timezone is one that its dates hold."""
 
 
 class ClickHouse(Dialect):
@@ -90,21 +94,29 @@ class ClickHouse(Dialect):
         return f"toInt32(toDate32({sql}, {self.literal(timezone)}))"
 
     def day_of_ten_characters(self, sql: str) -> str:
-        # Days since 1970 of the civil calendar (H. Hinnant, chrono-compatible date algorithms): years begin in March.
         year, month, day = (
             f"toInt32OrZero(substring({sql}, {start}, {size}))" for start, size in ((1, 4), (6, 2), (9, 2))
         )
-        leap = f"({year} % 4 = 0 AND ({year} % 100 <> 0 OR {year} % 400 = 0))"
-        last = f"multiIf({month} = 2, if({leap}, 29, 28), {month} IN (4, 6, 9, 11), 30, 31)"
-        march = f"(({month} + 9) % 12)"
-        years = f"({year} - if({month} <= 2, 1, 0) + 400)"  # from the year -400 on nothing is below zero
-        of_year = f"(intDiv(153 * {march} + 2, 5) + {day} - 1)"
-        days = f"365 * {years} + intDiv({years}, 4) - intDiv({years}, 100) + intDiv({years}, 400) + {of_year}"
-        valid = f"{year} BETWEEN 1 AND 9999 AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND {last}"
-        return f"CASE WHEN {valid} THEN toInt32({days} - {_DAYS_BEFORE}) END"
+        valid = f"{year} BETWEEN 1 AND 9999 AND {month} BETWEEN 1 AND 12"
+        valid += f" AND {day} BETWEEN 1 AND {_last_of_month(year, month)}"
+        return f"CASE WHEN {valid} THEN {_days_since_1970(year, month, day)} END"
 
-    def instant_of_text(self, sql: str) -> str:
-        return f"parseDateTime64BestEffortOrNull({sql}, 6, 'UTC')"
+    def day_of_instant_in_text(self, sql: str, timezone: str) -> str:
+        # In seconds since 1970 of any year: a DateTime64 is cut outside of 1900 to 2299.
+        hour, minute, second = (f"toInt32OrZero(substring({sql}, {place}, 2))" for place in (12, 15, 18))
+        second = f"if(substring({sql}, 17, 1) = ':', {second}, 0)"
+        offset = self.offset_in_text(sql)
+        hours, minutes = (f"toInt32OrZero(substring({offset}, {place}, 2))" for place in (2, 4))
+        shift = f"({hours} * 3600 + {minutes} * 60) * if(startsWith({offset}, '-'), -1, 1)"
+        day = self.day_of_ten_characters(f"SUBSTRING({sql}, 1, 10)")
+        seconds = f"(toInt64({day}) * 86400 + {hour} * 3600 + {minute} * 60 + {second} - {shift})"
+        if timezone == "UTC":
+            days = f"toInt32(intDiv({seconds} + {_EPOCH} * 86400, 86400) - {_EPOCH})"
+            first, last = self.day_literal(date.min), self.day_literal(date.max)
+            return f"CASE WHEN {days} BETWEEN {first} AND {last} THEN {days} END"
+        inside = f"{seconds} BETWEEN {_FIRST_SECOND} AND {_LAST_SECOND}"
+        local = self.day_of_instant(f"fromUnixTimestamp64Milli({seconds} * 1000, 'UTC')", timezone)
+        return f"CASE WHEN {inside} THEN {local} END"
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"({later} - {earlier})"
@@ -116,12 +128,32 @@ class ClickHouse(Dialect):
         return f"toInt32(toDate32({expression}))"
 
     def before(self, today: str, window: Window) -> str:
-        if window.months:
-            return f"toInt32(addMonths(toDate32({today}), -{window.months}))"
-        return f"({today} - {window.days})"
+        if not window.months:
+            return f"({today} - {window.days})"
+        # addMonths stops at 1900. A window that opens before the first year opens on the day before it.
+        day = f"toDate32({today})"
+        months = f"(toYear({day}) * 12 + toMonth({day}) - 1 - {window.months})"
+        year, month = f"intDiv({months}, 12)", f"({months} % 12 + 1)"
+        opens = _days_since_1970(year, month, f"least(toDayOfMonth({day}), {_last_of_month(year, month)})")
+        return f"if({months} < 12, {-_EPOCH}, {opens})"
 
     def as_date(self, day: str) -> str:
         return f"toDate32({day})"
+
+
+def _last_of_month(year: str, month: str) -> str:
+    """The last day of a month of the civil calendar."""
+    leap = f"({year} % 4 = 0 AND ({year} % 100 <> 0 OR {year} % 400 = 0))"
+    return f"multiIf({month} = 2, if({leap}, 29, 28), {month} IN (4, 6, 9, 11), 30, 31)"
+
+
+def _days_since_1970(year: str, month: str, day: str) -> str:
+    """A day of the civil calendar as a number (H. Hinnant, chrono-compatible date algorithms): years begin in March."""
+    march = f"(({month} + 9) % 12)"
+    years = f"({year} - if({month} <= 2, 1, 0) + 400)"  # from the year -400 on nothing is below zero
+    of_year = f"(intDiv(153 * {march} + 2, 5) + {day} - 1)"
+    days = f"365 * {years} + intDiv({years}, 4) - intDiv({years}, 100) + intDiv({years}, 400) + {of_year}"
+    return f"toInt32({days} - {_DAYS_BEFORE})"
 
 
 _DAYS_BEFORE = _EPOCH - 1 + 306 + 146097

@@ -16,6 +16,10 @@ class DuckDB(Dialect):
     def without(self, sql: str, pattern: str) -> str:
         return f"REGEXP_REPLACE({sql}, {self.literal(pattern)}, '', 'g')"
 
+    def identifier(self, sql: str) -> str:
+        # Whatever the column's collation and the session's default one.
+        return f'{self.text(sql)} COLLATE "C"'
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"REGEXP_MATCHES({sql}, {self.literal(pattern)})"
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from sqlglot import exp
+
 from customer_features.dialects.base import Dialect
 from customer_features.options import Window
 
@@ -10,8 +14,12 @@ class Redshift(Dialect):
     name = "redshift"
     title = "Amazon Redshift"
     sqlglot = "redshift"
+    own: ClassVar = {exp.Collate: lambda made, node: made.func("COLLATE", node.this, node.expression)}
     double = "DOUBLE PRECISION"
     string = "VARCHAR(65535)"
+
+    def identifier(self, sql: str) -> str:
+        return f"COLLATE({self.text(sql)}, 'case_sensitive')"
 
     def matches(self, sql: str, pattern: str) -> str:
         return f"REGEXP_INSTR({sql}, {self.literal(pattern)}) > 0"
@@ -23,7 +31,7 @@ class Redshift(Dialect):
         return self.cast(f"({sql} AT TIME ZONE {self.literal(timezone)})", "DATE")
 
     def instant_of_text(self, sql: str) -> str:
-        return self.try_cast(self.offset_joined(sql), "TIMESTAMPTZ")
+        return self.try_cast(sql, "TIMESTAMPTZ")
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"DATEDIFF(DAY, {earlier}, {later})"

@@ -11,6 +11,9 @@ class Snowflake(Dialect):
     title = "Snowflake"
     sqlglot = "snowflake"
 
+    def identifier(self, sql: str) -> str:
+        return f"COLLATE({self.text(sql)}, 'utf8')"
+
     def matches(self, sql: str, pattern: str) -> str:
         # REGEXP_LIKE is anchored at both ends here.
         return f"REGEXP_INSTR({sql}, {self.literal(pattern)}) > 0"
@@ -31,7 +34,7 @@ class Snowflake(Dialect):
         return f"TRY_TO_DATE({sql}, 'YYYY-MM-DD')"
 
     def instant_of_text(self, sql: str) -> str:
-        return f"TRY_TO_TIMESTAMP_TZ({self.offset_joined(sql)})"
+        return f"TRY_TO_TIMESTAMP_TZ({sql}, 'YYYY-MM-DD HH24:MI:SSTZH:TZM')"
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"DATEDIFF(DAY, {earlier}, {later})"

@@ -63,10 +63,7 @@ class Spark(Dialect):
         return f"DATE_FROM_UNIX_DATE(CAST(({local} - PMOD({local}, {_DAY})) DIV {_DAY} AS INT))"
 
     def instant_of_text(self, sql: str) -> str:
-        # Seconds and offsets in the one form that the cast takes.
-        full = f"REGEXP_REPLACE({self.offset_joined(sql)}, '^(.{{16}})([^:].*)$', '$1:00$2')"
-        full = f"REGEXP_REPLACE({full}, '([+-][0-9]{{2}})([0-9]{{2}})$', '$1:$2')"
-        return self.try_cast(f"REGEXP_REPLACE({full}, '(:[0-9.]+)([+-][0-9]{{2}})$', '$1$2:00')", "TIMESTAMP")
+        return self.try_cast(sql, "TIMESTAMP")
 
     def days_between(self, earlier: str, later: str) -> str:
         return f"DATEDIFF({later}, {earlier})"

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -30,7 +31,8 @@ from customer_features.columns import (
 from customer_features.engines import duckdb_broken as broken
 from customer_features.engines import duckdb_ids
 from customer_features.engines.duckdb_as_of import measure
-from customer_features.engines.duckdb_dates import refuse_other_formats
+from customer_features.engines.duckdb_dates import looked_at, refuse_other_formats
+from customer_features.engines.duckdb_day_numbers import mostly_numbers, recognised
 from customer_features.engines.duckdb_distributions import Distribution, distributions
 from customer_features.engines.duckdb_hints import with_values
 from customer_features.engines.duckdb_json_ids import (
@@ -52,11 +54,13 @@ from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
 from customer_features.expressions import is_column, without_tokens
 from customer_features.faults import WARNINGS
+from customer_features.instants import on_local_clock
 from customer_features.numeric_columns import numeric
 from customer_features.options import Grain, Incomplete, Options
 from customer_features.parts import Part, first_line
 from customer_features.reading import NUMERIC, Readings, is_number, is_text, read, read_identifier, read_loyalty
 from customer_features.text_numbers import Marks, number_of_text
+from customer_features.written_days import counts_sql
 
 try:
     import duckdb
@@ -94,6 +98,7 @@ class Engine:
         self._staged: list[Staged] = []
         self._customer_key = ""
         self._steps_done = 0
+        self._day_numbers: list[dict[str, str]] = []
         self._quarantine = Quarantine(connection, options)
         self._orders_out = self._customers_out = self._clean = False
 
@@ -129,6 +134,21 @@ class Engine:
         """The engine's type of the column or expression of each field."""
         return {name: type_name for staged in self._staged for name, type_name in staged.types.items()}
 
+    @cached_property
+    def days(self) -> dict[str, Any]:
+        """How days were counted: the timezone, and how many rows were written on another day, or without an offset."""
+        instants = other = local = 0
+        if any(staged.types["date"] not in ("DATE", '"NULL"') for staged in self._staged):
+            ((instants, other, local),) = self.connection.execute(counts_sql(self._all_rows)).fetchall()
+        return {
+            "timezone": self.options.timezone,
+            "timezone_given": self.options.timezone_given,
+            "instants": int(instants or 0),
+            "on_another_day": int(other or 0),
+            "local_times": int(local or 0),
+            "numbers": self._day_numbers,
+        }
+
     def judge(self, *, exact_warnings: bool = False) -> Outcome:
         """Read the sources, roll them up and set faulty rows aside; nothing is handed out yet.
 
@@ -157,7 +177,7 @@ class Engine:
         return [
             *out.loyalty_warnings(),
             *self._points_not_read(),
-            *find_warnings(self.connection, self._used, self.options, out.used, exact=exact),
+            *find_warnings(self.connection, self._used, self.options, out.used, exact=exact, read=self._all_rows),
             *duckdb_ids.find_warnings(ids),
         ]
 
@@ -235,12 +255,11 @@ class Engine:
             wanted = resolve(part.names, self.columns, part.name, REQUIRED, optional)
         _refuse_unread(part, wanted)
         fields, types = self._typed(part, wanted)
-        readings = self._read(part, fields, types)
-        rows = _sound_rows(part)
+        fields["date"], types["date"] = self._on_local_clock(part, fields["date"], types["date"])
+        readings = self._readings(part, fields, types)
         if self.options.decimal is None:
-            refuse_two_readings(self.connection, part.name, "amount", _number_texts(fields, types), rows)
-        if types["date"] == "VARCHAR" and self.options.date_format is None:
-            refuse_other_formats(self.connection, part.name, fields["date"], readings.staged["day"], rows)
+            texts = _number_texts(fields, types)
+            refuse_two_readings(self.connection, part.name, "amount", texts, _sound_rows(part))
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
         relation = f"staged_{number}"
@@ -333,6 +352,45 @@ class Engine:
             except duckdb.Error as found:
                 error = error if anywhere else found
         raise ColumnError(f"{part.name}: {name}={mapped.shown} cannot be computed: {first_line(error)}") from None
+
+    def _on_local_clock(self, part: Part, mapped: Mapped, type_name: str) -> tuple[Mapped, str]:
+        """The expression of the date, its instants in the business timezone, and its type."""
+
+        def type_of(sql: str) -> str | None:
+            try:
+                return self._type(part, sql)
+            except duckdb.Error:
+                return None  # a part of an expression need not be one by itself
+
+        sql = on_local_clock(mapped.sql, self.options.timezone, type_of, mapped.shown)
+        if sql == mapped.sql:
+            return mapped, type_name
+        return replace(mapped, sql=sql), self._type(part, sql)
+
+    def _readings(self, part: Part, fields: dict[str, Mapped], types: dict[str, str]) -> Readings:
+        """How the fields are read; the date's expression and type give way where it holds numbers that are days."""
+        options = self.options
+
+        def found() -> Readings:
+            return self._read(part, fields, types)
+
+        text = types["date"] == "VARCHAR"
+        if text and options.date_format is not None:
+            return found()
+        rows = _sound_rows(part)
+        if text:
+            readings = found()
+            texts = looked_at(self.connection, fields["date"], readings.staged["day"], rows)
+            if not mostly_numbers(value for value, _ in texts):
+                refuse_other_formats(self.connection, part.name, fields["date"], texts)
+                return readings
+        numbers = recognised(self.connection, part.name, fields["date"], types["date"], rows)
+        if numbers is not None:
+            fields["date"], types["date"] = numbers.mapped, self._type(part, numbers.mapped.sql)
+            self._day_numbers.append(numbers.said)
+        elif text:
+            refuse_other_formats(self.connection, part.name, fields["date"], texts)
+        return found()
 
     def _type(self, part: Part, sql: str) -> str:
         described = self.connection.execute(f"DESCRIBE SELECT {sql} AS x FROM {part.relation}").fetchall()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _NEVER = np.iinfo(np.int32).min
+_EPOCH = date(1970, 1, 1).toordinal()
+_BEFORE_ALL = -_EPOCH
+"""The day before the calendar's first one, as days since 1970."""
 FEWEST = 1 << 10
 """Customers that are measured in one pass over the rows, however little memory there is."""
 _WRITTEN = 1 << 16
@@ -58,9 +62,10 @@ class Calendar:
         dates = np.array(options.as_of, "datetime64[D]").astype(np.int32)
         opens = None
         if options.window is not None:
-            opens = np.array([options.window.opens_after(day) for day in options.as_of], "datetime64[D]").astype(
-                np.int32
-            )
+            # A window that opens before the calendar's first day opens on the day before it: NumPy makes a number of
+            # any date that is missing, too.
+            days = [options.window.opens_after(day) for day in options.as_of]
+            opens = np.array([_BEFORE_ALL if day is None else _number(day) for day in days], np.int32)
         cuts = np.unique(dates if opens is None else np.concatenate((dates, opens)))
         # A piece ends with its cut; the last one is what comes after all cuts.
         ends = np.append(cuts, cuts[-1] + 1)
@@ -112,6 +117,10 @@ def measure(
 
 def _batches(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pa.RecordBatch]:
     return ahead(connection.sql(sql).to_arrow_reader(BATCH), connection.interrupt)
+
+
+def _number(day: date) -> int:
+    return day.toordinal() - _EPOCH
 
 
 def _numbers(column: pa.Array) -> Array:

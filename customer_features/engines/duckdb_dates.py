@@ -33,17 +33,20 @@ FORMATS = [day + time for day, time in product(_DAYS, _TIMES) if day + time != "
 """Formats that are proposed, in this order."""
 
 
-def refuse_other_formats(
-    connection: duckdb.DuckDBPyConnection, source: str, mapped: Mapped, day: str, relation: str
-) -> None:
-    """Raise ColumnError where most of the first text dates are no ISO dates but fit a common format.
+Looked = list[tuple[str, date | None]]
+"""Texts, and the day that each is read as."""
 
-    ``day``: SQL of the day that is read; ``relation``: the source's rows.
-    """
-    rows = connection.execute(
+
+def looked_at(connection: duckdb.DuckDBPyConnection, mapped: Mapped, day: str, relation: str) -> Looked:
+    """The first text dates of the rows of a relation, each with its ``day``, an SQL expression."""
+    return connection.execute(
         f"SELECT text, day FROM (SELECT {mapped.sql} AS text, {day} AS day FROM {relation})"
         f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
     ).fetchall()
+
+
+def refuse_other_formats(connection: duckdb.DuckDBPyConnection, source: str, mapped: Mapped, rows: Looked) -> None:
+    """Raise ColumnError where most of the first text dates are no ISO dates but fit a common format."""
     texts = [str(text) for text, day in rows if day is None]
     if len(texts) * 2 <= len(rows):
         return

@@ -32,7 +32,7 @@ class _Searched:
 
 
 def find_warnings(
-    connection: duckdb.DuckDBPyConnection, counted: str, options: Options, rows: int, *, exact: bool
+    connection: duckdb.DuckDBPyConnection, counted: str, options: Options, rows: int, *, exact: bool, read: str
 ) -> list[dict[str, Any]]:
     """Warnings about the rows that counted, as :func:`repetitions.find_warnings`."""
-    return repetitions.find_warnings(_Searched(connection), counted, options, rows, exact=exact)
+    return repetitions.find_warnings(_Searched(connection), counted, options, rows, exact=exact, read=read)

@@ -112,6 +112,7 @@ class PushDown:
     """
 
     how: Mapping[str, Any] = MappingProxyType({"push_down": True})
+    days: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,

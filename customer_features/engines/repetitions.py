@@ -1,12 +1,14 @@
-"""Warnings about rows that are legal but suspicious, for every engine that speaks SQL: ids and rows that repeat."""
+"""Warnings about rows that are legal but suspicious, for every engine that speaks SQL: what repeats, and odd days."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Protocol
 
 from customer_features.counts import are
 from customer_features.counts import counted as in_words
+from customer_features.engines.odd_days import as_day, placeholders, warnings_of
 from customer_features.engines.rows_warnings import SUSPICIOUS_SHARE
 from customer_features.faults import WARNINGS
 from customer_features.options import Grain, Options
@@ -44,12 +46,36 @@ class Searched(Protocol):
         ...
 
 
-def find_warnings(engine: Searched, counted: str, options: Options, rows: int, *, exact: bool) -> list[dict[str, Any]]:
+def find_warnings(
+    engine: Searched, counted: str, options: Options, rows: int, *, exact: bool, read: str | None = None
+) -> list[dict[str, Any]]:
     """Warnings about the rows that counted: name, number of cases and a sentence with examples.
 
-    ``counted``: a relation of those rows; ``rows``: how many they are; ``exact``: look at all of them, however many.
+    ``counted``: a relation of those rows; ``rows``: how many they are; ``exact``: look at all of them, however many;
+    ``read``: a relation of all rows with their ``day``, where there is one.
     """
     sampled = rows > EXACT_ROWS and not exact
+    repeated = _repetitions(engine, counted, options, rows, sampled)
+    return repeated + _odd_days(engine, counted, read or counted, options, sampled)
+
+
+def _odd_days(engine: Searched, counted: str, read: str, options: Options, sampled: bool) -> list[dict[str, Any]]:
+    some = f"(SELECT day FROM {read} WHERE day IS NOT NULL LIMIT {FIRST_ROWS}) f" if sampled else read
+    counts = _by_day(engine, some)
+    newest = max((day for day in counts if day <= options.today), default=None)
+    if sampled and placeholders(counts):
+        counts = _by_day(engine, read)
+    if sampled and not options.today_given:
+        newest = as_day(engine.rows(f"SELECT MAX(day) FROM {counted}")[0][0])
+    return warnings_of(counts, newest, options)
+
+
+def _by_day(engine: Searched, relation: str) -> dict[date, int]:
+    rows = engine.rows(f"SELECT day, COUNT(*) FROM {relation} WHERE day IS NOT NULL GROUP BY day")
+    return {as_day(day): int(count) for day, count in rows}
+
+
+def _repetitions(engine: Searched, counted: str, options: Options, rows: int, sampled: bool) -> list[dict[str, Any]]:
     first = f"(SELECT * FROM {counted} LIMIT {FIRST_ROWS}) f" if sampled else counted
     if not _any_repeats(engine, first, options):
         return []

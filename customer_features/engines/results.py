@@ -30,6 +30,16 @@ class Results(Protocol):
         ...
 
     @property
+    def days(self) -> Mapping[str, Any]:
+        """How days were counted (see ``written_days``); empty where the engine does not tell."""
+        ...
+
+    @property
+    def recognised(self) -> dict[str, str]:
+        """Fields that were recognised by a column's name, and that name."""
+        ...
+
+    @property
     def mapping(self) -> dict[str, str]:
         """The column or expression of each field, as people named it."""
         ...

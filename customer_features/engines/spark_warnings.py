@@ -7,12 +7,14 @@ reason to, a sample of whole customers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from customer_features.engines.odd_days import as_day, placeholders, warnings_of
 from customer_features.engines.repetitions import repeated_ids, repeated_rows
 from customer_features.engines.rows_warnings import SUSPICIOUS_SHARE
 from customer_features.faults import WARNINGS
-from customer_features.options import Grain
+from customer_features.options import Grain, Options
 from customer_features.portable_one_pass import OnePass
 
 if TYPE_CHECKING:
@@ -37,16 +39,38 @@ def find_warnings(warehouse: Warehouse, portable: OnePass, rows: int) -> list[di
     share = 1
     if rows > EXACT_ROWS:
         # Collected, a limit reads no more partitions than it takes; within a query, each would send so many rows.
-        first = warehouse.session.createDataFrame(counted.limit(FIRST_ROWS).collect(), counted.schema)
-        if not _found(warehouse, warehouse.view("first", first), orders):
-            return []
+        first = warehouse.view(
+            "first", warehouse.session.createDataFrame(counted.limit(FIRST_ROWS).collect(), counted.schema)
+        )
+        odd = _odd_days(warehouse, first, portable.options, counted)
+        if not _found(warehouse, first, orders):
+            return odd
         share = max(rows // SAMPLED_ROWS, 1)
         counted = counted.where(f"PMOD(XXHASH64(customer_id), {share}) = 0")
-    found = _found(warehouse, warehouse.view("looked_at", counted), orders)
+    looked_at = warehouse.view("looked_at", counted)
+    found = _found(warehouse, looked_at, orders)
     if share > 1:
         for warning in found:
             warning["message"] += f" (seen in a sample, 1/{share} of the customers)"
-    return found
+        return found + odd
+    return found + _odd_days(warehouse, looked_at, portable.options)
+
+
+def _odd_days(warehouse: Warehouse, relation: str, options: Options, counted: Any = None) -> list[dict[str, Any]]:
+    """The warnings about days; ``counted``: a frame of all rows where the relation holds the first of them."""
+    counts = _by_day(warehouse, relation)
+    newest = max(counts, default=None)
+    if counted is not None and placeholders(counts):
+        counts = _by_day(warehouse, warehouse.view("counted", counted))
+    if counted is not None and not options.today_given:
+        ((last,),) = counted.selectExpr("MAX(day)").collect()
+        newest = as_day(last)
+    return warnings_of(counts, newest, options)
+
+
+def _by_day(warehouse: Warehouse, relation: str) -> dict[date, int]:
+    rows = warehouse.rows(f"SELECT day, COUNT(*) FROM {relation} GROUP BY day")
+    return {as_day(day): int(count) for day, count in rows}
 
 
 def _found(warehouse: Warehouse, relation: str, orders: bool) -> list[dict[str, Any]]:

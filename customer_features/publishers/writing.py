@@ -156,6 +156,7 @@ def describe(engine: Results, output: dict[str, Any], quarantine: dict[str, Any]
             for name, count in outcome.rows_by_source.items()
         ],
         "rows": outcome.balance(),
+        **({"days": dict(engine.days)} if engine.days else {}),
         "faults": outcome.faults,
         "warnings": outcome.warnings,
         "notes": outcome.notes,

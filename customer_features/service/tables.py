@@ -111,7 +111,7 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
                 options[name] = value
         except InvalidOption as error:
             errors.setdefault(error.option, []).append(error.reason)
-    if len(days) > 1:
+    if len(set(days)) > 1:
         options["as_of"] = days
     elif days:
         options["today"] = days[0]

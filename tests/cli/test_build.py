@@ -259,7 +259,7 @@ BAD: dict[str, tuple[str, Make, str]] = {
     "numbers as dates": (
         "t.parquet",
         lambda path: pq.write_table(pa.table({**example_columns(), "date": [1, 2, 3, 4]}), path),
-        "'date' is of type BIGINT and cannot be date",
+        "'date' holds numbers from 1 to 4, which are no days",
     ),
 }
 

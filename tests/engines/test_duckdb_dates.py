@@ -78,7 +78,7 @@ def test_rows_that_fit_nothing_are_counted() -> None:
     assert "10 of 12 of those looked at fit --date-format %d/%m/%Y" in refusal(*["25/04/2025"] * 10, "Total", "x")
 
 
-@pytest.mark.parametrize("dates", [("x", "y"), ("31/31/2025",), ("infinity",), ("45000",), ("2025-13-01",), ("soon",)])
+@pytest.mark.parametrize("dates", [("x", "y"), ("31/31/2025",), ("infinity",), ("15000",), ("2025-13-01",), ("soon",)])
 def test_what_fits_no_format_is_a_fault_of_its_row(dates: tuple[str, ...]) -> None:
     assert check(*dates) == ["unreadable_date"] * len(dates)
 

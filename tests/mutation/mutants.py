@@ -272,13 +272,13 @@ MUTANTS: list[Mutant] = [
         ),
         (
             "time zone of text dropped",
-            "zone = literal(timezone)\n",
-            "zone = literal('UTC')\n",
+            '"timezone({literal(timezone)}, TRY_CAST({joined} AS TIMESTAMPTZ))"',
+            """"timezone('UTC', TRY_CAST({joined} AS TIMESTAMPTZ))\"""",
             "Python, PyArrow: order totals at times in text",
         ),
         (
             "offset of text dropped",
-            '"timezone({zone}, TRY_CAST({joined} AS TIMESTAMPTZ))"',
+            '"timezone({literal(timezone)}, TRY_CAST({joined} AS TIMESTAMPTZ))"',
             '"TRY_CAST({sql}[:19] AS TIMESTAMP)"',
             "Python, PyArrow: lines of text",
         ),
@@ -759,8 +759,8 @@ MUTANTS: list[Mutant] = [
         ),
         (
             "printed: text with a zone keeps its own day",
-            "AND {day} IS NOT NULL THEN {instant} END",
-            "AND {day} IS NOT NULL THEN {day} END",
+            "AND {written} THEN {instant} END",
+            "AND {written} THEN {day} END",
             "printed SQL, DuckDB: lines of text",
         ),
     ),

@@ -49,6 +49,12 @@ _SOME = [
     _every("disk", "full disks, and caps on what 1.5 million rows spill", 1, "tests/reliability/test_full_disk.py"),
     _every("memory", "6 million rows with 64 MB of memory", 1, "tests/reliability/test_memory.py"),
     _every("bytes", "300,000 rows in any order, files, threads and memory", 2, "tests/reliability/test_same_bytes.py"),
+    Part(
+        "texts",
+        "50,000 texts of each kind that are dates or nearly so, through every door",
+        4,
+        (*_TWO, "loadgroup", "tests/differential"),
+    ),
     _every("fuzz", "120,000 bodies and 2,000 tables that nobody meant", 2, "tests/service/test_fuzz.py"),
 ]
 _TAKEN = sorted({word for part in _SOME for word in part.command if word.startswith("tests/")})

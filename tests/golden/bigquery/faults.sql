@@ -10,9 +10,9 @@
 -- The fields, as they stand in the source.
 WITH purchases AS (
   SELECT
-    CAST(`customer_id` AS STRING) AS customer_id,
-    CAST(`transaction_id` AS STRING) AS transaction_id,
-    CAST(`product_id` AS STRING) AS product_id,
+    COLLATE(CAST(`customer_id` AS STRING), '') AS customer_id,
+    COLLATE(CAST(`transaction_id` AS STRING), '') AS transaction_id,
+    COLLATE(CAST(`product_id` AS STRING), '') AS product_id,
     CAST(`date` AS STRING) AS date_read,
     `amount` AS amount_read
   FROM `transactions`
@@ -36,10 +36,29 @@ readings AS (
         THEN SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE)
         WHEN REGEXP_CONTAINS(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         )
-        AND NOT SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
-        THEN DATE(SAFE_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP), 'UTC')
+        AND SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE) >= CAST('0001-01-01' AS DATE)
+        THEN DATE(
+          SAFE_CAST(SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+            RPAD(
+              REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+              5,
+              '0'
+            ),
+            1,
+            3
+          ) || ':' || SUBSTRING(
+            RPAD(
+              REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+              5,
+              '0'
+            ),
+            4,
+            2
+          ) AS TIMESTAMP),
+          'UTC'
+        )
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CASE
         WHEN REGEXP_CONTAINS(
@@ -49,10 +68,29 @@ readings AS (
         THEN SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE)
         WHEN REGEXP_CONTAINS(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         )
-        AND NOT SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
-        THEN DATE(SAFE_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP), 'UTC')
+        AND SAFE_CAST(SUBSTRING(date_read, 1, 10) AS DATE) >= CAST('0001-01-01' AS DATE)
+        THEN DATE(
+          SAFE_CAST(SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+            RPAD(
+              REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+              5,
+              '0'
+            ),
+            1,
+            3
+          ) || ':' || SUBSTRING(
+            RPAD(
+              REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+              5,
+              '0'
+            ),
+            4,
+            2
+          ) AS TIMESTAMP),
+          'UTC'
+        )
       END
     END AS day,
     CAST(amount_read AS FLOAT64) AS number,

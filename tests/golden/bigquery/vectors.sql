@@ -11,9 +11,9 @@
 -- The fields, as they stand in the source.
 WITH purchases AS (
   SELECT
-    CAST(`customer_id` AS STRING) AS customer_id,
-    CAST(`transaction_id` AS STRING) AS transaction_id,
-    CAST(`product_id` AS STRING) AS product_id,
+    COLLATE(CAST(`customer_id` AS STRING), '') AS customer_id,
+    COLLATE(CAST(`transaction_id` AS STRING), '') AS transaction_id,
+    COLLATE(CAST(`product_id` AS STRING), '') AS product_id,
     `date` AS date_read,
     `amount` AS amount_read
   FROM `transactions`

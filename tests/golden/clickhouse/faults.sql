@@ -77,54 +77,223 @@ readings AS (
       END
       WHEN match(
         assumeNotNull(date_read),
-        '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+        '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
       )
-      AND NOT (
-        CASE
-          WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) BETWEEN 1 AND 9999
-          AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) BETWEEN 1 AND 12
-          AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) BETWEEN 1 AND multiIf(
-            toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) = 2,
-            CASE
-              WHEN (
-                toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 4 = 0
-                AND (
-                  toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 100 <> 0
-                  OR toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 400 = 0
-                )
+      AND CASE
+        WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) BETWEEN 1 AND 9999
+        AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) BETWEEN 1 AND 12
+        AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) BETWEEN 1 AND multiIf(
+          toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) = 2,
+          CASE
+            WHEN (
+              toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 4 = 0
+              AND (
+                toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 100 <> 0
+                OR toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 400 = 0
               )
-              THEN 29
-              ELSE 28
-            END,
-            toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) IN (4, 6, 9, 11),
-            30,
-            31
-          )
-          THEN toInt32(
-            365 * (
+            )
+            THEN 29
+            ELSE 28
+          END,
+          toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) IN (4, 6, 9, 11),
+          30,
+          31
+        )
+        THEN toInt32(
+          365 * (
+            toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+          ) + intDiv(
+            (
               toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
-            ) + intDiv(
-              (
-                toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
-              ),
-              4
-            ) - intDiv(
-              (
-                toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
-              ),
-              100
-            ) + intDiv(
-              (
-                toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
-              ),
-              400
-            ) + (
-              intDiv(153 * ((toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) + 9) % 12) + 2, 5) + toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) - 1
-            ) - 865565
-          )
-        END IS NULL
-      )
-      THEN toInt32(toDate32(parseDateTime64BestEffortOrNull(date_read, 6, 'UTC'), 'UTC'))
+            ),
+            4
+          ) - intDiv(
+            (
+              toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+            ),
+            100
+          ) + intDiv(
+            (
+              toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+            ),
+            400
+          ) + (
+            intDiv(153 * ((toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) + 9) % 12) + 2, 5) + toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) - 1
+          ) - 865565
+        )
+      END >= -719162
+      THEN CASE
+        WHEN toInt32(
+          intDiv(
+            (
+              toInt64(
+                CASE
+                  WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) BETWEEN 1 AND 9999
+                  AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) BETWEEN 1 AND 12
+                  AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) BETWEEN 1 AND multiIf(
+                    toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) = 2,
+                    CASE
+                      WHEN (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 4 = 0
+                        AND (
+                          toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 100 <> 0
+                          OR toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 400 = 0
+                        )
+                      )
+                      THEN 29
+                      ELSE 28
+                    END,
+                    toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) IN (4, 6, 9, 11),
+                    30,
+                    31
+                  )
+                  THEN toInt32(
+                    365 * (
+                      toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                    ) + intDiv(
+                      (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                      ),
+                      4
+                    ) - intDiv(
+                      (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                      ),
+                      100
+                    ) + intDiv(
+                      (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                      ),
+                      400
+                    ) + (
+                      intDiv(153 * ((toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) + 9) % 12) + 2, 5) + toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) - 1
+                    ) - 865565
+                  )
+                END
+              ) * 86400 + toInt32OrZero(SUBSTRING(date_read, 12, 2)) * 3600 + toInt32OrZero(SUBSTRING(date_read, 15, 2)) * 60 + CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN toInt32OrZero(SUBSTRING(date_read, 18, 2)) ELSE 0 END - (
+                toInt32OrZero(
+                  SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
+                    ),
+                    2,
+                    2
+                  )
+                ) * 3600 + toInt32OrZero(
+                  SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
+                    ),
+                    4,
+                    2
+                  )
+                ) * 60
+              ) * CASE
+                WHEN startsWith(
+                  RPAD(
+                    REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                    5,
+                    '0'
+                  ),
+                  '-'
+                )
+                THEN -1
+                ELSE 1
+              END
+            ) + 719163 * 86400,
+            86400
+          ) - 719163
+        ) BETWEEN -719162 AND 2932896
+        THEN toInt32(
+          intDiv(
+            (
+              toInt64(
+                CASE
+                  WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) BETWEEN 1 AND 9999
+                  AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) BETWEEN 1 AND 12
+                  AND toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) BETWEEN 1 AND multiIf(
+                    toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) = 2,
+                    CASE
+                      WHEN (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 4 = 0
+                        AND (
+                          toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 100 <> 0
+                          OR toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) % 400 = 0
+                        )
+                      )
+                      THEN 29
+                      ELSE 28
+                    END,
+                    toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) IN (4, 6, 9, 11),
+                    30,
+                    31
+                  )
+                  THEN toInt32(
+                    365 * (
+                      toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                    ) + intDiv(
+                      (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                      ),
+                      4
+                    ) - intDiv(
+                      (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                      ),
+                      100
+                    ) + intDiv(
+                      (
+                        toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 1, 4)) - CASE WHEN toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) <= 2 THEN 1 ELSE 0 END + 400
+                      ),
+                      400
+                    ) + (
+                      intDiv(153 * ((toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 6, 2)) + 9) % 12) + 2, 5) + toInt32OrZero(SUBSTRING(SUBSTRING(date_read, 1, 10), 9, 2)) - 1
+                    ) - 865565
+                  )
+                END
+              ) * 86400 + toInt32OrZero(SUBSTRING(date_read, 12, 2)) * 3600 + toInt32OrZero(SUBSTRING(date_read, 15, 2)) * 60 + CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN toInt32OrZero(SUBSTRING(date_read, 18, 2)) ELSE 0 END - (
+                toInt32OrZero(
+                  SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
+                    ),
+                    2,
+                    2
+                  )
+                ) * 3600 + toInt32OrZero(
+                  SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
+                    ),
+                    4,
+                    2
+                  )
+                ) * 60
+              ) * CASE
+                WHEN startsWith(
+                  RPAD(
+                    REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                    5,
+                    '0'
+                  ),
+                  '-'
+                )
+                THEN -1
+                ELSE 1
+              END
+            ) + 719163 * 86400,
+            86400
+          ) - 719163
+        )
+      END
     END AS day,
     CAST(amount_read AS Nullable(Float64)) AS number,
     toInt32(toDate32('2025-04-24')) AS today

@@ -75,7 +75,73 @@ counted AS (
     AND NOT (amount_missing)
     AND NOT (number IS NULL AND NOT amount_missing)
     AND NOT (NOT ABS(number) <= 100000000000)
-    AND NOT (day > today OR day <= toInt32(addMonths(toDate32(today), -12)))
+    AND NOT (
+      day > today
+      OR day <= CASE
+        WHEN (toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) < 12
+        THEN -719163
+        ELSE toInt32(
+          365 * (
+            intDiv((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12), 12) - CASE
+              WHEN ((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) % 12 + 1) <= 2
+              THEN 1
+              ELSE 0
+            END + 400
+          ) + intDiv(
+            (
+              intDiv((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12), 12) - CASE
+                WHEN ((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) % 12 + 1) <= 2
+                THEN 1
+                ELSE 0
+              END + 400
+            ),
+            4
+          ) - intDiv(
+            (
+              intDiv((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12), 12) - CASE
+                WHEN ((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) % 12 + 1) <= 2
+                THEN 1
+                ELSE 0
+              END + 400
+            ),
+            100
+          ) + intDiv(
+            (
+              intDiv((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12), 12) - CASE
+                WHEN ((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) % 12 + 1) <= 2
+                THEN 1
+                ELSE 0
+              END + 400
+            ),
+            400
+          ) + (
+            intDiv(
+              153 * ((((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) % 12 + 1) + 9) % 12) + 2,
+              5
+            ) + least(
+              toDayOfMonth(toDate32(today)),
+              multiIf(
+                ((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) % 12 + 1) = 2,
+                CASE
+                  WHEN (
+                    intDiv((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12), 12) % 4 = 0
+                    AND (
+                      intDiv((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12), 12) % 100 <> 0
+                      OR intDiv((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12), 12) % 400 = 0
+                    )
+                  )
+                  THEN 29
+                  ELSE 28
+                END,
+                ((toYear(toDate32(today)) * 12 + toMonth(toDate32(today)) - 1 - 12) % 12 + 1) IN (4, 6, 9, 11),
+                30,
+                31
+              )
+            ) - 1
+          ) - 865565
+        )
+      END
+    )
 ),
 -- What is added up over each customer's rows.
 customers AS (

@@ -11,9 +11,9 @@
 -- The fields, as they stand in the source.
 WITH purchases AS (
   SELECT
-    CAST("customer_id" AS TEXT) AS customer_id,
-    CAST("transaction_id" AS TEXT) AS transaction_id,
-    CAST("product_id" AS TEXT) AS product_id,
+    CAST("customer_id" AS TEXT) COLLATE "C" AS customer_id,
+    CAST("transaction_id" AS TEXT) COLLATE "C" AS transaction_id,
+    CAST("product_id" AS TEXT) COLLATE "C" AS product_id,
     "date" AS date_read,
     "price" * "quantity" AS amount_read,
     "score" AS loyalty_read

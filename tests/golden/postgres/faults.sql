@@ -14,7 +14,7 @@ WITH purchases AS (
     CAST("customer_id" AS TEXT) COLLATE "C" AS customer_id,
     CAST("transaction_id" AS TEXT) COLLATE "C" AS transaction_id,
     CAST("product_id" AS TEXT) COLLATE "C" AS product_id,
-    CAST("date" AS TEXT) AS date_read,
+    CAST("date" AS TEXT) COLLATE "C" AS date_read,
     "amount" AS amount_read
   FROM "transactions"
 ),
@@ -38,14 +38,74 @@ readings AS (
             WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
             THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
           END
-          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
           AND CASE
             WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
             THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
-          END IS NOT NULL
+          END >= CAST('0001-01-01' AS DATE)
           THEN CASE
-            WHEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
-            THEN CAST(CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END AT TIME ZONE 'UTC' AS DATE)
+            WHEN CASE
+              WHEN PG_INPUT_IS_VALID(
+                SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                  WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                  THEN SUBSTRING(date_read FROM 17 FOR 3)
+                  ELSE ':00'
+                END || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 4 FOR 2),
+                'TIMESTAMPTZ'
+              )
+              THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                THEN SUBSTRING(date_read FROM 17 FOR 3)
+                ELSE ':00'
+              END || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 4 FOR 2) AS TIMESTAMPTZ)
+            END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
+            THEN CAST(CASE
+              WHEN PG_INPUT_IS_VALID(
+                SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                  WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                  THEN SUBSTRING(date_read FROM 17 FOR 3)
+                  ELSE ':00'
+                END || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 4 FOR 2),
+                'TIMESTAMPTZ'
+              )
+              THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                THEN SUBSTRING(date_read FROM 17 FOR 3)
+                ELSE ':00'
+              END || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 4 FOR 2) AS TIMESTAMPTZ)
+            END AT TIME ZONE 'UTC' AS DATE)
           END
         END
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
@@ -58,14 +118,74 @@ readings AS (
             WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
             THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
           END
-          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          WHEN date_read ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
           AND CASE
             WHEN PG_INPUT_IS_VALID(SUBSTRING(date_read FROM 1 FOR 10), 'DATE')
             THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
-          END IS NOT NULL
+          END >= CAST('0001-01-01' AS DATE)
           THEN CASE
-            WHEN CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
-            THEN CAST(CASE WHEN PG_INPUT_IS_VALID(date_read, 'TIMESTAMPTZ') THEN CAST(date_read AS TIMESTAMPTZ) END AT TIME ZONE 'UTC' AS DATE)
+            WHEN CASE
+              WHEN PG_INPUT_IS_VALID(
+                SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                  WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                  THEN SUBSTRING(date_read FROM 17 FOR 3)
+                  ELSE ':00'
+                END || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 4 FOR 2),
+                'TIMESTAMPTZ'
+              )
+              THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                THEN SUBSTRING(date_read FROM 17 FOR 3)
+                ELSE ':00'
+              END || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 4 FOR 2) AS TIMESTAMPTZ)
+            END BETWEEN '0002-01-01 00:00:00+00 BC' AND '10001-01-01 00:00:00+00'
+            THEN CAST(CASE
+              WHEN PG_INPUT_IS_VALID(
+                SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                  WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                  THEN SUBSTRING(date_read FROM 17 FOR 3)
+                  ELSE ':00'
+                END || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                  REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                  5,
+                  '0'
+                ) FROM 4 FOR 2),
+                'TIMESTAMPTZ'
+              )
+              THEN CAST(SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+                WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+                THEN SUBSTRING(date_read FROM 17 FOR 3)
+                ELSE ':00'
+              END || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ) FROM 4 FOR 2) AS TIMESTAMPTZ)
+            END AT TIME ZONE 'UTC' AS DATE)
           END
         END
       END

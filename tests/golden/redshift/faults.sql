@@ -9,9 +9,9 @@
 -- The fields, as they stand in the source.
 WITH purchases AS (
   SELECT
-    CAST("customer_id" AS VARCHAR(65535)) AS customer_id,
-    CAST("transaction_id" AS VARCHAR(65535)) AS transaction_id,
-    CAST("product_id" AS VARCHAR(65535)) AS product_id,
+    COLLATE(CAST("customer_id" AS VARCHAR(65535)), 'case_sensitive') AS customer_id,
+    COLLATE(CAST("transaction_id" AS VARCHAR(65535)), 'case_sensitive') AS transaction_id,
+    COLLATE(CAST("product_id" AS VARCHAR(65535)), 'case_sensitive') AS product_id,
     CAST("date" AS VARCHAR(65535)) AS date_read,
     "amount" AS amount_read
   FROM "transactions"
@@ -35,11 +35,23 @@ readings AS (
         THEN TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
         WHEN REGEXP_INSTR(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         ) > 0
-        AND NOT TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE) IS NULL
+        AND TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE) >= CAST('0001-01-01' AS DATE)
         THEN CAST((
-          TRY_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE 'UTC'
+          TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+            WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+            THEN SUBSTRING(date_read FROM 17 FOR 3)
+            ELSE ':00'
+          END || SUBSTRING(RPAD(
+            REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+            5,
+            '0'
+          ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+            REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+            5,
+            '0'
+          ) FROM 4 FOR 2) AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE 'UTC'
         ) AS DATE)
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CASE
@@ -50,11 +62,23 @@ readings AS (
         THEN TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE)
         WHEN REGEXP_INSTR(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         ) > 0
-        AND NOT TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE) IS NULL
+        AND TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) AS DATE) >= CAST('0001-01-01' AS DATE)
         THEN CAST((
-          TRY_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE 'UTC'
+          TRY_CAST(SUBSTRING(date_read FROM 1 FOR 10) || ' ' || SUBSTRING(date_read FROM 12 FOR 5) || CASE
+            WHEN SUBSTRING(date_read FROM 17 FOR 1) = ':'
+            THEN SUBSTRING(date_read FROM 17 FOR 3)
+            ELSE ':00'
+          END || SUBSTRING(RPAD(
+            REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+            5,
+            '0'
+          ) FROM 1 FOR 3) || ':' || SUBSTRING(RPAD(
+            REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read FROM 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+            5,
+            '0'
+          ) FROM 4 FOR 2) AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE 'UTC'
         ) AS DATE)
       END
     END AS day,

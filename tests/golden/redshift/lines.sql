@@ -11,9 +11,9 @@
 -- The fields, as they stand in the source.
 WITH purchases AS (
   SELECT
-    CAST("customer_id" AS VARCHAR(65535)) AS customer_id,
-    CAST("transaction_id" AS VARCHAR(65535)) AS transaction_id,
-    CAST("product_id" AS VARCHAR(65535)) AS product_id,
+    COLLATE(CAST("customer_id" AS VARCHAR(65535)), 'case_sensitive') AS customer_id,
+    COLLATE(CAST("transaction_id" AS VARCHAR(65535)), 'case_sensitive') AS transaction_id,
+    COLLATE(CAST("product_id" AS VARCHAR(65535)), 'case_sensitive') AS product_id,
     "date" AS date_read,
     "price" * "quantity" AS amount_read,
     "score" AS loyalty_read

@@ -9,9 +9,9 @@
 -- The fields, as they stand in the source.
 WITH purchases AS (
   SELECT
-    CAST("CUSTOMER_ID" AS VARCHAR) AS customer_id,
-    CAST("TRANSACTION_ID" AS VARCHAR) AS transaction_id,
-    CAST("PRODUCT_ID" AS VARCHAR) AS product_id,
+    COLLATE(CAST("CUSTOMER_ID" AS VARCHAR), 'utf8') AS customer_id,
+    COLLATE(CAST("TRANSACTION_ID" AS VARCHAR), 'utf8') AS transaction_id,
+    COLLATE(CAST("PRODUCT_ID" AS VARCHAR), 'utf8') AS product_id,
     CAST("DATE" AS VARCHAR) AS date_read,
     "AMOUNT" AS amount_read
   FROM "TRANSACTIONS"
@@ -35,10 +35,32 @@ readings AS (
         THEN TRY_TO_DATE(SUBSTRING(date_read, 1, 10), 'yyyy-mm-DD')
         WHEN REGEXP_INSTR(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         ) > 0
-        AND NOT TRY_TO_DATE(SUBSTRING(date_read, 1, 10), 'yyyy-mm-DD') IS NULL
-        THEN CAST(CONVERT_TIMEZONE('UTC', TRY_TO_TIMESTAMP_TZ(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'))) AS DATE)
+        AND TRY_TO_DATE(SUBSTRING(date_read, 1, 10), 'yyyy-mm-DD') >= CAST('0001-01-01' AS DATE)
+        THEN CAST(CONVERT_TIMEZONE(
+          'UTC',
+          TRY_TO_TIMESTAMP_TZ(
+            SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+              RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ),
+              1,
+              3
+            ) || ':' || SUBSTRING(
+              RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ),
+              4,
+              2
+            ),
+            'yyyy-mm-DD hh24:mi:sstzh:tzm'
+          )
+        ) AS DATE)
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
       THEN CASE
         WHEN REGEXP_INSTR(
@@ -48,10 +70,32 @@ readings AS (
         THEN TRY_TO_DATE(SUBSTRING(date_read, 1, 10), 'yyyy-mm-DD')
         WHEN REGEXP_INSTR(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         ) > 0
-        AND NOT TRY_TO_DATE(SUBSTRING(date_read, 1, 10), 'yyyy-mm-DD') IS NULL
-        THEN CAST(CONVERT_TIMEZONE('UTC', TRY_TO_TIMESTAMP_TZ(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'))) AS DATE)
+        AND TRY_TO_DATE(SUBSTRING(date_read, 1, 10), 'yyyy-mm-DD') >= CAST('0001-01-01' AS DATE)
+        THEN CAST(CONVERT_TIMEZONE(
+          'UTC',
+          TRY_TO_TIMESTAMP_TZ(
+            SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+              RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ),
+              1,
+              3
+            ) || ':' || SUBSTRING(
+              RPAD(
+                REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                5,
+                '0'
+              ),
+              4,
+              2
+            ),
+            'yyyy-mm-DD hh24:mi:sstzh:tzm'
+          )
+        ) AS DATE)
       END
     END AS day,
     CAST(amount_read AS DOUBLE) AS number,

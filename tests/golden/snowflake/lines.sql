@@ -11,9 +11,9 @@
 -- The fields, as they stand in the source.
 WITH purchases AS (
   SELECT
-    CAST("CUSTOMER_ID" AS VARCHAR) AS customer_id,
-    CAST("TRANSACTION_ID" AS VARCHAR) AS transaction_id,
-    CAST("PRODUCT_ID" AS VARCHAR) AS product_id,
+    COLLATE(CAST("CUSTOMER_ID" AS VARCHAR), 'utf8') AS customer_id,
+    COLLATE(CAST("TRANSACTION_ID" AS VARCHAR), 'utf8') AS transaction_id,
+    COLLATE(CAST("PRODUCT_ID" AS VARCHAR), 'utf8') AS product_id,
     "DATE" AS date_read,
     "PRICE" * "QUANTITY" AS amount_read,
     "SCORE" AS loyalty_read

@@ -31,34 +31,50 @@ readings AS (
       WHEN CASE
         WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?(?!.)'
         THEN TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE)
-        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)(?!.)'
-        AND NOT TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
+        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)(?!.)'
+        AND TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) >= CAST('0001-01-01' AS DATE)
         THEN DATE_FROM_UNIX_DATE(
           CAST((
             UNIX_MICROS(
               FROM_UTC_TIMESTAMP(
-                TRY_CAST(REGEXP_REPLACE(
-                  REGEXP_REPLACE(
-                    REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
-                    '([+-][0-9]{2})([0-9]{2})$',
-                    '$1:$2'
+                TRY_CAST(SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+                  RPAD(
+                    REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                    5,
+                    '0'
                   ),
-                  '(:[0-9.]+)([+-][0-9]{2})$',
-                  '$1$2:00'
+                  1,
+                  3
+                ) || ':' || SUBSTRING(
+                  RPAD(
+                    REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                    5,
+                    '0'
+                  ),
+                  4,
+                  2
                 ) AS TIMESTAMP),
                 'UTC'
               )
             ) - PMOD(
               UNIX_MICROS(
                 FROM_UTC_TIMESTAMP(
-                  TRY_CAST(REGEXP_REPLACE(
-                    REGEXP_REPLACE(
-                      REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
-                      '([+-][0-9]{2})([0-9]{2})$',
-                      '$1:$2'
+                  TRY_CAST(SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
                     ),
-                    '(:[0-9.]+)([+-][0-9]{2})$',
-                    '$1$2:00'
+                    1,
+                    3
+                  ) || ':' || SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
+                    ),
+                    4,
+                    2
                   ) AS TIMESTAMP),
                   'UTC'
                 )
@@ -71,34 +87,50 @@ readings AS (
       THEN CASE
         WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?(?!.)'
         THEN TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE)
-        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)(?!.)'
-        AND NOT TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) IS NULL
+        WHEN date_read RLIKE '(?s)^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)(?!.)'
+        AND TRY_CAST(SUBSTRING(date_read, 1, 10) AS DATE) >= CAST('0001-01-01' AS DATE)
         THEN DATE_FROM_UNIX_DATE(
           CAST((
             UNIX_MICROS(
               FROM_UTC_TIMESTAMP(
-                TRY_CAST(REGEXP_REPLACE(
-                  REGEXP_REPLACE(
-                    REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
-                    '([+-][0-9]{2})([0-9]{2})$',
-                    '$1:$2'
+                TRY_CAST(SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+                  RPAD(
+                    REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                    5,
+                    '0'
                   ),
-                  '(:[0-9.]+)([+-][0-9]{2})$',
-                  '$1$2:00'
+                  1,
+                  3
+                ) || ':' || SUBSTRING(
+                  RPAD(
+                    REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                    5,
+                    '0'
+                  ),
+                  4,
+                  2
                 ) AS TIMESTAMP),
                 'UTC'
               )
             ) - PMOD(
               UNIX_MICROS(
                 FROM_UTC_TIMESTAMP(
-                  TRY_CAST(REGEXP_REPLACE(
-                    REGEXP_REPLACE(
-                      REGEXP_REPLACE(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z'), '^(.{16})([^:].*)$', '$1:00$2'),
-                      '([+-][0-9]{2})([0-9]{2})$',
-                      '$1:$2'
+                  TRY_CAST(SUBSTRING(date_read, 1, 10) || ' ' || SUBSTRING(date_read, 12, 5) || CASE WHEN SUBSTRING(date_read, 17, 1) = ':' THEN SUBSTRING(date_read, 17, 3) ELSE ':00' END || SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
                     ),
-                    '(:[0-9.]+)([+-][0-9]{2})$',
-                    '$1$2:00'
+                    1,
+                    3
+                  ) || ':' || SUBSTRING(
+                    RPAD(
+                      REPLACE(REPLACE(REGEXP_REPLACE(SUBSTRING(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'),
+                      5,
+                      '0'
+                    ),
+                    4,
+                    2
                   ) AS TIMESTAMP),
                   'UTC'
                 )

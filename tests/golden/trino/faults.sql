@@ -35,11 +35,19 @@ readings AS (
         THEN TRY_CAST(SUBSTR(date_read, 1, 10) AS DATE)
         WHEN REGEXP_LIKE(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         )
-        AND NOT TRY_CAST(SUBSTR(date_read, 1, 10) AS DATE) IS NULL
+        AND TRY_CAST(SUBSTR(date_read, 1, 10) AS DATE) >= CAST('0001-01-01' AS DATE)
         THEN CAST(AT_TIMEZONE(
-          TRY_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP WITH TIME ZONE),
+          TRY_CAST(SUBSTR(date_read, 1, 10) || ' ' || SUBSTR(date_read, 12, 5) || CASE WHEN SUBSTR(date_read, 17, 1) = ':' THEN SUBSTR(date_read, 17, 3) ELSE ':00' END || SUBSTR(
+            RPAD(REPLACE(REPLACE(REGEXP_REPLACE(SUBSTR(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'), 5, '0'),
+            1,
+            3
+          ) || ':' || SUBSTR(
+            RPAD(REPLACE(REPLACE(REGEXP_REPLACE(SUBSTR(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'), 5, '0'),
+            4,
+            2
+          ) AS TIMESTAMP WITH TIME ZONE),
           'UTC'
         ) AS DATE)
       END BETWEEN CAST('0001-01-01' AS DATE) AND CAST('9999-12-31' AS DATE)
@@ -51,11 +59,19 @@ readings AS (
         THEN TRY_CAST(SUBSTR(date_read, 1, 10) AS DATE)
         WHEN REGEXP_LIKE(
           date_read,
-          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+          '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)? ?(Z|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)$'
         )
-        AND NOT TRY_CAST(SUBSTR(date_read, 1, 10) AS DATE) IS NULL
+        AND TRY_CAST(SUBSTR(date_read, 1, 10) AS DATE) >= CAST('0001-01-01' AS DATE)
         THEN CAST(AT_TIMEZONE(
-          TRY_CAST(REPLACE(REPLACE(REPLACE(date_read, ' +', '+'), ' -', '-'), ' Z', 'Z') AS TIMESTAMP WITH TIME ZONE),
+          TRY_CAST(SUBSTR(date_read, 1, 10) || ' ' || SUBSTR(date_read, 12, 5) || CASE WHEN SUBSTR(date_read, 17, 1) = ':' THEN SUBSTR(date_read, 17, 3) ELSE ':00' END || SUBSTR(
+            RPAD(REPLACE(REPLACE(REGEXP_REPLACE(SUBSTR(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'), 5, '0'),
+            1,
+            3
+          ) || ':' || SUBSTR(
+            RPAD(REPLACE(REPLACE(REGEXP_REPLACE(SUBSTR(date_read, 17), '^[:0-9.]* ?', ''), ':', ''), 'Z', '+00'), 5, '0'),
+            4,
+            2
+          ) AS TIMESTAMP WITH TIME ZONE),
           'UTC'
         ) AS DATE)
       END
