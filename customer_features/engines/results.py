@@ -35,11 +35,6 @@ class Results(Protocol):
         ...
 
     @property
-    def recognised(self) -> dict[str, str]:
-        """Fields that were recognised by a column's name, and that name."""
-        ...
-
-    @property
     def mapping(self) -> dict[str, str]:
         """The column or expression of each field, as people named it."""
         ...
