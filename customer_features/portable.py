@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 from customer_features import features, money
 from customer_features.dialects.base import Dialect, Kind, Type
 from customer_features.faults import Fault, Scope, group_faults, row_faults
-from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE
+from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW
 from customer_features.options import Future, Grain, Options, Returns
 from customer_features.query import covered
 
@@ -112,13 +112,14 @@ class Portable:
         )
 
     def evidence(self, text: str, sampled: int | None = None) -> str:
-        """One row: an example of each kind of text that tells of its column's decimal mark, in order of the kinds."""
+        """One row of :class:`Evidence`, in its order, of all texts or of the first ones."""
         some = "" if sampled is None else f" LIMIT {sampled}"
         rows = f"SELECT {text} AS t FROM {self.source.relation} WHERE {text} IS NOT NULL AND {text} <> ''{some}"
-        items = (
-            f"MIN(CASE WHEN {self.dialect.matches('t', f'^({form})$')} THEN t END) AS {name}"
-            for name, form in EVIDENCE.items()
-        )
+        found = {
+            name: f"CASE WHEN {self.dialect.matches('t', f'^({form})$')} THEN t END" for name, form in EVIDENCE.items()
+        }
+        items = [f"MIN({sql}) AS {name}" for name, sql in found.items()]
+        items += [f"COUNT({found[name]}) AS {name}s" for name in ("point", "comma")]
         return f"SELECT {', '.join(items)} FROM ({rows}) s"
 
     def currencies(self, text: str) -> str:
@@ -251,10 +252,8 @@ class Portable:
 
     @property
     def _marks(self) -> str:
-        items = (
-            f"MAX(CASE WHEN {self.dialect.matches('amount_read', f'^({EVIDENCE[name]})$')} THEN 1 ELSE 0 END) AS {name}"
-            for name in ("point", "comma")
-        )
+        tells = {name: self.dialect.matches("amount_read", f"^({EVIDENCE[name]})$") for name in ("point", "comma")}
+        items = (f"SUM(CASE WHEN {sql} THEN 1 ELSE 0 END) AS {name}s" for name, sql in tells.items())
         return f"SELECT {', '.join(items)} FROM {self.name('purchases')} WHERE amount_read IS NOT NULL"
 
     @cached_property
@@ -263,7 +262,7 @@ class Portable:
         if not self.guarded or self.source.types["amount"].kind is not Kind.TEXT:
             return None
         either = f"^({EVIDENCE['either_point']}|{EVIDENCE['either_comma']})$"
-        settled = f"(SELECT point - comma FROM {self.name('marks')}) = 1"
+        settled = f"(SELECT points - {FEW} * commas FROM {self.name('marks')}) > 0"
         return f"amount_read IS NOT NULL AND {self.dialect.matches('amount_read', either)} AND NOT ({settled})"
 
     @property

@@ -115,7 +115,7 @@ def test_the_manifest(source: Path, folder: Path, cli: Cli) -> None:
     assert ran.code == 0, ran.err
     described = manifest_of(out)
     aside = folder / "f.parquet.quarantine.parquet"
-    assert described["rows"] == {"in": 202, "used": 200, "excluded": 0, "quarantined": 2}
+    assert described["rows"] == {"in": 202, "used": 200, "excluded": 0, "excluded_by": {}, "quarantined": 2}
     assert described["faults"] == {"missing_customer_id": 1, "future_date": 1}
     assert described["warnings"] == []
     assert described["customers"] == 7

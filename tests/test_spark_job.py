@@ -24,7 +24,7 @@ ELSEWHERE = {
     "quiet",
 }
 """Options of a run on one machine, whose memory, files and terminal the cluster manages itself."""
-OF_TEXT = {"encoding", "decimal", "date_format"}
+OF_TEXT = {"encoding", "decimal", "thousands", "date_format", "incomplete"}
 """Options of text files, which Spark's own readers have."""
 
 

@@ -24,7 +24,7 @@ def written_as_floats(connection: duckdb.DuckDBPyConnection, name: str, relation
             f"SELECT text FROM (SELECT {name} AS text FROM {relation})"
             f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
         ).fetchall()
-        if not all(text.removesuffix(".0").isdecimal() and text.isascii() for (text,) in rows):
+        if not rows or not all(text.removesuffix(".0").isdecimal() and text.isascii() for (text,) in rows):
             return False
     every = " UNION ALL ".join(f"SELECT {name} AS text FROM {relation}" for relation in relations)
     (floats,) = connection.execute(f"SELECT COUNT(*) FROM ({every}) WHERE suffix(text, '.0')").fetchall()[0]

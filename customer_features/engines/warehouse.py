@@ -127,7 +127,9 @@ def _look_at_texts(warehouse: Warehouse, portable: Portable, source: str) -> str
     for shown, sql in portable.source.texts.items():
         for query in (portable.evidence(sql, SAMPLED), portable.evidence(sql)):
             [row] = warehouse.rows(query)
-            found = Evidence(*(None if value is None else str(value) for value in row))
+            point, comma, either_point, either_comma = (None if text is None else str(text) for text in row[:-2])
+            found = Evidence(point, comma, either_point, either_comma)
+            found.points, found.commas = int(row[-2]), int(row[-1])
             if found.settled:
                 break
         if found.in_doubt is not None:

@@ -52,7 +52,13 @@ class CommandLine(Door):
             vectors = _read(out)
             assert manifest["customers"] == len(set(vectors["customer_id"].to_pylist()))
             listed = Counter(name for row in aside for name in str(row["faults"]).split(","))
-            return Outcome(vectors, firsts, manifest["rows"], listed)
+            return Outcome(vectors, firsts, _balance(manifest["rows"]), listed)
+
+
+def _balance(rows: dict[str, Any]) -> dict[str, int]:
+    """The balance of a manifest without what left rows out, which adds up to the excluded rows."""
+    assert sum(rows["excluded_by"].values()) == rows["excluded"]
+    return {name: count for name, count in rows.items() if name != "excluded_by"}
 
 
 def _called(arguments: list[Any]) -> tuple[int, str]:
