@@ -68,7 +68,10 @@ def resolved(field: str, text: str, columns: Sequence[str], source: str, dialect
             raise _no_column(source, column.sql(dialect=dialect), field, columns, did_you_mean(column.name, columns))
         whole: exp.Expression = exp.column(name, quoted=True)
         for part in parts[1:]:
-            whole = exp.StructExtract(this=whole, expression=exp.Literal.string(part))
+            if dialect == "spark":  # its own extraction leaves names without quotes
+                whole = exp.Dot(this=whole, expression=exp.to_identifier(part, quoted=True))
+            else:
+                whole = exp.StructExtract(this=whole, expression=exp.Literal.string(part))
         if column is tree:
             return whole
         column.replace(whole)

@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from customer_features.columns import with_constants
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError, UsageError
 from customer_features.faults import check_tolerated
 from customer_features.options import OnFault, Options, dates
@@ -26,7 +25,7 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("building on Spark", "spark") from error
 
-from customer_features.columns import check_fields
+from customer_features.columns import check_fields, with_constants
 
 if TYPE_CHECKING:
     from customer_features.engines.spark import Engine

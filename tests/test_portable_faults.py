@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-import sqlglot
 
 import customer_features
 from customer_features.dialects import Kind, Type, dialect
@@ -16,7 +15,7 @@ from customer_features.options import Options
 from customer_features.portable import FIELDS, LOYALTY, Portable, Source
 from customer_features.portable_faults import faulty_rows
 from customer_features.printed import text_of
-from tests.test_portable import BY_TRANSLATION, OUR_WORDS
+from tests.test_portable import BY_TRANSLATION, OUR_WORDS, in_duckdb
 
 pytestmark = pytest.mark.sampled(4)
 
@@ -90,7 +89,7 @@ def expected(choices: dict[str, Any]) -> Counter[tuple[Any, ...]]:
 )
 @pytest.mark.parametrize("name", BY_TRANSLATION)
 def test_each_faulty_row_once_with_all_its_faults(name: str, choices: dict[str, Any]) -> None:
-    query = sqlglot.transpile(text_of(portable(name, **choices), True), read=dialect(name).sqlglot, write="duckdb")[0]
+    query = in_duckdb(name, text_of(portable(name, **choices), True))
     found = Counter((fault, faults, *cells) for fault, faults, _, *cells in run(query))
     assert found == expected(choices)
 

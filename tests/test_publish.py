@@ -129,11 +129,15 @@ def test_the_manifest(source: Path, folder: Path, cli: Cli) -> None:
         "window": "12 months",
         "timezone": "UTC",
         "date_format": None,
-        "decimal": ".",
+        "decimal": None,
+        "thousands": None,
+        "null": [],
         "encoding": None,
         "max_points": None,
         "on_fault": "quarantine",
         "max_faults": 0.02,
+        "tolerate": {},
+        "incomplete": "keep",
     }
     assert described["sources"] == [{"path": str(source), "bytes": source.stat().st_size, "rows": 202}]
     assert described["output"] == {

@@ -578,7 +578,8 @@ class Engine:
         """
         for name in IDS:
             of_text = [staged for staged in self._staged if staged.types[name] == "VARCHAR"]
-            if not written_as_floats(self.connection, name, [staged.relation for staged in of_text]):
+            sources = {_sound_rows(staged.part): staged.fields[name].sql for staged in of_text}
+            if not written_as_floats(self.connection, name, sources, [staged.relation for staged in of_text]):
                 continue
             for staged in of_text:
                 whole = whole_number(name)

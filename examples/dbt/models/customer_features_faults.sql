@@ -1,6 +1,6 @@
 {{ config(materialized="table") }}
 -- Faulty rows, with all their faults, for DuckDB: customer-features, definition 1.
--- grain: transaction; today: CAST('{{ var("today") }}' AS DATE); window: none; future: fault; returns: fault; timezone: UTC.
+-- grain: transaction; today: CAST('{{ var(today) }}' AS DATE); window: none; future: fault; returns: fault; timezone: UTC.
 -- Read from "purchases":
 --   customer_id from "customer_id", a text
 --   transaction_id from "order_id", a text
@@ -16,6 +16,33 @@ WITH purchases AS (
     CAST("order_date" AS TEXT) AS date_read,
     CAST("total" AS TEXT) AS amount_read
   FROM {{ ref('purchases') }}
+),
+-- What amounts in text tell of their decimal mark.
+marks AS (
+  SELECT
+    SUM(
+      CASE
+        WHEN REGEXP_MATCHES(
+          amount_read,
+          '^([^0-9]*([0-9]+[.]([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,})[.][0-9]{3}|[0-9]{1,3}(,[0-9]{3}){2,}|[0-9]{1,3}(,[0-9]{2,3})+[.][0-9]+)[^0-9]*)$'
+        )
+        THEN 1
+        ELSE 0
+      END
+    ) AS points,
+    SUM(
+      CASE
+        WHEN REGEXP_MATCHES(
+          amount_read,
+          '^([^0-9]*([0-9]+,([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,}),[0-9]{3}|[0-9]{1,3}([.][0-9]{3}){2,}|[0-9]{1,3}([.][0-9]{3})+,[0-9]+)[^0-9]*)$'
+        )
+        THEN 1
+        ELSE 0
+      END
+    ) AS commas
+  FROM purchases
+  WHERE
+    NOT amount_read IS NULL
 ),
 -- Ids as text, days in the business timezone, amounts as numbers.
 readings AS (
@@ -88,14 +115,37 @@ readings AS (
       END
     END AS day,
     CASE
-      WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t\n\x0b\f\r]*$')
-      THEN TRY_CAST(amount_read AS DOUBLE)
-      WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?[ \t\n\x0b\f\r]*$')
-      THEN CASE WHEN amount_read LIKE '%-%' THEN -CAST('Infinity' AS DOUBLE) ELSE CAST('Infinity' AS DOUBLE) END
-      WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[nN][aA][nN][ \t\n\x0b\f\r]*$')
-      THEN CAST('NaN' AS DOUBLE)
+      WHEN NOT (
+        NOT amount_read IS NULL
+        AND REGEXP_MATCHES(amount_read, '^([^0-9]*([1-9][0-9]{0,2}[.][0-9]{3})[^0-9]*|[^0-9]*([1-9][0-9]{0,2},[0-9]{3})[^0-9]*)$')
+        AND NOT (
+          (
+            SELECT
+              points - 20 * commas
+            FROM marks
+          ) > 0
+        )
+      )
+      THEN CASE
+        WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t\n\x0b\f\r]*$')
+        THEN TRY_CAST(amount_read AS DOUBLE)
+        WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?[ \t\n\x0b\f\r]*$')
+        THEN CASE WHEN amount_read LIKE '%-%' THEN -CAST('Infinity' AS DOUBLE) ELSE CAST('Infinity' AS DOUBLE) END
+        WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[nN][aA][nN][ \t\n\x0b\f\r]*$')
+        THEN CAST('NaN' AS DOUBLE)
+        WHEN REGEXP_MATCHES(
+          amount_read,
+          '^([ \t\n\x0b\f\r]| | | | )*''?([ \t\n\x0b\f\r]| | | | )*([(]([ \t\n\x0b\f\r]| | | | )*(([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*((([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)|[.][0-9]+)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?|([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*([A-Z]{0,3}([$]|¢|£|¤|¥|฿|﷼|₠|₡|₢|₣|₤|₥|₦|₧|₨|₩|₪|₫|€|₭|₮|₯|₰|₱|₲|₳|₴|₵|₶|₷|₸|₹|₺|₻|₼|₽|₾|₿|⃀))([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*((([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)|[.][0-9]+)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?|([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*([A-Z]{3}|kr|Kr|Rs|лв|руб|zł|Kč|Ft)([.]([ \t\n\x0b\f\r]| | | | ))?([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*(([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?|([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*((([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)|[.][0-9]+)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*(([A-Z]{0,3}([$]|¢|£|¤|¥|฿|﷼|₠|₡|₢|₣|₤|₥|₦|₧|₨|₩|₪|₫|€|₭|₮|₯|₰|₱|₲|₳|₴|₵|₶|₷|₸|₹|₺|₻|₼|₽|₾|₿|⃀))|([A-Z]{3}|kr|Kr|Rs|лв|руб|zł|Kč|Ft)[.]?)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?)([ \t\n\x0b\f\r]| | | | )*[)]|([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*((([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)|[.][0-9]+)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?|([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*([A-Z]{0,3}([$]|¢|£|¤|¥|฿|﷼|₠|₡|₢|₣|₤|₥|₦|₧|₨|₩|₪|₫|€|₭|₮|₯|₰|₱|₲|₳|₴|₵|₶|₷|₸|₹|₺|₻|₼|₽|₾|₿|⃀))([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*((([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)|[.][0-9]+)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?|([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*([A-Z]{3}|kr|Kr|Rs|лв|руб|zł|Kč|Ft)([.]([ \t\n\x0b\f\r]| | | | ))?([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*(([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?|([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*((([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)|[.][0-9]+)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?([ \t\n\x0b\f\r]| | | | )*(([A-Z]{0,3}([$]|¢|£|¤|¥|฿|﷼|₠|₡|₢|₣|₤|₥|₦|₧|₨|₩|₪|₫|€|₭|₮|₯|₰|₱|₲|₳|₴|₵|₶|₷|₸|₹|₺|₻|₼|₽|₾|₿|⃀))|([A-Z]{3}|kr|Kr|Rs|лв|руб|zł|Kč|Ft)[.]?)([ \t\n\x0b\f\r]| | | | )*([+]|-|−|–)?|([A-Z]{0,3}([$]|¢|£|¤|¥|฿|﷼|₠|₡|₢|₣|₤|₥|₦|₧|₨|₩|₪|₫|€|₭|₮|₯|₰|₱|₲|₳|₴|₵|₶|₷|₸|₹|₺|₻|₼|₽|₾|₿|⃀))([ \t\n\x0b\f\r]| | | | )*[(]([ \t\n\x0b\f\r]| | | | )*((([0-9]{1,3}(,[0-9]{3})+|[0-9]{1,3}((''|’)[0-9]{3})+|[0-9]{1,3}(([ \t\n\x0b\f\r]| | | | )[0-9]{3})+|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}|[0-9]+)([.][0-9]+)?)|[.][0-9]+)([ \t\n\x0b\f\r]| | | | )*[)])([ \t\n\x0b\f\r]| | | | )*$'
+        )
+        AND NOT REGEXP_MATCHES(amount_read, '([(+]|-|−|–)[^_]*([+]|-|−|–)')
+        THEN CASE
+          WHEN REGEXP_MATCHES(amount_read, '([(]|-|−|–)')
+          THEN -(TRY_CAST(REGEXP_REPLACE(amount_read, '(kr|Kr|Rs|лв|руб)[.]|[^0-9.]', '', 'g') AS DOUBLE))
+          ELSE TRY_CAST(REGEXP_REPLACE(amount_read, '(kr|Kr|Rs|лв|руб)[.]|[^0-9.]', '', 'g') AS DOUBLE)
+        END
+      END
     END AS number,
-    CAST('{{ var("today") }}' AS DATE) AS today
+    CAST('{{ var(today) }}' AS DATE) AS today
   FROM purchases
 ),
 -- Rows that count: without a fault.
@@ -169,7 +219,7 @@ SELECT
     WHEN 'missing_amount'
     THEN 'amount is missing: a number from 0 to 100000000000 is required'
     WHEN 'unreadable_amount'
-    THEN 'amount ''' || COALESCE(CAST(amount_read AS TEXT), '') || ''' cannot be read: allowed is a plain number such as 520.55'
+    THEN 'amount ''' || COALESCE(CAST(amount_read AS TEXT), '') || ''' cannot be read: allowed is a number such as 520.55'
     WHEN 'amount_out_of_range'
     THEN 'amount ' || COALESCE(CAST(amount_read AS TEXT), '') || ' is out of range: allowed are finite numbers from 0 to 100000000000'
     WHEN 'negative_amount'
