@@ -1,6 +1,6 @@
 {{ config(materialized="table") }}
 -- One feature vector per customer, for DuckDB: customer-features, definition 1.
--- grain: transaction; today: CAST('{{ var(today) }}' AS DATE); window: none; future: fault; returns: fault; timezone: UTC.
+-- grain: transaction; today: CAST('{{ var("today") }}' AS DATE); window: none; future: fault; returns: fault; timezone: UTC.
 -- Read from "purchases":
 --   customer_id from "customer_id", a text
 --   transaction_id from "order_id", a text
@@ -146,7 +146,7 @@ readings AS (
         END
       END
     END AS number,
-    CAST('{{ var(today) }}' AS DATE) AS today
+    CAST('{{ var("today") }}' AS DATE) AS today
   FROM purchases
 ),
 -- Rows that count: without a fault.
@@ -219,7 +219,7 @@ FROM (
     m.products AS products,
     m.last_day AS last_day,
     COALESCE(m.lowest_loyalty, CAST(0 AS DOUBLE)) AS loyalty,
-    CAST('{{ var(today) }}' AS DATE) AS today
+    CAST('{{ var("today") }}' AS DATE) AS today
   FROM (
     SELECT
       *

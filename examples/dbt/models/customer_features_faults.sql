@@ -1,6 +1,6 @@
 {{ config(materialized="table") }}
 -- Faulty rows, with all their faults, for DuckDB: customer-features, definition 1.
--- grain: transaction; today: CAST('{{ var(today) }}' AS DATE); window: none; future: fault; returns: fault; timezone: UTC.
+-- grain: transaction; today: CAST('{{ var("today") }}' AS DATE); window: none; future: fault; returns: fault; timezone: UTC.
 -- Read from "purchases":
 --   customer_id from "customer_id", a text
 --   transaction_id from "order_id", a text
@@ -145,7 +145,7 @@ readings AS (
         END
       END
     END AS number,
-    CAST('{{ var(today) }}' AS DATE) AS today
+    CAST('{{ var("today") }}' AS DATE) AS today
   FROM purchases
 ),
 -- Rows that count: without a fault.
