@@ -36,6 +36,8 @@ class Source:
     fields: Mapping[str, str]
     types: Mapping[str, Type]
     originals: tuple[str, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """How people named the fields whose SQL is made of what they gave."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What amounts in text are read of: SQL by the name that people know it by."""
 
@@ -63,7 +65,8 @@ class Portable:
     today: str | None = None
     loyalty: Source | None = None
     guarded: bool = False
-    """Whether the query itself looks for amounts with two readings: where nothing else does before it runs."""
+    """Whether the query stands alone: nothing looks at the rows before it runs, and people read it. It then looks for
+    amounts with two readings itself, and reads plain numbers alone."""
     ready: Mapping[str, str] = field(default_factory=dict)
     """Steps that stand in tables already, by the relation that holds each."""
     all_agree: bool = False
@@ -214,6 +217,8 @@ class Portable:
         items = []
         for name in (*FIELDS, *([LOYALTY] if self._with_loyalty else [])):
             items.append(f"{self._as_it_stands(name)} AS {_RAW.get(name, name)}")
+        if self.guards:
+            items += [f"{self.dialect.text(sql)} AS t{place}" for place, sql in enumerate(self.source.texts.values())]
         items += [f"{sql} AS o{place}" for place, sql in enumerate(self.source.originals)]
         return f"SELECT {', '.join(items)} FROM {self.source.relation}"
 
@@ -239,7 +244,7 @@ class Portable:
             items.append(f"({name}_read IS NULL{empty}) AS {missing}")
         items.append(f"{dialect.day('date_read', types['date'].kind, self.options.timezone)} AS day")
         kind = types["amount"]
-        amount = number(dialect, "amount_read", kind)
+        amount = number(dialect, "amount_read", kind, money=not self.guarded)
         if self._in_doubt is not None:
             amount = f"CASE WHEN NOT ({self._in_doubt}) THEN {amount} END"
         if kind.kind is Kind.DECIMAL:
@@ -252,18 +257,33 @@ class Portable:
 
     @property
     def _marks(self) -> str:
-        tells = {name: self.dialect.matches("amount_read", f"^({EVIDENCE[name]})$") for name in ("point", "comma")}
-        items = (f"SUM(CASE WHEN {sql} THEN 1 ELSE 0 END) AS {name}s" for name, sql in tells.items())
-        return f"SELECT {', '.join(items)} FROM {self.name('purchases')} WHERE amount_read IS NOT NULL"
+        items = []
+        for name in ("point", "comma"):
+            tells = (self._tells(text, EVIDENCE[name]) for text in self._doubted)
+            items.append(f"SUM({' + '.join(f'CASE WHEN {sql} THEN 1 ELSE 0 END' for sql in tells)}) AS {name}s")
+        return f"SELECT {', '.join(items)} FROM {self.name('purchases')}"
+
+    @property
+    def guards(self) -> bool:
+        """Whether the query looks for amounts in text with two readings."""
+        return self.guarded and self.source.types["amount"].kind is Kind.TEXT
+
+    @property
+    def _doubted(self) -> list[str]:
+        """The columns of purchases that amounts are read of."""
+        return [f"t{place}" for place in range(len(self.source.texts))]
+
+    def _tells(self, text: str, form: str) -> str:
+        return f"{text} IS NOT NULL AND {self.dialect.matches(text, f'^({form})$')}"
 
     @cached_property
     def _in_doubt(self) -> str | None:
         """Whether an amount has two readings, between which no other amount decides; None: nobody asks."""
-        if not self.guarded or self.source.types["amount"].kind is not Kind.TEXT:
+        if not self.guards:
             return None
-        either = f"^({EVIDENCE['either_point']}|{EVIDENCE['either_comma']})$"
+        either = f"{EVIDENCE['either_point']}|{EVIDENCE['either_comma']}"
         settled = f"(SELECT points - {FEW} * commas FROM {self.name('marks')}) > 0"
-        return f"amount_read IS NOT NULL AND {self.dialect.matches('amount_read', either)} AND NOT ({settled})"
+        return f"({' OR '.join(self._tells(text, either) for text in self._doubted)}) AND NOT ({settled})"
 
     @property
     def _counted(self) -> str:
@@ -566,10 +586,10 @@ class Portable:
 _RAW = {"date": "date_read", "amount": "amount_read", LOYALTY: "loyalty_read"}
 
 
-def number(dialect: Dialect, sql: str, kind: Type) -> str:
-    """An amount or a score as a double, null where it cannot be read."""
+def number(dialect: Dialect, sql: str, kind: Type, *, money: bool = True) -> str:
+    """An amount or a score as a double, null where it cannot be read; ``money``: as of the dialect."""
     if kind.kind is Kind.TEXT:
-        return dialect.number_of_text(sql)
+        return dialect.number_of_text(sql, money=money)
     if kind.kind is Kind.DECIMAL:
         return dialect.double_of_decimal(sql, kind.scale)
     return dialect.cast(sql, dialect.double)

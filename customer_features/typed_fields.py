@@ -28,10 +28,12 @@ def typed(
     dialect: Dialect,
     holds_numbers: Callable[[str], bool],
     tokens: Sequence[str] = (),
+    *,
+    money: bool = True,
 ) -> Mapped:
     """The field with the text columns that its expression computes with read as numbers.
 
-    ``tokens``: texts that stand for nothing.
+    ``tokens``: texts that stand for nothing; ``money``: as of the dialect.
     ``texts``, ``numbers``: the columns of text, and those of numbers; ``holds_numbers``: whether a text column does.
     """
     plain = is_column(mapped.sql, dialect.sqlglot)
@@ -39,11 +41,15 @@ def typed(
     if plain:
         return mapped
     wanted = field in NUMBERS
+
+    def number(sql: str) -> str:
+        return dialect.number_of_text(sql, money=money)
+
     made = numeric(
         mapped.sql,
         texts,
         numbers,
-        dialect.number_of_text,
+        number,
         holds_numbers,
         wants_number=wanted,
         dialect=dialect.sqlglot,
@@ -51,7 +57,7 @@ def typed(
     if not wanted or not made.read:
         return replace(mapped, sql=made.sql)
     cases = [
-        f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({dialect.number_of_text(sql)}) IS NULL"
+        f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({number(sql)}) IS NULL"
         f" THEN {dialect.text(sql)} || {dialect.literal(IN_COLUMN + shown)}"
         for shown, sql in made.read.items()
     ]
