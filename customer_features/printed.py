@@ -44,8 +44,8 @@ def _head(made: Portable, faults: bool) -> list[str]:
     ]
     if made.guards:
         lines += [
-            "Amounts are read of plain numbers in text, with a decimal point. Where none tells that the mark in 1.250 is",
-            "one, such amounts are faults.",
+            "Amounts are read of plain numbers in text, with a decimal point. Where none tells that the mark in 1.250",
+            "is one, such amounts are faults.",
         ]
     if not faults:
         lines.append("Faulty rows are left out here; --faults prints the query that lists them.")
