@@ -30,11 +30,13 @@ def written(sql: str, type_name: str, date_format: str | None, timezone: str) ->
         return _by_format(sql, date_format)
     if type_name == "VARCHAR":
         # Of what is read at all, a longer text has a time, and one of these characters near its end an offset.
-        last = ", ".join(f"SUBSTRING({sql}, -{place}, 1)" for place in (1, 3, 5, 6))
-        offset = f"LENGTH({sql}) > 16 AND list_has_any([{last}], ['Z', '+', '-'])"
+        # The cases keep the engine from looking at the ends of texts that are plain days.
+        ends = " OR ".join(f"SUBSTRING({sql}, -{place}, 1) IN ('Z', '+', '-')" for place in (1, 3, 5, 6))
         staged = {
-            "written_day": f"CASE WHEN {offset} THEN TRY_CAST(LEFT({sql}, 10) AS DATE) END",
-            "on_clock": f"COALESCE(LENGTH({sql}) > 10 AND NOT ({offset}), FALSE)",
+            "written_day": f"CASE WHEN strlen({sql}) > 16 THEN CASE WHEN {ends} THEN TRY_CAST(LEFT({sql}, 10) AS DATE)"
+            " END END",
+            "on_clock": f"CASE WHEN strlen({sql}) > 16 THEN NOT ({ends}) WHEN strlen({sql}) > 10 THEN TRUE"
+            " ELSE FALSE END",
         }
         return Written(staged, {})
     if "WITH TIME ZONE" in type_name or type_name.startswith("TIMESTAMPTZ"):
