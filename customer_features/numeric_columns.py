@@ -68,9 +68,9 @@ def numeric(
 
     ``texts``, ``numbers``: the columns of text, and those of numbers. ``number``: SQL of the number that a text holds,
     null where it holds none. ``holds_numbers``: whether a text, in SQL, does, asked where only the values tell.
-    ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number. ``anywhere``: arguments of functions that are not
-    known are numbers too. ``type_of``: ``text`` or ``number`` for what is no column, such as a part of a struct; None
-    where that is not known, or another type.
+    ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number.
+    ``anywhere``: arguments of functions that are not known are numbers too. ``type_of``: ``text`` or ``number`` for
+    what is no column, such as a part of a struct; None where that is not known, or another type.
 
     Raises InvalidOption where a text that is no number stands in the place of one.
     """
