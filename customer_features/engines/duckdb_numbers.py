@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from customer_features.counts import counted
 from customer_features.engines.duckdb_dates import SAMPLED
 from customer_features.errors import ColumnError
 from customer_features.text_numbers import Evidence, Marks, evidence, evidence_items, number_of_text, refusal
@@ -68,6 +69,6 @@ def refuse_currencies(connection: duckdb.DuckDBPyConnection, relation: str, show
         " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
     ).fetchall()
     if len(rows) > 1:
-        listed = ", ".join(f"'{mark}' ({count} rows)" for mark, count in rows)
+        listed = ", ".join(f"'{mark}' ({counted(count, 'row')})" for mark, count in rows)
         raise ColumnError(f"'{shown}' holds amounts in several currencies: {listed}; convert them to one first")
     return str(rows[0][0]) if rows else None

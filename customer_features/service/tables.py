@@ -189,7 +189,9 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
         if isinstance(error, MissingColumns):
             error = error.proposing(error.proposed, "")  # a request maps columns and no expressions
         said = str(error).partition("; choose one with --map")[0].partition("\n  say which")[0]
-        raise _faulty("The columns do not serve.", {"columns": [f"{_clean(said, place)}; {COLUMN_HINT}"]}) from None
+        said = _clean(said, place)
+        hint = "" if _HAS.search(str(error)) else f"; {COLUMN_HINT}"
+        raise _faulty("The columns do not serve.", {"columns": [f"{said}{hint}"]}) from None
     except OutputError as error:
         raise Refused("body-too-large", f"There is no room for this table: {_clean(str(error), place)}.") from None
     except UsageError as error:
@@ -250,17 +252,26 @@ def _as_stream(source: Path, target: Path) -> Path:
     return target
 
 
+def _as_parameters(text: str) -> str:
+    """A message in which options that a request has too are named as its parameters."""
+    if not _HAS.search(text):
+        return text
+    return _HAS.sub(lambda option: f"{option[1].replace('-', '_')}=", text.partition(" (in Python: ")[0])
+
+
 def _faults(error: DataFaults) -> Refused:
     """The fault list as a JSON request's, with row numbers (the first row is 1) for paths."""
     count = sum(error.counts.values())
     listed = f"; the first {len(error.found)} are listed" if count > len(error.found) else ""
     errors: dict[str, list[str]] = {}
     for one in error.found:
-        errors.setdefault(f"row {one.row_number}", []).append(f"{one.message} [{one.fault}]")
+        errors.setdefault(f"row {one.row_number}", []).append(f"{_as_parameters(one.message)} [{one.fault}]")
     detail = f"{count:,} of {counted(error.rows, 'row')} {are(count)} faulty{listed}. Nothing was computed."
     return _faulty(detail, errors, fault_count=count, faults=error.counts)
 
 
+_HAS = re.compile(r"--(decimal|thousands|null|date-format|timezone) ")
+"""Options of the command line that are parameters of a request too."""
 _OPTION = re.compile(r"(; (name|say|convert) [^;]*?|,[^;,]*?|)--.*", re.S)
 """What tells of an option of the command line, which a request has not."""
 _VERBS = ("is ", "holds ", "looks ", "cannot ", "has ", "ends ", "begins ", "starts ", "contains ")
@@ -277,7 +288,7 @@ def _sentence(said: str) -> str:
 def _clean(text: str, place: Path) -> str:
     """A message without the places of our own that it may name."""
     text = text.removeprefix(f"{BODY}: ").replace(str(place) + os.sep, "").replace(str(place), "the spool")
-    text = "; ".join(line.strip() for line in text.splitlines())
+    text = "; ".join(line.strip() for line in _as_parameters(text).splitlines())
     said = _OPTION.sub("", text.partition("--spill")[0]).rstrip(" ;.,(")
     return f"{said}; send it in UTF-8" if "--encoding" in text else said
 
