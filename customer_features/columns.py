@@ -24,6 +24,8 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 REQUIRED = ("customer_id", "transaction_id", "date", "amount", "product_id")
 OPTIONAL = ("loyalty_score",)
 FIELDS = REQUIRED + OPTIONAL
+NUMBERS = ("amount", "loyalty_score", "points")
+"""Fields that are numbers."""
 
 # Lower case, everything but letters and digits dropped; the contract's own name always comes first.
 _COMMON: dict[str, str] = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from customer_features.columns import Constant, Mapped, check_fields, with_constants
+from customer_features.columns import NUMBERS, Constant, Mapped, check_fields, with_constants
 from customer_features.dialects import Dialect, Kind, Type, dialect
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
 from customer_features.expressions import columns_in, parsed, unresolved
@@ -15,7 +15,7 @@ from customer_features.instants import on_local_clock
 from customer_features.options import Options, dates
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.printed import text_of
-from customer_features.typed_fields import NUMBERS, amount_texts, typed
+from customer_features.typed_fields import amount_texts, typed
 
 try:
     import sqlglot
@@ -225,9 +225,9 @@ def expression_of(spoken: Dialect, field: str, text: str) -> str:
 def _of_texts(spoken: Dialect, field: str, sql: str) -> Mapped:
     """An expression over columns of text, which are read as numbers where it computes with them."""
 
-    def holds_numbers(column: str) -> bool:
+    def holds_numbers(text: str) -> bool:
         raise InvalidOption(
-            "map", f"{field}: whether '{column}' is to be compared as text or as a number is not known; write a CAST"
+            "map", f"{field}: whether {text} is to be compared as text or as a number is not known; write a CAST"
         )
 
     texts = columns_in(sql, spoken.sqlglot)

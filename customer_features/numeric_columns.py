@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from customer_features.errors import MissingExtra
+from customer_features.errors import InvalidOption, MissingExtra
 
 try:
     import sqlglot
@@ -25,18 +26,21 @@ _ARITHMETIC = (
 )
 _CHOICES = (exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.Case, exp.If, exp.Paren)
 """What gives one of its operands: a number where they are numbers."""
-_SORTING = (exp.Greatest, exp.Least)
+_SORTING = (exp.Greatest, exp.Least, exp.Array)
 _COMPARISONS = (
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ),
     exp.Nullif,
 )
+_ORDERING = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, *_SORTING)
 _TEXTS = (
     *(exp.Replace, exp.RegexpReplace, exp.RegexpExtract, exp.Trim, exp.Lower, exp.Upper, exp.Substring, exp.Concat),
     *(exp.DPipe, exp.Left, exp.Right, exp.SplitPart, exp.JSONExtract, exp.JSONExtractScalar, exp.Pad, exp.Translate),
 )
 """What gives text of text."""
 _STANDS_FOR = "customer_features_number_{}_"
-_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_PLAIN = re.compile(r" *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+) *")
+_LIKE_NUMBERS = re.compile(r"[-+ .,'0-9]*[0-9][-+ .,'0-9]*")
+"""Texts of digits and the marks of numbers alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +58,23 @@ def numeric(
     number: Callable[[str], str],
     holds_numbers: Callable[[str], bool],
     *,
+    shown: str,
     wants_number: bool,
     dialect: str = "duckdb",
     anywhere: bool = False,
+    type_of: Callable[[str], str | None] = lambda sql: None,
 ) -> Numeric:
     """Read the text columns of an expression as numbers where it computes with them.
 
     ``texts``, ``numbers``: the columns of text, and those of numbers. ``number``: SQL of the number that a text holds,
-    null where it holds none. ``holds_numbers``: whether a text column does, asked where only its values tell.
-    ``wants_number``: the expression as a whole is to be a number. ``anywhere``: arguments of functions that are not
-    known are numbers too.
+    null where it holds none. ``holds_numbers``: whether a text, in SQL, does, asked where only the values tell.
+    ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number.
+    ``anywhere``: arguments of functions that are not known are numbers too. ``type_of``: ``text`` or ``number`` for
+    what is no column, such as a part of a struct; None where that is not known, or another type.
+
+    Raises InvalidOption where a text that is no number stands in the place of one.
     """
-    work = _Reading(texts, numbers, number, holds_numbers, dialect, anywhere)
+    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of)
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
     if wants_number:
         work.as_number(root.this)
@@ -82,11 +91,14 @@ class _Reading:
         numbers: Set[str],
         number: Callable[[str], str],
         holds_numbers: Callable[[str], bool],
+        shown: str,
         dialect: str,
         anywhere: bool,
+        type_of: Callable[[str], str | None],
     ) -> None:
         self.texts, self.numbers, self.number, self.holds_numbers = texts, numbers, number, holds_numbers
-        self.dialect, self.anywhere = dialect, anywhere
+        self.dialect, self.anywhere, self._type_of = dialect, anywhere, type_of
+        self.shown = shown
         self.read: dict[str, str] = {}
         self._numbers: list[str] = []
 
@@ -94,27 +106,29 @@ class _Reading:
         """Make a number of a node, in place."""
         if isinstance(node, exp.Column):
             if self._is_text(node):
-                self._cast(node, node.name)
+                self._cast(node)
         elif isinstance(node, exp.Literal):
-            if node.is_string and _PLAIN.fullmatch(node.name):
-                node.replace(exp.Literal.number(node.name))
+            if node.is_string:
+                self._number_in(node)
         elif isinstance(node, exp.Case):
             self._cases(node)
         elif isinstance(node, exp.If):
-            self._condition(node.this)
+            self.as_it_is(node.this)
             for branch in (node.args.get("true"), node.args.get("false")):
                 if branch is not None:
-                    self.as_number(branch)
+                    self._choice(branch)
+        elif isinstance(node, exp.Nullif) and self._compares_texts(node):
+            self._cast(node)  # what is left is read
         elif isinstance(node, (*_ARITHMETIC, *_CHOICES)):
+            of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
             for child in list(node.iter_expressions()):
-                self.as_number(child)
+                (self._choice if of_choice else self.as_number)(child)
         elif isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
             self.as_it_is(node)
-        elif isinstance(node, _TEXTS) and self._parent_computes(node):
-            self.as_it_is(node)
-            self._cast(node, node.sql(dialect=self.dialect))
         else:
             self.as_it_is(node)
+            if self._parent_computes(node) and self._is_text(node):
+                self._cast(node)
 
     def as_it_is(self, node: Any) -> None:
         """Look for numbers below a node that may be of any type."""
@@ -125,11 +139,10 @@ class _Reading:
                 self.as_it_is(node.this)
         elif isinstance(node, _ARITHMETIC) and not node.find(exp.Interval):
             self.as_number(node)
-        elif (isinstance(node, _COMPARISONS) and self._compares_numbers(node)) or (
-            isinstance(node, (*_SORTING, exp.Coalesce)) and self._sorts_numbers(node)
-        ):
+        elif isinstance(node, (*_COMPARISONS, *_SORTING, exp.Coalesce)) and self._is_of_numbers(node):
+            of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
             for child in list(node.iter_expressions()):
-                self.as_number(child)
+                (self._choice if of_choice else self.as_number)(child)
         elif isinstance(node, exp.Case):
             self._cases(node, numbers=False)
         else:
@@ -141,7 +154,7 @@ class _Reading:
                     self.as_it_is(child)
 
     def _cases(self, node: Any, *, numbers: bool = True) -> None:
-        value = self.as_number if numbers else self.as_it_is
+        value = self._choice if numbers else self.as_it_is
         if (subject := node.this) is not None:
             tests = [branch.this for branch in node.args["ifs"]]
             compared = exp.In(this=subject.copy(), expressions=[test.copy() for test in tests])
@@ -150,13 +163,26 @@ class _Reading:
                 (self.as_number if of_numbers else self.as_it_is)(one)
         for branch in node.args["ifs"]:
             if subject is None:
-                self._condition(branch.this)
+                self.as_it_is(branch.this)
             value(branch.args["true"])
         if (default := node.args.get("default")) is not None:
             value(default)
 
-    def _condition(self, node: Any) -> None:
-        self.as_it_is(node)
+    def _choice(self, node: Any) -> None:
+        """Make a number of a value among others; an empty text is nothing."""
+        if isinstance(node, exp.Literal) and node.is_string and not node.name:
+            node.replace(exp.null())
+        else:
+            self.as_number(node)
+
+    def _number_in(self, node: Any) -> None:
+        """Make a number of a text that stands in the expression."""
+        if _PLAIN.fullmatch(node.name):
+            node.replace(exp.Literal.number(format(Decimal(node.name.strip()), "f")))
+        elif _LIKE_NUMBERS.fullmatch(node.name):
+            self._cast(node)
+        else:
+            raise InvalidOption("map", f"{self.shown}: the text '{node.name}' stands where a number is needed")
 
     def _parent_computes(self, node: Any) -> bool:
         parent = node.parent
@@ -168,15 +194,16 @@ class _Reading:
             parent = parent.parent
         return parent is not None
 
-    def _is_text(self, node: Any) -> bool:
-        return isinstance(node, exp.Column) and node.name in self.texts
-
-    def _cast(self, node: Any, shown: str) -> None:
-        sql = node.sql(dialect=self.dialect, normalize_functions=False)
-        self.read[shown] = sql
+    def _cast(self, node: Any) -> None:
+        sql = self._sql(node)
+        inner = node.this if isinstance(node, exp.Nullif) else node
+        self.read[inner.name if isinstance(inner, exp.Column) else sql] = sql
         # A name stands for the number until the end: parsing the dialect's own words again might change them.
         node.replace(exp.column(_STANDS_FOR.format(len(self._numbers))))
         self._numbers.append(f"({self.number(sql)})")
+
+    def _sql(self, node: Any) -> str:
+        return str(node.sql(dialect=self.dialect, normalize_functions=False))
 
     def filled(self, sql: str) -> str:
         """SQL with the numbers in the place of their names."""
@@ -184,31 +211,75 @@ class _Reading:
             sql = sql.replace(_STANDS_FOR.format(place), self._numbers[place])
         return sql
 
-    def _compares_numbers(self, node: Any) -> bool:
-        """Whether a comparison is one of numbers: one side is, or text columns that hold numbers meet."""
-        sides = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
-        if any(self._is_number(side) for side in sides):
-            return True
-        columns = [side for side in sides if self._is_text(side)]
-        words = [side for side in sides if isinstance(side, exp.Literal) and not _PLAIN.fullmatch(side.name)]
-        others = [side for side in sides if not isinstance(side, (exp.Literal, exp.Column))]
-        return bool(columns) and not words and not others and all(self.holds_numbers(side.name) for side in columns)
-
-    def _sorts_numbers(self, node: Any) -> bool:
-        sides = list(node.iter_expressions())
+    def _is_of_numbers(self, node: Any) -> bool:
         if isinstance(node, exp.Coalesce):
-            return any(self._is_number(side) for side in sides)
+            return any(map(self._is_number, _values(node)))
         return self._compares_numbers(node)
 
+    def _compares_numbers(self, node: Any) -> bool:
+        """Whether a comparison is one of numbers: one side is, or texts that hold numbers meet."""
+        sides = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
+        if any(map(self._is_number, sides)):
+            return True
+        literals = [side for side in sides if isinstance(side, exp.Literal)]
+        texts = [side for side in sides if not isinstance(side, exp.Literal)]
+        if not texts or any(map(_is_word, literals)) or not all(map(self._is_text, texts)):
+            return False
+        # Codes begin with zeros, and are equal to themselves alone.
+        if not isinstance(node, _ORDERING) and any(re.match("0[0-9]", literal.name) for literal in literals):
+            return False
+        return all(self.holds_numbers(self.filled(self._sql(text))) for text in texts)
+
+    def _compares_texts(self, node: Any) -> bool:
+        """Whether NULLIF compares a text with a word, or with a text that holds other things than numbers."""
+        other = node.expression
+        if not self._is_text(node.this):
+            return False
+        return _is_word(other) or (self._is_text(other) and not self._compares_numbers(node))
+
+    def _is_text(self, node: Any) -> bool:
+        if isinstance(node, exp.Column):
+            return node.name in self.texts
+        if isinstance(node, (exp.Paren, exp.Nullif)):
+            return self._is_text(node.this)
+        if values := _values(node):
+            return all(self._is_text(value) or _is_string(value) for value in values)
+        return isinstance(node, _TEXTS) or self._typed(node) == "text"
+
     def _is_number(self, node: Any) -> bool:
-        if isinstance(node, exp.Paren):
+        if isinstance(node, (exp.Paren, exp.Nullif)):
             return self._is_number(node.this)
         if isinstance(node, exp.Column):
-            return node.name in self.numbers
+            return node.name in self.numbers or node.name.startswith(_STANDS_FOR[:-3])
         if isinstance(node, exp.Literal):
             return not node.is_string
         if isinstance(node, exp.Cast):
             return bool(node.to.is_type(*exp.DataType.NUMERIC_TYPES))
-        if isinstance(node, (exp.Coalesce, exp.Nullif, *_SORTING)):
-            return any(self._is_number(child) for child in node.iter_expressions())
-        return isinstance(node, _ARITHMETIC) and not node.find(exp.Interval)
+        if values := _values(node):
+            return any(map(self._is_number, values))
+        if isinstance(node, _ARITHMETIC):
+            return not node.find(exp.Interval)
+        return not isinstance(node, _TEXTS) and self._typed(node) == "number"
+
+    def _typed(self, node: Any) -> str | None:
+        computed = isinstance(node, (exp.Func, exp.Bracket, exp.Dot)) and not isinstance(node, (exp.Cast, exp.Array))
+        return self._type_of(self.filled(self._sql(node))) if computed else None
+
+
+def _values(node: Any) -> list[Any]:
+    """What a node gives one of, as it is."""
+    if isinstance(node, exp.Case):
+        values = [branch.args["true"] for branch in node.args["ifs"]]
+        return [*values, *([node.args["default"]] if node.args.get("default") is not None else [])]
+    if isinstance(node, exp.If):
+        return [value for value in (node.args.get("true"), node.args.get("false")) if value is not None]
+    return list(node.iter_expressions()) if isinstance(node, (exp.Coalesce, exp.Greatest, exp.Least)) else []
+
+
+def _is_string(node: Any) -> bool:
+    return isinstance(node, exp.Literal) and bool(node.is_string)
+
+
+def _is_word(node: Any) -> bool:
+    """Whether a node is a text that is no number."""
+    return _is_string(node) and not _LIKE_NUMBERS.fullmatch(node.name)

@@ -249,14 +249,15 @@ def unreadable(mapped: Mapped, marks: Marks) -> str | None:
     return f"COALESCE({' OR '.join(cells)}, FALSE)" if cells else None
 
 
-_IN_COLUMN = "' in column '"
-"""Stands between a cell's text and its column's name, inside the quotes of a message."""
+def in_column(field: str, shown: str) -> str:
+    """What stands behind a cell's text in a message, which puts an amount, and no score, in quotes."""
+    return f"' in column '{shown}" if field == "amount" else f" in column '{shown}'"
 
 
-def amount_found(mapped: Mapped, type_name: str, marks: Marks) -> str:
+def amount_found(mapped: Mapped, type_name: str, marks: Marks, field: str = "amount") -> str:
     """SQL of the amount as it was found: of an expression the first cell that cannot be read, with its column."""
     whole = _amount_text(mapped.sql, type_name)
-    return _first_unreadable(mapped, marks, whole, lambda shown: f" || {literal(_IN_COLUMN + shown)}")
+    return _first_unreadable(mapped, marks, whole, lambda shown: f" || {literal(in_column(field, shown))}")
 
 
 def _first_unreadable(mapped: Mapped, marks: Marks, whole: str, more: Callable[[str], str] = lambda shown: "") -> str:
@@ -278,7 +279,7 @@ def _amount(mapped: Mapped, type_name: str, source: str, marks: Marks = PLAIN) -
     missing = f"{sql} IS NULL" + (f" AND NOT {broken}" if broken else "")
     number = _double(sql)
     if base == "VARCHAR":
-        missing += f" OR {sql} = ''"
+        missing += f" OR COALESCE({sql} = '', FALSE)"
         number = number_of_text(sql, marks)
         units = money.units_of_double_sql(number)
         currency = currency_of_text(sql, marks)
@@ -316,7 +317,7 @@ def read_loyalty(
         sql = f"CASE WHEN NOT {broken} THEN {sql} END"
     score = _double(sql)
     if base == "VARCHAR":
-        present += f" AND {sql} <> ''"
+        present += f" AND COALESCE({sql} <> '', TRUE)"
         score = number_of_text(sql, marks)
     elif base == NUMERIC:
         score = f"TRY_CAST({sql} AS DOUBLE)"
@@ -328,5 +329,5 @@ def read_loyalty(
     return {
         "loyalty": f"CASE WHEN {fits} THEN {score} END",
         "loyalty_faulty": f"({present}) AND NOT {fits}",
-        "loyalty_found": amount_found(mapped, "VARCHAR", marks),
+        "loyalty_found": amount_found(mapped, "VARCHAR", marks, "loyalty_score"),
     }

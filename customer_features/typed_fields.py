@@ -6,18 +6,14 @@ be read is found, named and set aside like any other amount in text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from customer_features.columns import Mapped
+from customer_features.columns import NUMBERS, Mapped
 from customer_features.dialects import Dialect
 from customer_features.expressions import is_column, without_tokens
 from customer_features.numeric_columns import numeric
-
-NUMBERS = ("amount", "loyalty_score", "points")
-"""Fields that are numbers."""
-IN_COLUMN = "' in column '"
-"""Stands between a cell's text and its column's name, inside the quotes of a message."""
+from customer_features.reading import in_column
 
 
 def typed(
@@ -33,8 +29,8 @@ def typed(
 ) -> Mapped:
     """The field with the text columns that its expression computes with read as numbers.
 
+    ``texts``, ``numbers``: the columns of text, and those of numbers; ``holds_numbers``: whether a text, in SQL, does.
     ``tokens``: texts that stand for nothing; ``money``: as of the dialect.
-    ``texts``, ``numbers``: the columns of text, and those of numbers; ``holds_numbers``: whether a text column does.
     """
     plain = is_column(mapped.sql, dialect.sqlglot)
     mapped = replace(mapped, sql=without_tokens(mapped.sql, texts, tokens, dialect.sqlglot))
@@ -51,24 +47,50 @@ def typed(
         numbers,
         number,
         holds_numbers,
+        shown=f"{field}={mapped.shown}",
         wants_number=wanted,
         dialect=dialect.sqlglot,
     )
-    if not wanted or not made.read:
-        return replace(mapped, sql=made.sql)
+    typed_sql = replace(mapped, sql=made.sql, read=made.read)
+    return _with_cells(field, typed_sql, made.read, dialect, number) if wanted and made.read else typed_sql
+
+
+def all_typed(
+    fields: Mapping[str, Mapped],
+    texts: Set[str],
+    numbers: Set[str],
+    dialect: Dialect,
+    holds_numbers: Callable[[str], bool],
+    tokens: Sequence[str] = (),
+) -> dict[str, Mapped]:
+    """All fields as :func:`typed`. A cell that an id or a day is computed of is found beside those of the number."""
+    made = {
+        name: typed(name, mapped, texts, numbers, dialect, holds_numbers, tokens) for name, mapped in fields.items()
+    }
+    read = {shown: sql for name, mapped in made.items() if name not in NUMBERS for shown, sql in mapped.read.items()}
+    if read:
+        number = next(name for name in NUMBERS if name in made)
+        mapped = made[number]
+        own = mapped.read or ({mapped.shown: mapped.sql} if mapped.shown in texts else {})
+        made[number] = replace(_with_cells(number, mapped, read, dialect, dialect.number_of_text), read={**own, **read})
+    return made
+
+
+def _with_cells(
+    field: str, mapped: Mapped, read: Mapping[str, str], dialect: Dialect, number: Callable[[str], str]
+) -> Mapped:
+    """The text of a number, or of the first cell that is to be one and is none."""
     cases = [
         f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({number(sql)}) IS NULL"
-        f" THEN {dialect.text(sql)} || {dialect.literal(IN_COLUMN + shown)}"
-        for shown, sql in made.read.items()
+        f" THEN {dialect.text(sql)} || {dialect.literal(in_column(field, shown))}"
+        for shown, sql in read.items()
     ]
-    whole = f"CASE {' '.join(cases)} ELSE {dialect.text(f'({made.sql})')} END"
-    return replace(mapped, sql=whole, read=made.read)
+    return replace(mapped, sql=f"CASE {' '.join(cases)} ELSE {dialect.text(f'({mapped.sql})')} END")
 
 
-def most_are_numbers(dialect: Dialect, column: str, relation: str, sampled: int) -> str:
-    """A query of one row: how many of a text column's first values are numbers, and how many there are."""
-    name = dialect.quoted(column)
-    first = f"SELECT {name} AS t FROM {relation} WHERE {name} IS NOT NULL AND {name} <> '' LIMIT {sampled}"
+def most_are_numbers(dialect: Dialect, text: str, relation: str, sampled: int) -> str:
+    """A query of one row: how many of the first values of a text, in SQL, are numbers, and how many there are."""
+    first = f"SELECT {text} AS t FROM {relation} WHERE {text} IS NOT NULL AND {text} <> '' LIMIT {sampled}"
     readable = f"SUM(CASE WHEN ({dialect.number_of_text('t')}) IS NOT NULL THEN 1 ELSE 0 END)"
     return f"SELECT COALESCE({readable}, 0) AS numbers, COUNT(*) AS texts FROM ({first}) s"
 

@@ -26,7 +26,7 @@ from customer_features.errors import ColumnError, MissingExtra, SourceError
 from customer_features.options import Options
 from customer_features.portable import IDS, Portable, Source
 from customer_features.reading import FIT, unfit
-from customer_features.typed_fields import amount_texts, most_are_numbers, typed
+from customer_features.typed_fields import all_typed, amount_texts, most_are_numbers
 
 try:
     import pyarrow as pa
@@ -163,18 +163,9 @@ class Run:
         mapping = {name: sql for name, sql in self.columns.items() if name in (*needed, *optional)}
         fields = resolve(names, mapping, source, needed, optional, dialect="clickhouse")
         texts, numbers = _texts_and_numbers(names)
-        fields = {
-            name: typed(
-                name,
-                mapped,
-                texts,
-                numbers,
-                _DIALECT,
-                lambda column: self._holds_numbers(relation, column),
-                self.options.null,
-            )
-            for name, mapped in fields.items()
-        }
+        fields = all_typed(
+            fields, texts, numbers, _DIALECT, lambda text: self._holds_numbers(relation, text), self.options.null
+        )
         _refuse_joined(fields, names, source)
         sql: dict[str, str] = {}
         kinds: dict[str, Type] = {}
@@ -190,8 +181,8 @@ class Run:
             amounts = amount_texts(fields["amount"], is_text=kinds["amount"].kind is Kind.TEXT)
         return Source(relation, sql, kinds, texts={shown: _DIALECT.text(text) for shown, text in amounts.items()})
 
-    def _holds_numbers(self, relation: str, column: str) -> bool:
-        [row] = self._client.table(most_are_numbers(_DIALECT, column, relation, SAMPLED)).to_pylist()
+    def _holds_numbers(self, relation: str, text: str) -> bool:
+        [row] = self._client.table(most_are_numbers(_DIALECT, text, relation, SAMPLED)).to_pylist()
         return bool(2 * int(row["numbers"]) > int(row["texts"]))
 
     def _portable(self, warehouse: Warehouse, names: Mapping[str, str], originals: bool) -> Portable:

@@ -16,6 +16,7 @@ from typing import Any
 
 from customer_features import query, query_as_of
 from customer_features.columns import (
+    NUMBERS,
     OPTIONAL,
     REQUIRED,
     Mapped,
@@ -327,6 +328,10 @@ class Engine:
                 fields[name], types[name] = mapped, NUMERIC
             else:
                 fields[name], types[name] = self._computed(part, name, mapped)
+        # A cell that an id or a day is computed of is a fault of its row, beside those of the number.
+        number = next(name for name in NUMBERS if name in fields)
+        beside = {shown: sql for name in fields if name not in NUMBERS for shown, sql in fields[name].read.items()}
+        fields[number] = replace(fields[number], read={**beside, **fields[number].read})
         refuse_structs(self.connection, part, fields, types)
         refuse_other_kinds(part, fields)
         return fields, types
@@ -344,9 +349,11 @@ class Engine:
                 texts,
                 {column for column, kind in part.columns.items() if is_number(kind)},
                 lambda text: number_of_text(text, self._marks),
-                lambda column: holds_numbers(self.connection, _sound_rows(part), column, self._marks),
-                wants_number=name in ("amount", "loyalty_score", "points"),
+                lambda text: holds_numbers(self.connection, _sound_rows(part), text, self._marks),
+                shown=f"{name}={mapped.shown}",
+                wants_number=name in NUMBERS,
                 anywhere=anywhere,
+                type_of=lambda text: self._kind(part, text),
             )
             try:
                 return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
@@ -392,6 +399,14 @@ class Engine:
         elif text:
             refuse_other_formats(self.connection, part.name, fields["date"], texts)
         return found()
+
+    def _kind(self, part: Part, sql: str) -> str | None:
+        """``text`` or ``number``, None for another type and for what has none by itself."""
+        try:
+            kind = self._type(part, sql)
+        except duckdb.Error:
+            return None
+        return "text" if is_text(kind) else "number" if is_number(kind) else None
 
     def _type(self, part: Part, sql: str) -> str:
         described = self.connection.execute(f"DESCRIBE SELECT {sql} AS x FROM {part.relation}").fetchall()
@@ -605,7 +620,7 @@ def _sound_rows(part: Part) -> str:
 def _number_texts(fields: Mapping[str, Mapped], types: Mapping[str, str], name: str = "amount") -> dict[str, str]:
     """SQL of the texts that a field's numbers are read of, by shown name."""
     mapped = fields[name]
-    return {mapped.shown: mapped.sql} if types[name] == "VARCHAR" else dict(mapped.read)
+    return {**({mapped.shown: mapped.sql} if types[name] == "VARCHAR" else {}), **mapped.read}
 
 
 def _refuse_unread(part: Part, fields: Mapping[str, Mapped]) -> None:

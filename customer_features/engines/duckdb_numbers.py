@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from customer_features.columns import quoted
 from customer_features.counts import counted
 from customer_features.engines.duckdb_dates import SAMPLED
 from customer_features.errors import ColumnError
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def holds_numbers(connection: duckdb.DuckDBPyConnection, relation: str, column: str, marks: Marks) -> bool:
-    """Whether most of the first texts in a column are numbers."""
+def holds_numbers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, marks: Marks) -> bool:
+    """Whether most of the first values of a text, in SQL, are numbers."""
     number = number_of_text("text", marks)
     rows = connection.execute(
-        f"SELECT {number} IS NOT NULL FROM (SELECT {quoted(column)} AS text FROM {relation})"
+        f"SELECT {number} IS NOT NULL FROM (SELECT {sql} AS text FROM {relation})"
         f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
     ).fetchall()
     return 2 * sum(bool(readable) for (readable,) in rows) > len(rows)

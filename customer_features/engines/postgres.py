@@ -43,7 +43,7 @@ from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.postgresql import Session, Table, connected
 from customer_features.postgresql import quoted as quoted_there
 from customer_features.staging import scratch
-from customer_features.typed_fields import amount_texts, typed
+from customer_features.typed_fields import all_typed, amount_texts
 
 try:
     import duckdb
@@ -241,18 +241,9 @@ class PushDown:
         optional = OPTIONAL if self.loyalty is None else ()
         self.fields = resolve(columns.schema.names, self.columns, self.source, REQUIRED, optional, dialect="postgres")
         texts, numbers = texts_and_numbers(columns)
-        self.fields = {
-            name: typed(
-                name,
-                mapped,
-                texts,
-                numbers,
-                _DIALECT,
-                lambda column: holds_numbers(session, columns, column),
-                self.options.null,
-            )
-            for name, mapped in self.fields.items()
-        }
+        self.fields = all_typed(
+            self.fields, texts, numbers, _DIALECT, lambda text: holds_numbers(session, columns, text), self.options.null
+        )
         self.types = types_of(session, columns.relation, self.fields, self.source)
         as_fields = {
             name: as_field(name, mapped, self.types[name], self.source) for name, mapped in self.fields.items()

@@ -97,9 +97,9 @@ def texts_and_numbers(columns: Any) -> tuple[set[str], set[str]]:
     return texts, {name for name, kind in kinds.items() if kind in {*_WHOLE, *FLOATS, "numeric", "money"}}
 
 
-def holds_numbers(session: Session, columns: Any, column: str) -> bool:
-    """Whether most of the first texts in a column are numbers."""
-    query = most_are_numbers(dialect("postgres"), column, f"{columns.relation} AS q", SAMPLED)
+def holds_numbers(session: Session, columns: Any, text: str) -> bool:
+    """Whether most of the first values of a text, in SQL, are numbers."""
+    query = most_are_numbers(dialect("postgres"), text, f"{columns.relation} AS q", SAMPLED)
     [(numbers, texts)] = session.rows(query)
     return 2 * int(numbers) > int(texts)
 

@@ -25,7 +25,7 @@ from customer_features.options import Grain, Options
 from customer_features.portable import LOYALTY, Source
 from customer_features.portable_faults import faulty_rows
 from customer_features.portable_one_pass import OnePass
-from customer_features.typed_fields import amount_texts, most_are_numbers, typed
+from customer_features.typed_fields import all_typed, amount_texts, most_are_numbers
 
 try:
     from pyspark import StorageLevel
@@ -199,26 +199,17 @@ class Engine:
         columns = self._frame.columns
         self._fields = resolve(columns, self.columns, self.name, REQUIRED, optional, dialect=DIALECT.sqlglot)
         texts, numbers = texts_and_numbers(self._frame)
-        self._fields = {
-            name: typed(
-                name,
-                mapped,
-                texts,
-                numbers,
-                DIALECT,
-                lambda column: self._holds_numbers(rows, column),
-                self.options.null,
-            )
-            for name, mapped in self._fields.items()
-        }
+        self._fields = all_typed(
+            self._fields, texts, numbers, DIALECT, lambda text: self._holds_numbers(rows, text), self.options.null
+        )
         source = source_of(self.warehouse.frame, rows, self._fields, self.name)
         amounts = amount_texts(self._fields["amount"], is_text=source.types["amount"].kind is Kind.TEXT)
         source = replace(source, texts={shown: DIALECT.text(text) for shown, text in amounts.items()})
         source = replace(source, originals=tuple(self._original(field) for field in self._frame.schema.fields))
         return OnePass(DIALECT, self.options, source, loyalty=self._scores())
 
-    def _holds_numbers(self, relation: str, column: str) -> bool:
-        [(numbers, texts)] = self.warehouse.rows(most_are_numbers(DIALECT, column, relation, SAMPLED))
+    def _holds_numbers(self, relation: str, text: str) -> bool:
+        [(numbers, texts)] = self.warehouse.rows(most_are_numbers(DIALECT, text, relation, SAMPLED))
         return bool(2 * int(numbers) > int(texts))
 
     def _scores(self) -> Source | None:
@@ -236,6 +227,10 @@ class Engine:
             if mapping.pop("customer_id", None) is None:
                 raise
             fields = resolve(columns, mapping, "loyalty", needed, (), dialect=DIALECT.sqlglot)
+        texts, numbers = texts_and_numbers(self._loyalty)
+        fields = all_typed(
+            fields, texts, numbers, DIALECT, lambda text: self._holds_numbers(scores, text), self.options.null
+        )
         return source_of(self.warehouse.frame, scores, fields, "loyalty")
 
     def _original(self, field: Any) -> str:

@@ -18,8 +18,12 @@ PARQUET, ARROW, ARROW_FILE, CSV, NDJSON = (
 ANSWERS = (JSON, PARQUET, ARROW, ARROW_FILE, CSV)
 """The media types of an answer to a table."""
 
-TABLE_OPTIONS = ("today", "grain", "future", "returns", "window", "timezone", "decimal", "date_format", "map")
-"""What may stand in the query beside a table, and beside nothing else; ``today`` and ``map`` may repeat."""
+TABLE_OPTIONS = (
+    *("today", "grain", "future", "returns", "window", "timezone", "decimal", "thousands", "null", "date_format"),
+    *("constant", "map"),
+)
+"""What may stand in the query beside a table, and beside nothing else; ``today``, ``null``, ``constant`` and ``map``
+may repeat."""
 
 FAULTY_OPTIONS = "The query parameters have faults. Nothing was computed."
 

@@ -63,7 +63,10 @@ def parameters() -> list[dict[str, Any]]:
         _parameter("window", "How far back rows count, such as 12 months.", {"type": "string"}),
         _parameter("timezone", "Where instants become days.", {"type": "string"}),
         _parameter("decimal", "Decimal mark of numbers in text.", {"enum": [".", ","]}),
+        _parameter("thousands", "Mark between thousands of numbers in text.", {"enum": [",", ".", "'", " "]}),
+        _parameter("null", "A text that stands for nothing, such as NULL; may repeat.", _many(None), explode=True),
         _parameter("date_format", "How dates in text are written, such as %d/%m/%Y.", {"type": "string"}),
+        _parameter("constant", "FIELD=VALUE, the same in every row; may repeat.", _many(None), explode=True),
         _parameter("map", "FIELD=COLUMN, where a column is not recognised; may repeat.", _many(None), explode=True),
     ]
     prefer = "respond-async: take the body with 202 and make the answer when its turn comes."

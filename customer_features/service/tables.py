@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from customer_features import features
-from customer_features.columns import MissingColumns, check_fields, quoted
+from customer_features.columns import Constant, MissingColumns, check_fields, parse_constants, quoted
 from customer_features.counts import are, counted
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, lock
@@ -71,6 +71,7 @@ class Asked:
     answer: str
     options: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Constant] = field(default_factory=dict)
     timezone: str = "UTC"
 
 
@@ -93,6 +94,7 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
     """What the query parameters ask for. Raises Refused (422) with what is wrong with each."""
     options: dict[str, Any] = {}
     columns: dict[str, str] = {}
+    constants: dict[str, Constant] = {}
     errors: dict[str, list[str]] = {}
     days: list[str] = []
     for name, value in parameters:
@@ -105,6 +107,10 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
                 days.append(value)
             elif name == "map":
                 _put_column(columns, value)
+            elif name == "constant":
+                constants |= _constant(constants, value)
+            elif name == "null":
+                options.setdefault("null", []).append(value)
             elif name in options:
                 raise InvalidOption(name, "is given twice")
             else:
@@ -122,9 +128,21 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
             errors.setdefault(error.option, []).append(error.reason)
     if not errors and answer == JSON and len(set(days)) > 1:
         errors["today"] = ["several dates go with an answer that is a table: set Accept to one of its media types"]
+    if twice := sorted(constants.keys() & columns):
+        errors["constant"] = [f"{twice[0]} is mapped as well; give one of the two"]
     if errors:
         raise _faulty(FAULTY_OPTIONS, errors)
-    return Asked(media_type, answer, options, columns, timezone)
+    return Asked(media_type, answer, options, columns, constants, timezone)
+
+
+def _constant(given: Mapping[str, Constant], assignment: str) -> dict[str, Constant]:
+    try:
+        made = parse_constants([assignment])
+    except InvalidOption as error:
+        raise InvalidOption(error.option, error.reason[:200]) from None
+    if twice := [name for name in made if name in given]:
+        raise InvalidOption("constant", f"{twice[0]} is given twice")
+    return made
 
 
 def _put_column(columns: dict[str, str], assignment: str) -> None:
@@ -159,7 +177,7 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
             file = replace(File.of(place / BODY, BODY), kind=KINDS[asked.media_type])
             part = part_of(file, connection, place, None)
             options = Options.parse(**{"timezone": asked.timezone, **asked.options})
-            engine = Engine(connection, [part], options, columns=_quoted(asked.columns, part))
+            engine = Engine(connection, [part], options, columns={**_quoted(asked.columns, part), **asked.constants})
             with watching(connection, seconds, *((place, engine) if watched else ())):
                 engine.judge()
                 return _answer(engine, asked, place)
@@ -171,7 +189,9 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
         if isinstance(error, MissingColumns):
             error = error.proposing(error.proposed, "")  # a request maps columns and no expressions
         said = str(error).partition("; choose one with --map")[0].partition("\n  say which")[0]
-        raise _faulty("The columns do not serve.", {"columns": [f"{_clean(said, place)}; {COLUMN_HINT}"]}) from None
+        said = _clean(said, place)
+        hint = "" if _HAS.search(str(error)) else f"; {COLUMN_HINT}"
+        raise _faulty("The columns do not serve.", {"columns": [f"{said}{hint}"]}) from None
     except OutputError as error:
         raise Refused("body-too-large", f"There is no room for this table: {_clean(str(error), place)}.") from None
     except UsageError as error:
@@ -232,17 +252,26 @@ def _as_stream(source: Path, target: Path) -> Path:
     return target
 
 
+def _as_parameters(text: str) -> str:
+    """A message in which options that a request has too are named as its parameters."""
+    if not _HAS.search(text):
+        return text
+    return _HAS.sub(lambda option: f"{option[1].replace('-', '_')}=", text.partition(" (in Python: ")[0])
+
+
 def _faults(error: DataFaults) -> Refused:
     """The fault list as a JSON request's, with row numbers (the first row is 1) for paths."""
     count = sum(error.counts.values())
     listed = f"; the first {len(error.found)} are listed" if count > len(error.found) else ""
     errors: dict[str, list[str]] = {}
     for one in error.found:
-        errors.setdefault(f"row {one.row_number}", []).append(f"{one.message} [{one.fault}]")
+        errors.setdefault(f"row {one.row_number}", []).append(f"{_as_parameters(one.message)} [{one.fault}]")
     detail = f"{count:,} of {counted(error.rows, 'row')} {are(count)} faulty{listed}. Nothing was computed."
     return _faulty(detail, errors, fault_count=count, faults=error.counts)
 
 
+_HAS = re.compile(r"--(decimal|thousands|null|date-format|timezone) ")
+"""Options of the command line that are parameters of a request too."""
 _OPTION = re.compile(r"(; (name|say|convert) [^;]*?|,[^;,]*?|)--.*", re.S)
 """What tells of an option of the command line, which a request has not."""
 _VERBS = ("is ", "holds ", "looks ", "cannot ", "has ", "ends ", "begins ", "starts ", "contains ")
@@ -259,7 +288,7 @@ def _sentence(said: str) -> str:
 def _clean(text: str, place: Path) -> str:
     """A message without the places of our own that it may name."""
     text = text.removeprefix(f"{BODY}: ").replace(str(place) + os.sep, "").replace(str(place), "the spool")
-    text = "; ".join(line.strip() for line in text.splitlines())
+    text = "; ".join(line.strip() for line in _as_parameters(text).splitlines())
     said = _OPTION.sub("", text.partition("--spill")[0]).rstrip(" ;.,(")
     return f"{said}; send it in UTF-8" if "--encoding" in text else said
 

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from customer_features.columns import literal, quoted
+from customer_features.columns import quoted
 from customer_features.dialects import dialect as dialect_of
 from customer_features.errors import UsageError
 from customer_features.options import Options
@@ -109,12 +109,7 @@ def python(name: str, looked: Looked, checked: Checked, choices: Choices) -> Aga
         return Again("python", "\n".join(lines))
     told = _told(checked, choices)
     columns = {field: quoted(column) for field, column in choices.columns.items()}
-    columns |= _readings(checked, choices)
-    more = "".join(
-        f"    {option}={value!r},\n"
-        for option, value in told.items()
-        if option not in ("decimal", "date_format", "encoding")
-    )
+    more = "".join(f"    {option}={value!r},\n" for option, value in told.items() if option != "encoding")
     if columns:
         more += f"    columns={columns!r},\n"
     if checked.quarantined:
@@ -140,7 +135,7 @@ def sql(name: str, looked: Looked, checked: Checked, choices: Choices, dialect: 
     types = {field: "text" for field, known in checked.types.items() if known == "VARCHAR" and field in _TYPED}
     window = None if options.window is None else str(options.window)
     note = "note_table"
-    if {"decimal", "date_format"} & choices.options.keys():
+    if {"decimal", "thousands", "null", "date_format"} & choices.options.keys():
         note = "note_typed"
     try:
         text = printed(
@@ -171,19 +166,6 @@ def _names(checked: Checked, choices: Choices) -> dict[str, str]:
 def _told(checked: Checked, choices: Choices) -> dict[str, str]:
     """The options by name, the date among them: tomorrow the same words are to give the same bits."""
     return {"today": checked.today, **{name: value for name, value in choices.options.items() if name != "today"}}
-
-
-def _readings(checked: Checked, choices: Choices) -> dict[str, str]:
-    """Expressions for what the command line has options for and Python has not."""
-    found: dict[str, str] = {}
-    names = _names(checked, choices)
-    if day_format := choices.options.get("date_format"):
-        found["date"] = f"CAST(strptime({quoted(names['date'])}, {literal(day_format)}) AS DATE)"
-    if choices.options.get("decimal") == ",":
-        for field in ("amount", "loyalty_score"):
-            if field in names:
-                found[field] = f"replace({quoted(names[field])}, ',', '.')"
-    return found
 
 
 def _folded(words: list[str]) -> str:

@@ -11,7 +11,10 @@ from customer_features.columns import FIELDS, quoted
 from customer_features.errors import InvalidOption
 from customer_features.options import Options
 
-OPTIONS = ("today", "grain", "window", "returns", "future", "timezone", "decimal", "date_format", "encoding")
+OPTIONS = (
+    *("today", "grain", "window", "returns", "future", "timezone"),
+    *("decimal", "thousands", "null", "date_format", "encoding"),
+)
 
 
 _DEFAULTS = {"grain": "transaction", "returns": "fault", "future": "fault"}
