@@ -78,6 +78,8 @@ VALUES: dict[str, tuple[float | None, float | None]] = {
     "()": (None, None),
     "$": (None, None),
     "--5": (None, None),
+    "+-5": (None, None),
+    "nan(1)": (None, None),
     "(-5)": (None, None),
     "-5-": (None, None),
     "$5$": (None, None),
