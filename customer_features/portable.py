@@ -123,10 +123,13 @@ class Portable:
 
     def currencies(self, text: str) -> str:
         """One row: the least and the greatest of the currencies that stand beside numbers in text."""
-        mark = f"CASE WHEN NOT ({self.dialect.is_plain('t')}) AND {self.dialect.is_money('t')}"
-        mark += f" THEN NULLIF({self.dialect.without('t', BESIDE_NUMBER)}, '') END"
         rows = f"SELECT {text} AS t FROM {self.source.relation} WHERE {text} IS NOT NULL AND {text} <> ''"
-        return f"SELECT MIN(c) AS least, MAX(c) AS greatest FROM (SELECT {mark} AS c FROM ({rows}) s) m"
+        return f"SELECT MIN(c) AS least, MAX(c) AS greatest FROM (SELECT {self._currency('t')} AS c FROM ({rows}) s) m"
+
+    def _currency(self, text: str) -> str:
+        """The currency that stands beside the number in a text, null where none does."""
+        money = f"NOT ({self.dialect.is_plain(text)}) AND {self.dialect.is_money(text)}"
+        return f"CASE WHEN {money} THEN NULLIF({self.dialect.without(text, BESIDE_NUMBER)}, '') END"
 
     def disagreeing(self) -> str:
         """One row: how many orders there are whose lines do not agree."""
@@ -188,7 +191,7 @@ class Portable:
         """The steps before the vectors, in order, without those that are ready."""
         steps = [Step("purchases", "The fields, as they stand in the source.", self._purchases)]
         if self._in_doubt is not None:
-            steps.append(Step("marks", "What amounts in text tell of their decimal mark.", self._marks))
+            steps.append(Step("marks", "What amounts in text tell of their decimal mark and currency.", self._marks))
         steps += [
             Step("readings", "Ids as text, days in the business timezone, amounts as numbers.", self._readings),
             Step("counted", self._counted_comment, self._counted),
@@ -255,16 +258,25 @@ class Portable:
             f"MAX(CASE WHEN {self.dialect.matches('amount_read', f'^({EVIDENCE[name]})$')} THEN 1 ELSE 0 END) AS {name}"
             for name in ("point", "comma")
         )
+        currency = self._currency("amount_read")
+        items = (*items, f"MIN({currency}) AS least_currency", f"MAX({currency}) AS greatest_currency")
         return f"SELECT {', '.join(items)} FROM {self.name('purchases')} WHERE amount_read IS NOT NULL"
 
     @cached_property
     def _in_doubt(self) -> str | None:
-        """Whether an amount has two readings, between which no other amount decides; None: nobody asks."""
+        """Whether an amount has two readings, between which no other amount decides; None: nobody asks.
+
+        Where amounts are in several currencies, no amount is read.
+        """
         if not self.guarded or self.source.types["amount"].kind is not Kind.TEXT:
             return None
         either = f"^({EVIDENCE['either_point']}|{EVIDENCE['either_comma']})$"
         settled = f"(SELECT point - comma FROM {self.name('marks')}) = 1"
-        return f"amount_read IS NOT NULL AND {self.dialect.matches('amount_read', either)} AND NOT ({settled})"
+        two_readings = f"{self.dialect.matches('amount_read', either)} AND NOT ({settled})"
+        currencies = (
+            f"(SELECT CASE WHEN least_currency <> greatest_currency THEN 1 ELSE 0 END FROM {self.name('marks')})"
+        )
+        return f"amount_read IS NOT NULL AND ({currencies} = 1 OR ({two_readings}))"
 
     @property
     def _counted(self) -> str:

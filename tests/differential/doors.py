@@ -35,6 +35,10 @@ LAST = date.max
 _CHOICES: dict[str, Any] = {"on_fault": "quarantine", "max_faults": 1.0}
 
 
+class Refused(Exception):
+    """The command line has ended with another code than 0."""
+
+
 def dataframe(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, None]:
     """Through ``build`` over an Arrow table: the DuckDB engine."""
     with warnings.catch_warnings():
@@ -51,7 +55,8 @@ def _command_line(suffix: str, write: Callable[[pa.Table, Path], Any]) -> Door:
             write(table, source)
             words = [word for name, value in options.items() for word in (f"--{name}", value)]
             code = run([str(word) for word in ("build", source, "--out", out, "--max-faults", 1, *words)])
-            assert code == 0, code
+            if code:
+                raise Refused(code)
             return pq.read_table(out), json.loads(Path(f"{out}.manifest.json").read_text("utf-8"))["faults"]
 
     return door
@@ -79,7 +84,7 @@ def printed(name: str) -> Door:
         if table.schema.field("amount").type == pa.float64():
             kinds["amount"] = Type(Kind.DOUBLE)
         source = Source("purchases_of_texts", {field: spoken.quoted(field) for field in FIELDS}, kinds)
-        query = Portable(spoken, Options.parse(**options), source).vectors()
+        query = Portable(spoken, Options.parse(**options), source, guarded=True).vectors()
         with duckdb.connect() as connection:
             # A session's own timezone changes nothing; what SQLGlot makes of BigQuery's instants needs UTC.
             connection.execute(f"SET TimeZone = '{'UTC' if name == 'bigquery' else 'Asia/Tokyo'}'")

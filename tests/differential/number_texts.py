@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from tests.differential.texts import Generator, broken, distinct
 
-_LETTERS = "0123456789:-+.,,..''  ()eEkK$_/%x\u20ac\u2019\u2212\u2013\u00a0\u202f\u2009\u2007\t\u0665\uff11é\u200b\ufeffnN"
+_LETTERS = (
+    "0123456789:-+.,,..''  ()eEkK$_/%x\u20ac\u2019\u2212\u2013\u00a0\u202f\u2009\u2007\t\u0665\uff11é\u200b\ufeffnN"
+)
 _MINUS = ("-", "-", "\u2212", "\u2013")
 _THOUSANDS = (",", ",", "'", "\u2019", " ", "\u00a0", "\u202f", "\u2009", "\u2007")
 _PLACES = ("0", "1", "0.5", ".5", "5.", "-.5", "-5.", "+.5", "1e3", "1E-3", "1e+3", "1.5e2", ".5e1", "5.e1", "-0", "+0")
@@ -28,7 +30,9 @@ _NO_NUMBERS = (
 
 def _whole(luck: random.Random) -> str:
     digits = luck.choice((1, 1, 2, 2, 3, 3, 4, 5, 6, 8, 11)) if luck.random() < 0.95 else luck.randrange(12, 60)
-    return str(luck.randrange(10**digits)) if luck.random() < 0.9 else "0" * luck.randrange(4) + str(luck.randrange(999))
+    return (
+        str(luck.randrange(10**digits)) if luck.random() < 0.9 else "0" * luck.randrange(4) + str(luck.randrange(999))
+    )
 
 
 def _fraction(luck: random.Random) -> str:
@@ -48,7 +52,9 @@ def _number(luck: random.Random) -> str:
     if luck.random() < 0.6:
         made += "." + _fraction(luck)
     if luck.random() < 0.15:
-        made += luck.choice("eE") + luck.choice(("", "+", "-")) + str(luck.randrange(13 if luck.random() < 0.9 else 400))
+        made += (
+            luck.choice("eE") + luck.choice(("", "+", "-")) + str(luck.randrange(13 if luck.random() < 0.9 else 400))
+        )
     return _blanks(luck) + made + _blanks(luck) if luck.random() < 0.2 else made
 
 
@@ -99,7 +105,9 @@ def _money(mark: str) -> Generator:
         shown = mark + ("." if luck.random() < 0.1 else "")
         blank = luck.choice(("", "", " ", " ", "\u00a0", "\u202f", "  "))
         if luck.random() < 0.3:
-            return _apostrophe(_signed(f"{shown}{blank}{made}" if luck.random() < 0.5 else f"{made}{blank}{shown}", luck), luck)
+            return _apostrophe(
+                _signed(f"{shown}{blank}{made}" if luck.random() < 0.5 else f"{made}{blank}{shown}", luck), luck
+            )
         inner = _signed(made, luck)
         return _apostrophe(f"{shown}{blank}{inner}" if luck.random() < 0.6 else f"{inner}{blank}{shown}", luck)
 
@@ -107,7 +115,9 @@ def _money(mark: str) -> Generator:
 
 
 def _with_broken(plain: Generator, share: float) -> Generator:
-    return lambda luck: broken(made, luck, _LETTERS) if (made := plain(luck)) is not None and luck.random() < share else made
+    return lambda luck: (
+        broken(made, luck, _LETTERS) if (made := plain(luck)) is not None and luck.random() < share else made
+    )
 
 
 CURRENCIES = ("$", "EUR", "kr", "R$", "Kč", "\u20b9")

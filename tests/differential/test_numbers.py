@@ -56,13 +56,15 @@ def differences(door: doors.Door, texts: Sequence[str], decimal: str = ".", **op
     for customer, total, visits in zip(*columns, strict=True):
         found[int(customer)] = total, visits
     wrong: list[Any] = [
-        (text, got, right)
-        for text, got in zip(texts, found, strict=True)
-        if got != (right := expected(text, decimal))
+        (text, got, right) for text, got in zip(texts, found, strict=True) if got != (right := expected(text, decimal))
     ]
     if not wrong and faults is not None:
         named = Counter(name for text in texts if isinstance(name := amount_of(text, decimal), str))
-        wrong += [(name, faults.get(name), named.get(name)) for name in {*faults, *named} if faults.get(name) != named.get(name)]
+        wrong += [
+            (name, faults.get(name), named.get(name))
+            for name in {*faults, *named}
+            if faults.get(name) != named.get(name)
+        ]
     return wrong
 
 
