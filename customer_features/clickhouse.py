@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from customer_features.columns import check_fields
+from customer_features.columns import check_fields, with_constants
 from customer_features.engines.clickhouse import Run
 from customer_features.engines.duckdb_loyalty import scores_of
 from customer_features.engines.duckdb_session import connected, spilling_to
+from customer_features.faults import check_tolerated
 from customer_features.frames.run import scores_part
 from customer_features.options import OnFault, Options, dates
 from customer_features.staging import scratch
@@ -28,8 +29,11 @@ def build(
     returns: str = "fault",
     window: str | None = None,
     timezone: str | None = None,
+    null: Sequence[str] = (),
+    constant: Mapping[str, str] | None = None,
     on_fault: str = "fail",
     max_faults: float = 0.01,
+    tolerate: Mapping[str, float | str] | None = None,
 ) -> Any:
     """One exact feature vector per customer, computed in ClickHouse.
 
@@ -44,7 +48,7 @@ def build(
         As for :func:`customer_features.build`; expressions are in ClickHouse's SQL.
     loyalty
         A table or query in ClickHouse, or a dataframe, with ``customer_id`` and ``loyalty_score`` (0 to 1).
-    today, grain, future, returns, window, timezone, on_fault, max_faults
+    today, grain, future, returns, window, timezone, null, constant, on_fault, max_faults, tolerate
         As for :func:`customer_features.build`.
 
     Returns
@@ -65,10 +69,13 @@ def build(
         returns=returns,
         window=window,
         timezone=timezone,
+        null=null,
         on_fault=on_fault,
         max_faults=max_faults,
+        tolerate=tolerate,
     )
-    run = _run(client, table_or_query, options, columns, loyalty)
+    check_tolerated(options)
+    run = _run(client, table_or_query, options, with_constants(columns or {}, constant), loyalty)
     with run.judged() as (_, judged):
         table = run.vectors(judged)
     warn_of(run.outcome, stacklevel=2)
@@ -87,8 +94,11 @@ def check(
     returns: str = "fault",
     window: str | None = None,
     timezone: str | None = None,
+    null: Sequence[str] = (),
+    constant: Mapping[str, str] | None = None,
     on_fault: str = "quarantine",
     max_faults: float = 1.0,
+    tolerate: Mapping[str, float | str] | None = None,
 ) -> Any:
     """The faulty rows, without building; the parameters are those of :func:`build`.
 
@@ -105,11 +115,13 @@ def check(
         returns=returns,
         window=window,
         timezone=timezone,
+        null=null,
         on_fault=on_fault,
         max_faults=max_faults,
+        tolerate=tolerate,
     )
-    options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0)
-    run = _run(client, table_or_query, options, columns, loyalty)
+    options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0, tolerate=())
+    run = _run(client, table_or_query, options, with_constants(columns or {}, constant), loyalty)
     with run.judged(originals=True) as (_, judged):
         return run.faulty(judged)
 

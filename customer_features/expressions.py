@@ -7,7 +7,7 @@ that stands alone must be a column. An expression that reads no column is refuse
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
@@ -68,7 +68,10 @@ def resolved(field: str, text: str, columns: Sequence[str], source: str, dialect
             raise _no_column(source, column.sql(dialect=dialect), field, columns, did_you_mean(column.name, columns))
         whole: exp.Expression = exp.column(name, quoted=True)
         for part in parts[1:]:
-            whole = exp.StructExtract(this=whole, expression=exp.Literal.string(part))
+            if dialect == "spark":  # its own extraction leaves names without quotes
+                whole = exp.Dot(this=whole, expression=exp.to_identifier(part, quoted=True))
+            else:
+                whole = exp.StructExtract(this=whole, expression=exp.Literal.string(part))
         if column is tree:
             return whole
         column.replace(whole)
@@ -127,19 +130,17 @@ def is_column(sql: str, dialect: str = "duckdb") -> bool:
     return isinstance(sqlglot.parse_one(sql, dialect=dialect), (exp.Column, exp.Literal))
 
 
-def without_tokens(sql: str, types: Mapping[str, str], tokens: Sequence[str]) -> str:
-    """An expression of the DuckDB engine whose text columns hold nothing where they hold one of the tokens.
-
-    ``types``: the engine's type of each column.
-    """
-    root = exp.Paren(this=sqlglot.parse_one(sql, dialect="duckdb"))
-    if tokens:
-        listed = [exp.Literal.string(token) for token in tokens]
-        for column in list(root.find_all(exp.Column)):
-            if not column.table and types.get(column.name, "").startswith(("VARCHAR", "ENUM")):
-                known = exp.In(this=column.copy(), expressions=[token.copy() for token in listed])
-                column.replace(exp.Paren(this=exp.case().when(known, exp.null()).else_(column.copy())))
-    return str(root.this.sql(dialect="duckdb", normalize_functions=False))
+def without_tokens(sql: str, texts: Set[str], tokens: Sequence[str], dialect: str = "duckdb") -> str:
+    """An expression whose text columns, ``texts``, hold nothing where they hold one of the tokens."""
+    if not tokens:
+        return sql
+    root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
+    listed = [exp.Literal.string(token) for token in tokens]
+    for column in list(root.find_all(exp.Column)):
+        if not column.table and column.name in texts:
+            known = exp.In(this=column.copy(), expressions=[token.copy() for token in listed])
+            column.replace(exp.Paren(this=exp.case().when(known, exp.null()).else_(column.copy())))
+    return str(root.this.sql(dialect=dialect, normalize_functions=False))
 
 
 @lru_cache

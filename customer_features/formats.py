@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from customer_features.columns import literal, quoted
+from customer_features.columns import FIELDS, literal, quoted, serving
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError
@@ -259,7 +259,7 @@ def _one_object_a_line(file: File, how: How) -> bool:
         keys = msgspec.json.decode(first.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    return more or (bool(keys) and "customers" not in keys)
+    return more or any(serving(field, keys) for field in FIELDS)
 
 
 def _parquet(file: File, how: How) -> Part:

@@ -15,7 +15,7 @@ from customer_features.instants import on_local_clock
 from customer_features.options import Options, dates
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.printed import text_of
-from customer_features.typed_fields import NUMBERS, typed
+from customer_features.typed_fields import NUMBERS, amount_texts, typed
 
 try:
     import sqlglot
@@ -145,9 +145,13 @@ def portable(
     if LOYALTY in given:
         fields[LOYALTY] = expression_of(spoken, LOYALTY, given[LOYALTY])
     kinds = {**_TYPES, **_told(spoken, types or {}, [*fields, *(["points"] if max_points is not None else [])])}
+    shown, texts = dict(fields), {}
     for name in NUMBERS:
         if name in fields and kinds[name].kind is Kind.TEXT:
-            fields[name] = _of_texts(spoken, name, fields[name])
+            made = _of_texts(spoken, name, fields[name])
+            fields[name] = made.sql
+            if name == "amount":
+                texts = amount_texts(made, is_text=True)
     expression = None
     if isinstance(today, str) and not _DAY.fullmatch(today):
         expression = spoken.a_day(expression_of(spoken, "today", today))
@@ -163,7 +167,14 @@ def portable(
         read = LOYALTY if max_points is None else "points"
         names = {name: expression_of(spoken, name, name) for name in ("customer_id", read)}
         scores = Source(table_of(spoken, loyalty), names, kinds)
-    return Portable(spoken, options, Source(table_of(spoken, table), fields, kinds), expression, scores, guarded=True)
+    return Portable(
+        spoken,
+        options,
+        Source(table_of(spoken, table), fields, kinds, shown=shown, texts=texts),
+        expression,
+        scores,
+        guarded=True,
+    )
 
 
 def _told(spoken: Dialect, types: Mapping[str, str], fields: list[str]) -> dict[str, Type]:
@@ -211,7 +222,7 @@ def expression_of(spoken: Dialect, field: str, text: str) -> str:
     return _quoted(spoken, tree)
 
 
-def _of_texts(spoken: Dialect, field: str, sql: str) -> str:
+def _of_texts(spoken: Dialect, field: str, sql: str) -> Mapped:
     """An expression over columns of text, which are read as numbers where it computes with them."""
 
     def holds_numbers(column: str) -> bool:
@@ -220,7 +231,8 @@ def _of_texts(spoken: Dialect, field: str, sql: str) -> str:
         )
 
     texts = columns_in(sql, spoken.sqlglot)
-    return typed(field, Mapped(sql, sql, recognised=False), texts, set(), spoken, holds_numbers).sql
+    mapped = Mapped(sql, sql, recognised=False)
+    return typed(field, mapped, texts, set(), spoken, holds_numbers, money=False)
 
 
 def _quoted(spoken: Dialect, tree: Any) -> str:

@@ -91,3 +91,5 @@ EVIDENCE = {
 both do."""
 BESIDE_NUMBER = f"[0-9.,()+']|\u2019|{_MINUS}|{_BLANK}"
 """What is taken out of a text of money to leave its currency."""
+FEW = 20
+"""A decimal point is certain where more than so many texts have one for each text with a certain comma."""

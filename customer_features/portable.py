@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 from customer_features import features, money
 from customer_features.dialects.base import Dialect, Kind, Type
 from customer_features.faults import Fault, Scope, group_faults, row_faults
-from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE
+from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW
 from customer_features.options import Future, Grain, Options, Returns
 from customer_features.query import covered
 
@@ -36,6 +36,8 @@ class Source:
     fields: Mapping[str, str]
     types: Mapping[str, Type]
     originals: tuple[str, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """How people named the fields whose SQL is made of what they gave."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What amounts in text are read of: SQL by the name that people know it by."""
 
@@ -63,7 +65,8 @@ class Portable:
     today: str | None = None
     loyalty: Source | None = None
     guarded: bool = False
-    """Whether the query itself looks for amounts with two readings: where nothing else does before it runs."""
+    """Whether the query stands alone: nothing looks at the rows before it runs, and people read it. It then looks for
+    amounts with two readings itself, and reads plain numbers alone."""
     ready: Mapping[str, str] = field(default_factory=dict)
     """Steps that stand in tables already, by the relation that holds each."""
     all_agree: bool = False
@@ -112,24 +115,22 @@ class Portable:
         )
 
     def evidence(self, text: str, sampled: int | None = None) -> str:
-        """One row: an example of each kind of text that tells of its column's decimal mark, in order of the kinds."""
+        """One row of :class:`Evidence`, in its order, of all texts or of the first ones."""
         some = "" if sampled is None else f" LIMIT {sampled}"
         rows = f"SELECT {text} AS t FROM {self.source.relation} WHERE {text} IS NOT NULL AND {text} <> ''{some}"
-        items = (
-            f"MIN(CASE WHEN {self.dialect.matches('t', f'^({form})$')} THEN t END) AS {name}"
-            for name, form in EVIDENCE.items()
-        )
+        found = {
+            name: f"CASE WHEN {self.dialect.matches('t', f'^({form})$')} THEN t END" for name, form in EVIDENCE.items()
+        }
+        items = [f"MIN({sql}) AS {name}" for name, sql in found.items()]
+        items += [f"COUNT({found[name]}) AS {name}s" for name in ("point", "comma")]
         return f"SELECT {', '.join(items)} FROM ({rows}) s"
 
     def currencies(self, text: str) -> str:
         """One row: the least and the greatest of the currencies that stand beside numbers in text."""
+        mark = f"CASE WHEN NOT ({self.dialect.is_plain('t')}) AND {self.dialect.is_money('t')}"
+        mark += f" THEN NULLIF({self.dialect.without('t', BESIDE_NUMBER)}, '') END"
         rows = f"SELECT {text} AS t FROM {self.source.relation} WHERE {text} IS NOT NULL AND {text} <> ''"
-        return f"SELECT MIN(c) AS least, MAX(c) AS greatest FROM (SELECT {self._currency('t')} AS c FROM ({rows}) s) m"
-
-    def _currency(self, text: str) -> str:
-        """The currency that stands beside the number in a text, null where none does."""
-        money = f"NOT ({self.dialect.is_plain(text)}) AND {self.dialect.is_money(text)}"
-        return f"CASE WHEN {money} THEN NULLIF({self.dialect.without(text, BESIDE_NUMBER)}, '') END"
+        return f"SELECT MIN(c) AS least, MAX(c) AS greatest FROM (SELECT {mark} AS c FROM ({rows}) s) m"
 
     def disagreeing(self) -> str:
         """One row: how many orders there are whose lines do not agree."""
@@ -191,7 +192,7 @@ class Portable:
         """The steps before the vectors, in order, without those that are ready."""
         steps = [Step("purchases", "The fields, as they stand in the source.", self._purchases)]
         if self._in_doubt is not None:
-            steps.append(Step("marks", "What amounts in text tell of their decimal mark and currency.", self._marks))
+            steps.append(Step("marks", "What amounts in text tell of their decimal mark.", self._marks))
         steps += [
             Step("readings", "Ids as text, days in the business timezone, amounts as numbers.", self._readings),
             Step("counted", self._counted_comment, self._counted),
@@ -216,6 +217,8 @@ class Portable:
         items = []
         for name in (*FIELDS, *([LOYALTY] if self._with_loyalty else [])):
             items.append(f"{self._as_it_stands(name)} AS {_RAW.get(name, name)}")
+        if self.guards:
+            items += [f"{self.dialect.text(sql)} AS t{place}" for place, sql in enumerate(self.source.texts.values())]
         items += [f"{sql} AS o{place}" for place, sql in enumerate(self.source.originals)]
         return f"SELECT {', '.join(items)} FROM {self.source.relation}"
 
@@ -241,7 +244,7 @@ class Portable:
             items.append(f"({name}_read IS NULL{empty}) AS {missing}")
         items.append(f"{dialect.day('date_read', types['date'].kind, self.options.timezone)} AS day")
         kind = types["amount"]
-        amount = number(dialect, "amount_read", kind)
+        amount = number(dialect, "amount_read", kind, money=not self.guarded)
         if self._in_doubt is not None:
             amount = f"CASE WHEN NOT ({self._in_doubt}) THEN {amount} END"
         if kind.kind is Kind.DECIMAL:
@@ -254,29 +257,33 @@ class Portable:
 
     @property
     def _marks(self) -> str:
-        items = (
-            f"MAX(CASE WHEN {self.dialect.matches('amount_read', f'^({EVIDENCE[name]})$')} THEN 1 ELSE 0 END) AS {name}"
-            for name in ("point", "comma")
-        )
-        currency = self._currency("amount_read")
-        items = (*items, f"MIN({currency}) AS least_currency", f"MAX({currency}) AS greatest_currency")
-        return f"SELECT {', '.join(items)} FROM {self.name('purchases')} WHERE amount_read IS NOT NULL"
+        items = []
+        for name in ("point", "comma"):
+            tells = (self._tells(text, EVIDENCE[name]) for text in self._doubted)
+            items.append(f"SUM({' + '.join(f'CASE WHEN {sql} THEN 1 ELSE 0 END' for sql in tells)}) AS {name}s")
+        return f"SELECT {', '.join(items)} FROM {self.name('purchases')}"
+
+    @property
+    def guards(self) -> bool:
+        """Whether the query looks for amounts in text with two readings."""
+        return self.guarded and self.source.types["amount"].kind is Kind.TEXT
+
+    @property
+    def _doubted(self) -> list[str]:
+        """The columns of purchases that amounts are read of."""
+        return [f"t{place}" for place in range(len(self.source.texts))]
+
+    def _tells(self, text: str, form: str) -> str:
+        return f"{text} IS NOT NULL AND {self.dialect.matches(text, f'^({form})$')}"
 
     @cached_property
     def _in_doubt(self) -> str | None:
-        """Whether an amount has two readings, between which no other amount decides; None: nobody asks.
-
-        Where amounts are in several currencies, no amount is read.
-        """
-        if not self.guarded or self.source.types["amount"].kind is not Kind.TEXT:
+        """Whether an amount has two readings, between which no other amount decides; None: nobody asks."""
+        if not self.guards:
             return None
-        either = f"^({EVIDENCE['either_point']}|{EVIDENCE['either_comma']})$"
-        settled = f"(SELECT point - comma FROM {self.name('marks')}) = 1"
-        two_readings = f"{self.dialect.matches('amount_read', either)} AND NOT ({settled})"
-        currencies = (
-            f"(SELECT CASE WHEN least_currency <> greatest_currency THEN 1 ELSE 0 END FROM {self.name('marks')})"
-        )
-        return f"amount_read IS NOT NULL AND ({currencies} = 1 OR ({two_readings}))"
+        either = f"{EVIDENCE['either_point']}|{EVIDENCE['either_comma']}"
+        settled = f"(SELECT points - {FEW} * commas FROM {self.name('marks')}) > 0"
+        return f"({' OR '.join(self._tells(text, either) for text in self._doubted)}) AND NOT ({settled})"
 
     @property
     def _counted(self) -> str:
@@ -579,10 +586,10 @@ class Portable:
 _RAW = {"date": "date_read", "amount": "amount_read", LOYALTY: "loyalty_read"}
 
 
-def number(dialect: Dialect, sql: str, kind: Type) -> str:
-    """An amount or a score as a double, null where it cannot be read."""
+def number(dialect: Dialect, sql: str, kind: Type, *, money: bool = True) -> str:
+    """An amount or a score as a double, null where it cannot be read; ``money``: as of the dialect."""
     if kind.kind is Kind.TEXT:
-        return dialect.number_of_text(sql)
+        return dialect.number_of_text(sql, money=money)
     if kind.kind is Kind.DECIMAL:
         return dialect.double_of_decimal(sql, kind.scale)
     return dialect.cast(sql, dialect.double)

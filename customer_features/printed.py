@@ -37,8 +37,16 @@ def _head(made: Portable, faults: bool) -> list[str]:
         f"grain: {options.grain}; today: {today}; window: {options.window or 'none'}; future: {options.future};"
         f" returns: {options.returns}; timezone: {options.timezone}.",
         f"Read from {source.relation}:",
-        *(f"  {name} from {sql}, {_kind(source.types[name])}" for name, sql in source.fields.items()),
+        *(
+            f"  {name} from {source.shown.get(name, sql)}, {_kind(source.types[name])}"
+            for name, sql in source.fields.items()
+        ),
     ]
+    if made.guards:
+        lines += [
+            "Amounts are read of plain numbers in text, with a decimal point. Where none tells that the mark in 1.250",
+            "is one, such amounts are faults.",
+        ]
     if not faults:
         lines.append("Faulty rows are left out here; --faults prints the query that lists them.")
     of_orders = made.dialect.notes_on_orders if options.grain is Grain.REPEATED_TOTAL else ()

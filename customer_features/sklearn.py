@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from customer_features.columns import with_constants
 from customer_features.errors import InvalidOption, MissingExtra
 from customer_features.features import names
 from customer_features.frames import build
@@ -37,7 +38,8 @@ class CustomerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         current date), or another one of each set of rows (their last date), so that what was fitted on one date
         would silently be asked about another. It is read when ``transform`` is called: to ask a fitted pipeline about
         later rows, ``pipeline.set_params(customerfeatures__today="2025-06-30")``.
-    columns, loyalty, grain, future, returns, window, timezone, on_fault, max_faults
+    columns, loyalty, grain, future, returns, window, timezone, date_format, decimal, thousands, null, constant, \
+on_fault, max_faults, tolerate, incomplete
         As for :func:`customer_features.build`. With ``future="exclude"`` rows after ``today`` do not count, so that
         the same rows may be given at every date.
 
@@ -74,8 +76,15 @@ class CustomerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         returns: str = "fault",
         window: str | None = None,
         timezone: str | None = None,
+        date_format: str | None = None,
+        decimal: str | None = None,
+        thousands: str | None = None,
+        null: Sequence[str] = (),
+        constant: Mapping[str, str] | None = None,
         on_fault: str = "fail",
         max_faults: float = 0.01,
+        tolerate: Mapping[str, float | str] | None = None,
+        incomplete: str = "keep",
     ) -> None:
         self.today = today
         self.columns = columns
@@ -85,8 +94,15 @@ class CustomerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.returns = returns
         self.window = window
         self.timezone = timezone
+        self.date_format = date_format
+        self.decimal = decimal
+        self.thousands = thousands
+        self.null = null
+        self.constant = constant
         self.on_fault = on_fault
         self.max_faults = max_faults
+        self.tolerate = tolerate
+        self.incomplete = incomplete
 
     def fit(self, X: Any, y: Any = None) -> CustomerFeatures:
         """Check the options, and that the columns are there; no row is read.
@@ -104,8 +120,10 @@ class CustomerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             As :func:`customer_features.build`; InvalidOption too where ``today`` is not given.
         """
         options = self._options()
-        settled = {name: value for name, value in options.items() if name not in ("columns", "loyalty", "today")}
-        run = Run(X, self.loyalty, Options.parse(**dates(options["today"]), **settled), self.columns)
+        others = ("columns", "constant", "loyalty", "today")
+        settled = {name: value for name, value in options.items() if name not in others}
+        mapping = with_constants(self.columns or {}, self.constant)
+        run = Run(X, self.loyalty, Options.parse(**dates(options["today"]), **settled), mapping)
         found = run.frame.names
         self.n_features_in_ = len(found)
         self.feature_names_in_ = np.array(found, dtype=object)

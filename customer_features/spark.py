@@ -6,13 +6,14 @@ DuckDB.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError, UsageError
+from customer_features.faults import check_tolerated
 from customer_features.options import OnFault, Options, dates
 from customer_features.warned import warn_of
 
@@ -24,7 +25,7 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("building on Spark", "spark") from error
 
-from customer_features.columns import check_fields
+from customer_features.columns import check_fields, with_constants
 
 if TYPE_CHECKING:
     from customer_features.engines.spark import Engine
@@ -44,8 +45,11 @@ def build(
     returns: str = "fault",
     window: str | None = None,
     timezone: str | None = None,
+    null: Sequence[str] = (),
+    constant: Mapping[str, str] | None = None,
     on_fault: str = "fail",
     max_faults: float = 0.01,
+    tolerate: Mapping[str, float | str] | None = None,
     quarantine: str | None = None,
 ) -> DataFrame:
     """One exact feature vector per customer, computed by the cluster.
@@ -76,11 +80,18 @@ def build(
         How far back rows count, e.g. ``"12 months"`` or ``"540 days"``: ``today - window < date <= today``.
     timezone
         IANA name of the business timezone (default UTC); it turns instants into dates.
+    null
+        Texts that stand for nothing, e.g. ``["NULL", "n/a"]``.
+    constant
+        Field to a value that is the same in every row: ``{"product_id": "unknown"}``.
     on_fault
         ``"fail"`` raises DataFaults at any faulty row; ``"quarantine"`` leaves faulty rows out with one
         warning that counts them (:func:`check` returns them).
     max_faults
         Largest share of faulty rows that ``"quarantine"`` tolerates.
+    tolerate
+        Fault to a limit of its own, as a share or ``"any"``: ``{"missing_customer_id": 0.4}``. ``max_faults`` bounds
+        the other faults.
     quarantine
         With ``on_fault="quarantine"``, where the rows left out are written: a path (anything that holds ``/`` or ``:``,
         or ends in ``.parquet``), as Parquet, or else the name of a table. What stood there is replaced, also where no
@@ -123,12 +134,15 @@ def build(
         returns=returns,
         window=window,
         timezone=timezone,
+        null=null,
         on_fault=on_fault,
         max_faults=max_faults,
+        tolerate=tolerate,
     )
+    check_tolerated(options)
     if quarantine is not None and options.on_fault is not OnFault.QUARANTINE:
         raise InvalidOption("quarantine", "goes with on_fault='quarantine': otherwise a faulty row stops the run")
-    with engine_over(transactions, options, columns, loyalty) as engine:
+    with engine_over(transactions, options, with_constants(columns or {}, constant), loyalty) as engine:
         outcome = engine.judge()
         if quarantine is not None:
             write_quarantine(engine.faulty_rows(), quarantine)
@@ -149,13 +163,17 @@ def check(
     returns: str = "fault",
     window: str | None = None,
     timezone: str | None = None,
+    null: Sequence[str] = (),
+    constant: Mapping[str, str] | None = None,
     on_fault: str = "quarantine",
     max_faults: float = 1.0,
+    tolerate: Mapping[str, float | str] | None = None,
     quarantine: str | None = None,
 ) -> DataFrame:
     """The faulty rows, without building; the parameters are those of :func:`build`.
 
-    ``on_fault``, ``max_faults`` and ``quarantine`` are taken so that the same arguments serve both, and change nothing.
+    ``on_fault``, ``max_faults``, ``tolerate`` and ``quarantine`` are taken so that the same arguments serve both, and
+    change nothing.
 
     Returns
     -------
@@ -175,11 +193,13 @@ def check(
         returns=returns,
         window=window,
         timezone=timezone,
+        null=null,
         on_fault=on_fault,
         max_faults=max_faults,
+        tolerate=tolerate,
     )
-    options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0)
-    with engine_over(transactions, options, columns, loyalty) as engine:
+    options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0, tolerate=())
+    with engine_over(transactions, options, with_constants(columns or {}, constant), loyalty) as engine:
         engine.judge(warn=False)
         return _persisted(engine.faulty_rows(), engine, "customers", "parts")
 

@@ -23,7 +23,9 @@ import click
 
 from customer_features import __version__, features
 from customer_features.errors import DataFaults, InvalidOption, SourceError, UsageError
+from customer_features.faults import check_tolerated
 from customer_features.options import Options, every, parse_choice
+from customer_features.warned import customers_incomplete
 
 if TYPE_CHECKING:
     from customer_features.engines.spark import Engine
@@ -57,6 +59,8 @@ JAVA = 17
 @click.option(
     "--map", "assignments", multiple=True, metavar="FIELD=EXPR", help="Which column, or Spark SQL, is a field."
 )
+@click.option("--constant", "constants", multiple=True, metavar="FIELD=VALUE", help="A field that is always the same.")
+@click.option("--null", multiple=True, metavar="TOKEN", help="A text that stands for nothing, e.g. NULL.")
 @click.option("--loyalty", metavar="PATH", help="Rows of customer_id and loyalty_score, or points with --max-points.")
 @click.option("--max-points", metavar="N", help="The points that make a loyalty score of 1.")
 @click.option("--grain", metavar="GRAIN", help="transaction, line or repeated_total  [default: transaction]")
@@ -66,6 +70,7 @@ JAVA = 17
 @click.option("--timezone", metavar="TZ", envvar="CUSTOMER_FEATURES_TIMEZONE", help="Business timezone  [default: UTC]")
 @click.option("--on-fault", default="quarantine", metavar="POLICY", help="quarantine or fail  [default: quarantine]")
 @click.option("--max-faults", default="1%", metavar="SHARE", help="Stop when more rows are faulty  [default: 1%]")
+@click.option("--tolerate", multiple=True, metavar="FAULT=SHARE", help="A limit for one fault, e.g. missing_date=5%.")
 def job(
     sources: tuple[str, ...],
     out: str,
@@ -73,6 +78,7 @@ def job(
     read_format: str | None,
     quarantine: str | None,
     assignments: tuple[str, ...],
+    constants: tuple[str, ...],
     loyalty: str | None,
     **choices: Any,
 ) -> None:
@@ -84,11 +90,11 @@ def job(
     options = _options(loyalty, choices)
     check_java()
     from customer_features import spark_files as files
-    from customer_features.columns import parse_mapping
+    from customer_features.columns import parse_constants, parse_mapping, with_constants
     from customer_features.spark import engine_over
 
     kind = parse_choice("format", out_format, files.Format)
-    mapping = parse_mapping(assignments)
+    mapping = with_constants(parse_mapping(assignments), parse_constants(constants))
     session = files.session()
     try:
         rows = files.read(session, sources, read_format)
@@ -120,7 +126,9 @@ def _options(loyalty: str | None, choices: dict[str, Any]) -> Options:
     given = {name: value for name, value in choices.items() if value is not None}
     if "max_points" in given and loyalty is None:
         raise InvalidOption("max_points", "goes with --loyalty PATH, which holds the points")
-    return Options.parse(**given, **({} if not days else {"today": days[0]} if len(days) == 1 else {"as_of": days}))
+    options = Options.parse(**given, **({} if not days else {"today": days[0]} if len(days) == 1 else {"as_of": days}))
+    check_tolerated(options)
+    return options
 
 
 def check_java() -> None:
@@ -158,6 +166,12 @@ def _summary(engine: Engine, out: str, aside: str, manifest: str, seconds: float
     )
     for name, count in outcome.faults.items():
         _say("", f"{count:,} {name}")
+    for name, count in outcome.excluded_by.items():
+        _say("", f"{count:,} excluded: {name}")
+    if outcome.customers_incomplete:
+        _say("Incomplete", customers_incomplete(outcome.customers_incomplete))
+    for note in outcome.notes:
+        _say("Note", note)
     _say("Customers", f"{outcome.customers:,}")
     for warning in outcome.warnings:
         _say("Warning", f"{warning['name']}: {warning['message']}")

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from customer_features.columns import literal
-from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, NEGATIVE, TWO_SIGNS
+from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW, NEGATIVE, TWO_SIGNS
 from customer_features.number_grammar import Marks as Marks
 
 PLAIN = Marks()
@@ -59,11 +59,14 @@ class Evidence:
     comma: str | None = None
     either_point: str | None = None
     either_comma: str | None = None
+    points: int = 0
+    """How many texts can only be read with a decimal point; ``commas``: with a decimal comma."""
+    commas: int = 0
 
     @property
     def settled(self) -> bool:
-        """Whether a decimal point is certain, and nothing speaks against it."""
-        return self.point is not None and self.comma is None
+        """Whether a decimal point is certain: commas as decimal marks are rare, and so faults of single rows."""
+        return self.points > FEW * self.commas
 
     @property
     def in_doubt(self) -> str | None:
@@ -77,17 +80,20 @@ def evidence(texts: list[str]) -> Evidence:
     found = Evidence()
     for text in texts:
         for name, form in EVIDENCE.items():
-            if getattr(found, name) is None and re.fullmatch(form, text):
-                setattr(found, name, text)
+            if re.fullmatch(form, text):
+                setattr(found, name, getattr(found, name) or text)
+                found.points += name == "point"
+                found.commas += name == "comma"
     return found
 
 
 def evidence_items(sql: str) -> str:
     """Select items, in the order of :class:`Evidence`, of an example of each kind among all texts of a column."""
-    return ", ".join(
-        f"MIN(CASE WHEN regexp_full_match({sql}, {literal(form)}) THEN {sql} END) AS {name}"
-        for name, form in EVIDENCE.items()
-    )
+    found = {
+        name: f"CASE WHEN regexp_full_match({sql}, {literal(form)}) THEN {sql} END" for name, form in EVIDENCE.items()
+    }
+    counts = (f"COUNT({found[name]}) AS {name}s" for name in ("point", "comma"))
+    return ", ".join([*(f"MIN({text}) AS {name}" for name, text in found.items()), *counts])
 
 
 def refusal(shown: str, field: str, found: Evidence) -> str:

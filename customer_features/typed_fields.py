@@ -6,12 +6,12 @@ be read is found, named and set aside like any other amount in text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from customer_features.columns import Mapped
 from customer_features.dialects import Dialect
-from customer_features.expressions import is_column
+from customer_features.expressions import is_column, without_tokens
 from customer_features.numeric_columns import numeric
 
 NUMBERS = ("amount", "loyalty_score", "points")
@@ -27,19 +27,29 @@ def typed(
     numbers: Set[str],
     dialect: Dialect,
     holds_numbers: Callable[[str], bool],
+    tokens: Sequence[str] = (),
+    *,
+    money: bool = True,
 ) -> Mapped:
     """The field with the text columns that its expression computes with read as numbers.
 
+    ``tokens``: texts that stand for nothing; ``money``: as of the dialect.
     ``texts``, ``numbers``: the columns of text, and those of numbers; ``holds_numbers``: whether a text column does.
     """
-    if is_column(mapped.sql, dialect.sqlglot):
+    plain = is_column(mapped.sql, dialect.sqlglot)
+    mapped = replace(mapped, sql=without_tokens(mapped.sql, texts, tokens, dialect.sqlglot))
+    if plain:
         return mapped
     wanted = field in NUMBERS
+
+    def number(sql: str) -> str:
+        return dialect.number_of_text(sql, money=money)
+
     made = numeric(
         mapped.sql,
         texts,
         numbers,
-        dialect.number_of_text,
+        number,
         holds_numbers,
         wants_number=wanted,
         dialect=dialect.sqlglot,
@@ -47,7 +57,7 @@ def typed(
     if not wanted or not made.read:
         return replace(mapped, sql=made.sql)
     cases = [
-        f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({dialect.number_of_text(sql)}) IS NULL"
+        f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({number(sql)}) IS NULL"
         f" THEN {dialect.text(sql)} || {dialect.literal(IN_COLUMN + shown)}"
         for shown, sql in made.read.items()
     ]

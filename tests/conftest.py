@@ -226,15 +226,18 @@ def manifest_of(out: Path) -> dict[str, Any]:
     return described
 
 
-def aside_of(out: Path) -> list[dict[str, Any]]:
-    """The rows in the quarantine beside a features file; in CSV all but row numbers are text."""
+def aside_of(out: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """The rows in the quarantine beside a features file; in CSV all but row numbers are text.
+
+    ``columns``: those that are looked at, where others may hold what is no Python value.
+    """
     from customer_features.verifying import quarantine_of
 
     path = quarantine_of(out)
     if path.suffix == ".parquet":
         import pyarrow.parquet
 
-        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path, columns=columns).to_pylist()
         return rows
     with path.open(newline="") as file:
         read = [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]

@@ -115,7 +115,7 @@ def test_the_manifest(source: Path, folder: Path, cli: Cli) -> None:
     assert ran.code == 0, ran.err
     described = manifest_of(out)
     aside = folder / "f.parquet.quarantine.parquet"
-    assert described["rows"] == {"in": 202, "used": 200, "excluded": 0, "quarantined": 2}
+    assert described["rows"] == {"in": 202, "used": 200, "excluded": 0, "excluded_by": {}, "quarantined": 2}
     assert described["faults"] == {"missing_customer_id": 1, "future_date": 1}
     assert described["warnings"] == []
     assert described["customers"] == 7
@@ -129,11 +129,15 @@ def test_the_manifest(source: Path, folder: Path, cli: Cli) -> None:
         "window": "12 months",
         "timezone": "UTC",
         "date_format": None,
-        "decimal": ".",
+        "decimal": None,
+        "thousands": None,
+        "null": [],
         "encoding": None,
         "max_points": None,
         "on_fault": "quarantine",
         "max_faults": 0.02,
+        "tolerate": {},
+        "incomplete": "keep",
     }
     assert described["sources"] == [{"path": str(source), "bytes": source.stat().st_size, "rows": 202}]
     assert described["output"] == {

@@ -16,8 +16,11 @@ from tests.test_architecture import python
 
 def test_it_takes_what_the_python_door_takes() -> None:
     ours = inspect.signature(spark.build).parameters
-    for name, parameter in inspect.signature(customer_features.build).parameters.items():
-        assert ours[name].default == parameter.default
+    theirs = inspect.signature(customer_features.build).parameters
+    # Spark's own readers say how text is written, and no customer is set aside whole there.
+    others = {"date_format", "decimal", "thousands", "incomplete"}
+    for name in set(theirs) - others:
+        assert ours[name].default == theirs[name].default, name
     assert set(ours) - set(inspect.signature(customer_features.build).parameters) == {"quarantine"}
     assert set(inspect.signature(spark.check).parameters) == set(ours)
 

@@ -39,7 +39,7 @@ def test_all_is_replaced_and_nothing_else_is_left(spark_session: Any, tmp_path: 
     (tmp_path / "b.csv").write_text(csv_text(*ROWS))
     out = tmp_path / "features"
     described = published(spark_session, out, tmp_path / "a.csv")
-    assert described["rows"] == {"in": 4, "used": 3, "excluded": 0, "quarantined": 1}
+    assert described["rows"] == {"in": 4, "used": 3, "excluded": 0, "excluded_by": {}, "quarantined": 1}
     assert described["faults"] == {"unreadable_date": 1}
     assert described["output"]["rows"] == 2
     assert described["quarantine"]["rows"] == 1

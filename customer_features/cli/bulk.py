@@ -78,7 +78,6 @@ _OF_TEXT = {
     "decimal": "the server reads numbers of text with a decimal point; convert others in --query or with --map",
     "thousands": "the server reads numbers of text with any mark between thousands; convert others in --query or with"
     " --map",
-    "null": "write NULLIF(column, 'NULL') in --query or with --map",
     "incomplete": "run without --push-down, or leave it out",
     "date_format": "the server reads days of text as YYYY-MM-DD; convert others in --query or with --map",
 }

@@ -107,10 +107,16 @@ def _reading(field: str, kind: str, options: Options) -> str:
 
 def value(given: object) -> str:
     """An option's value in words."""
+    if given is None or given == [] or given == {}:
+        return "none"
+    if isinstance(given, dict):
+        return ", ".join(f"{name}={part}" for name, part in given.items())
+    if isinstance(given, list) and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(given[0])):
+        return ", ".join(map(repr, given))
     if isinstance(given, list):
         shown = ", ".join(map(str, given)) if len(given) <= _SHOWN_DATES else f"{given[0]} to {given[-1]}"
         return f"{shown} ({counted(len(given), 'date')})"
-    return "none" if given is None else str(given)
+    return str(given)
 
 
 def _limits(engine: Engine, spill_dir: Path | None) -> Iterator[tuple[str, str]]:

@@ -141,13 +141,18 @@ def _refuse_bytes(customer: Any) -> None:
         kinds = set(map(type, chain(customer.values(), *[row.values() for row in rows])))
         if kinds <= _PLAIN and (given is None or type(given) is not list or len(rows) == len(given)):
             return
-    plain = msgspec.to_builtins(customer, builtin_types=(*_BYTES, Decimal, date, datetime), enc_hook=_plain)
+    plain = msgspec.to_builtins(customer, builtin_types=(*_BYTES, Decimal, date, datetime), enc_hook=_looked_at)
     for path, value in _values("", plain):
         if isinstance(value, _BYTES):
             raise TypeError(
                 f"{path.lstrip('.')} is of type {type(value).__name__}, found {bytes(value[:40])!r}: text"
                 " is required, as value.decode() gives it"
             )
+
+
+def _looked_at(value: Any) -> Any:
+    """:func:`_plain`, and nothing in the place of what is JSON already."""
+    return None if isinstance(value, msgspec.Raw) else _plain(value)
 
 
 def _values(path: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -198,14 +198,18 @@ class Dialect:
         """A text as another type, null where it is none."""
         return f"TRY_CAST({sql} AS {type_name})"
 
-    def number_of_text(self, sql: str) -> str:
-        """The double nearest to the number that a text holds, null where it holds none."""
+    def number_of_text(self, sql: str, *, money: bool = True) -> str:
+        """The double nearest to the number that a text holds, null where it holds none.
+
+        ``money``: also where a currency or marks between thousands stand beside its digits, which takes a regular
+        expression that nobody reads.
+        """
         infinite, no_number = (self.cast(self.literal(name), self.double) for name in ("Infinity", "NaN"))
         return (
             f"CASE WHEN {self.matches(sql, NUMBER)} THEN {self.nearest_double(self.trimmed(sql))}"
             f" WHEN {self.matches(sql, INFINITE)} THEN CASE WHEN {sql} LIKE '%-%' THEN -{infinite} ELSE {infinite} END"
             f" WHEN {self.matches(sql, NO_NUMBER)} THEN {no_number}"
-            f" WHEN {self.is_money(sql)} THEN {self._number_of_money(sql)} END"
+            + (f" WHEN {self.is_money(sql)} THEN {self._number_of_money(sql)} END" if money else " END")
         )
 
     def is_money(self, sql: str) -> str:

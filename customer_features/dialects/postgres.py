@@ -39,12 +39,11 @@ class Postgres(Dialect):
     def try_cast(self, sql: str, type_name: str) -> str:
         return f"CASE WHEN PG_INPUT_IS_VALID({sql}, {self.literal(type_name)}) THEN CAST({sql} AS {type_name}) END"
 
-    def number_of_text(self, sql: str) -> str:
+    def number_of_text(self, sql: str, *, money: bool = True) -> str:
         # Digits with at most one point among them need no regular expression, which costs many times what this does;
         # of so many no double is out of range.
-        return (
-            f"CASE WHEN {self.is_plain(sql)} THEN {self.cast(sql, self.double)} ELSE {super().number_of_text(sql)} END"
-        )
+        others = super().number_of_text(sql, money=money)
+        return f"CASE WHEN {self.is_plain(sql)} THEN {self.cast(sql, self.double)} ELSE {others} END"
 
     def is_plain(self, sql: str) -> str:
         return f"TRANSLATE({sql}, '0123456789', '') IN ('', '.') AND {sql} NOT IN ('', '.') AND LENGTH({sql}) <= 300"

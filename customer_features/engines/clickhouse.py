@@ -164,7 +164,15 @@ class Run:
         fields = resolve(names, mapping, source, needed, optional, dialect="clickhouse")
         texts, numbers = _texts_and_numbers(names)
         fields = {
-            name: typed(name, mapped, texts, numbers, _DIALECT, lambda column: self._holds_numbers(relation, column))
+            name: typed(
+                name,
+                mapped,
+                texts,
+                numbers,
+                _DIALECT,
+                lambda column: self._holds_numbers(relation, column),
+                self.options.null,
+            )
             for name, mapped in fields.items()
         }
         _refuse_joined(fields, names, source)

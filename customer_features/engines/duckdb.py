@@ -333,14 +333,15 @@ class Engine:
 
     def _computed(self, part: Part, name: str, mapped: Mapped) -> tuple[Mapped, str]:
         """The expression of a field over typed columns, and its type."""
-        sql = without_tokens(mapped.sql, part.columns, self.options.null)
+        texts = {column for column, kind in part.columns.items() if is_text(kind)}
+        sql = without_tokens(mapped.sql, texts, self.options.null)
         if is_column(mapped.sql):
             return replace(mapped, sql=sql), self._type(part, sql)
         error: Exception = RuntimeError()
         for anywhere in (False, True):
             typed = numeric(
                 sql,
-                {column for column, kind in part.columns.items() if is_text(kind)},
+                texts,
                 {column for column, kind in part.columns.items() if is_number(kind)},
                 lambda text: number_of_text(text, self._marks),
                 lambda column: holds_numbers(self.connection, _sound_rows(part), column, self._marks),
@@ -577,7 +578,8 @@ class Engine:
         """
         for name in IDS:
             of_text = [staged for staged in self._staged if staged.types[name] == "VARCHAR"]
-            if not written_as_floats(self.connection, name, [staged.relation for staged in of_text]):
+            sources = {_sound_rows(staged.part): staged.fields[name].sql for staged in of_text}
+            if not written_as_floats(self.connection, name, sources, [staged.relation for staged in of_text]):
                 continue
             for staged in of_text:
                 whole = whole_number(name)
@@ -589,8 +591,9 @@ class Engine:
 
     def _look_at_currencies(self) -> None:
         if any(_number_texts(staged.fields, staged.types) for staged in self._staged):
-            shown = self._staged[0].fields["amount"].shown
-            if (currency := refuse_currencies(self.connection, self._all_rows, shown)) is not None:
+            staged = self._staged[0]
+            shown, source = staged.fields["amount"].shown, staged.part.name
+            if (currency := refuse_currencies(self.connection, self._all_rows, shown, source)) is not None:
                 self.outcome.notes.append(f"'{currency}' beside the amounts is read as their currency")
 
 

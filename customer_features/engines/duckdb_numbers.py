@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from customer_features.columns import quoted
+from customer_features.counts import counted
 from customer_features.engines.duckdb_dates import SAMPLED
 from customer_features.errors import ColumnError
 from customer_features.text_numbers import Evidence, Marks, evidence, evidence_items, number_of_text, refusal
@@ -59,7 +60,7 @@ def _sample(connection: duckdb.DuckDBPyConnection, sql: str, relation: str) -> E
     return evidence([str(text) for (text,) in rows])
 
 
-def refuse_currencies(connection: duckdb.DuckDBPyConnection, relation: str, shown: str) -> str | None:
+def refuse_currencies(connection: duckdb.DuckDBPyConnection, relation: str, shown: str, source: str) -> str | None:
     """Give the one currency that stands beside the amounts, None where none does.
 
     Raises ColumnError where there are several.
@@ -69,6 +70,8 @@ def refuse_currencies(connection: duckdb.DuckDBPyConnection, relation: str, show
         " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
     ).fetchall()
     if len(rows) > 1:
-        listed = ", ".join(f"'{mark}' ({count} rows)" for mark, count in rows)
-        raise ColumnError(f"'{shown}' holds amounts in several currencies: {listed}; convert them to one first")
+        listed = ", ".join(f"'{mark}' ({counted(int(count), 'row')})" for mark, count in rows)
+        raise ColumnError(
+            f"{source}: '{shown}' holds amounts in several currencies: {listed}; convert them to one first"
+        )
     return str(rows[0][0]) if rows else None

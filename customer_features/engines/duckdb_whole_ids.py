@@ -12,19 +12,22 @@ if TYPE_CHECKING:
 IDS = ("customer_id", "transaction_id", "product_id")
 
 
-def written_as_floats(connection: duckdb.DuckDBPyConnection, name: str, relations: list[str]) -> bool:
+def written_as_floats(
+    connection: duckdb.DuckDBPyConnection, name: str, sources: dict[str, str], relations: list[str]
+) -> bool:
     """Whether every id of a field is a whole number, and some are written as floats.
 
-    ``relations``: those that hold the field as text. A few rows are looked at before all are.
+    ``sources``: rows that hold the field as text, with SQL of it, of which a few are looked at first; ``relations``:
+    the same as staged relations.
     """
     if not relations:
         return False
-    for relation in relations:
+    for source, sql in sources.items():
         rows = connection.execute(
-            f"SELECT text FROM (SELECT {name} AS text FROM {relation})"
+            f"SELECT text FROM (SELECT {sql} AS text FROM {source})"
             f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
         ).fetchall()
-        if not all(text.removesuffix(".0").isdecimal() and text.isascii() for (text,) in rows):
+        if not rows or not all(text.removesuffix(".0").isdecimal() and text.isascii() for (text,) in rows):
             return False
     every = " UNION ALL ".join(f"SELECT {name} AS text FROM {relation}" for relation in relations)
     (floats,) = connection.execute(f"SELECT COUNT(*) FROM ({every}) WHERE suffix(text, '.0')").fetchall()[0]

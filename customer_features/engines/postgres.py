@@ -242,7 +242,15 @@ class PushDown:
         self.fields = resolve(columns.schema.names, self.columns, self.source, REQUIRED, optional, dialect="postgres")
         texts, numbers = texts_and_numbers(columns)
         self.fields = {
-            name: typed(name, mapped, texts, numbers, _DIALECT, lambda column: holds_numbers(session, columns, column))
+            name: typed(
+                name,
+                mapped,
+                texts,
+                numbers,
+                _DIALECT,
+                lambda column: holds_numbers(session, columns, column),
+                self.options.null,
+            )
             for name, mapped in self.fields.items()
         }
         self.types = types_of(session, columns.relation, self.fields, self.source)

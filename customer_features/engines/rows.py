@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
@@ -188,8 +187,7 @@ def _needs_rows(options: Options) -> bool:
 def parse_options(request: RequestOptions, timezone: str) -> Options:
     """The request's optional keys as options. Raises InvalidOption."""
     today = current_day(parse_timezone(timezone)) if request.today is None else request.today
-    stated = request.today is not None
-    return _options(today, request.grain, request.future, request.returns, request.window, timezone, stated)
+    return _options(today, request.grain, request.future, request.returns, request.window, timezone)
 
 
 @lru_cache(maxsize=256)
@@ -200,12 +198,11 @@ def _options(
     returns: Returns | None,
     window: str | None,
     timezone: str,
-    today_given: bool,
 ) -> Options:
     """Remembered, since most requests of a day choose the same, and a small one takes as long to be computed."""
     given = {"grain": grain, "future": future, "returns": returns, "window": window}
     named = {name: value for name, value in given.items() if value is not None}
-    return replace(Options.parse(today=today, timezone=timezone, **named), today_given=today_given)
+    return Options.parse(today=today, timezone=timezone, **named)
 
 
 class _Faulty(Exception):
@@ -237,7 +234,7 @@ def measure(
     units, orders, products, last_day = _columns(rows)
     if options.future is Future.FAULT and last_day and max(last_day) > options.today:
         raise _Faulty
-    warnings = find_warnings(ids, rows, orders, last_day, options)
+    warnings = find_warnings(ids, rows, orders, options)
     if options.grain is Grain.REPEATED_TOTAL:
         units = [_order_totals(own) if type(own) is list else own[0] for own in rows]
     if units and (money.out_of_range(max(units)) or money.out_of_range(min(units))):

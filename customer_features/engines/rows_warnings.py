@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
 from typing import Any, Protocol
 
 import msgspec
 
 from customer_features import money
-from customer_features.engines.odd_days import stale
 from customer_features.faults import WARNINGS
 from customer_features.options import Grain, Options
 
@@ -35,13 +33,11 @@ class _Row(Protocol):
     amount: float
 
 
-def find_warnings(
-    ids: list[str], rows: list[Any], orders: list[int], last_days: list[date], options: Options
-) -> list[Warning_]:
-    """The first hundred warnings of a request: old data, repeated ids and rows, and what they look like.
+def find_warnings(ids: list[str], rows: list[Any], orders: list[int], options: Options) -> list[Warning_]:
+    """The first hundred warnings of a request: repeated ids and rows, and what they look like.
 
     ``rows``: each customer's; of one without a repeated id the totals may stand there instead, which are no list.
-    ``orders`` counts each customer's distinct transaction ids, and ``last_days`` are their latest days.
+    ``orders`` counts each customer's distinct transaction ids.
     """
     found: list[Warning_] = []
     several = alike = 0
@@ -62,8 +58,6 @@ def find_warnings(
     if several and alike / several >= SUSPICIOUS_SHARE:
         share = f"{alike} of {sum(orders)} ({alike / sum(orders):.1%})"
         found.insert(0, _warning("looks_like_repeated_totals", None, share))
-    if not options.today_given and (said := stale(max(last_days, default=None), options)) is not None:
-        found.insert(0, _warning("stale_data", None, said))
     return found[:LISTED]
 
 

@@ -200,7 +200,15 @@ class Engine:
         self._fields = resolve(columns, self.columns, self.name, REQUIRED, optional, dialect=DIALECT.sqlglot)
         texts, numbers = texts_and_numbers(self._frame)
         self._fields = {
-            name: typed(name, mapped, texts, numbers, DIALECT, lambda column: self._holds_numbers(rows, column))
+            name: typed(
+                name,
+                mapped,
+                texts,
+                numbers,
+                DIALECT,
+                lambda column: self._holds_numbers(rows, column),
+                self.options.null,
+            )
             for name, mapped in self._fields.items()
         }
         source = source_of(self.warehouse.frame, rows, self._fields, self.name)

@@ -144,7 +144,8 @@ def _look_at_texts(warehouse: Warehouse, portable: Portable, source: str) -> str
 
 def _evidence(warehouse: Warehouse, query: str) -> Evidence:
     [row] = warehouse.rows(query)
-    return Evidence(*(None if value is None else str(value) for value in row))
+    *examples, points, commas = row
+    return Evidence(*(None if text is None else str(text) for text in examples), int(points), int(commas))
 
 
 def _refuse_two_readings(source: str, shown: str, found: Evidence) -> None:

@@ -70,7 +70,7 @@ def test_every_vector_is_the_oracles(lines: Path, expected: Found, cli: Cli, tmp
     assert sum(table["visit_frequency"].to_pylist()) == 155_848
     assert sum(Decimal(repr(total)) for total in table["purchase_total"].to_pylist()) == Decimal("4596039.58")
     described = manifest_of(out)
-    assert described["rows"] == {"in": 1_469_307, "used": 1_469_307, "excluded": 0, "quarantined": 0}
+    assert described["rows"] == {"in": 1_469_307, "used": 1_469_307, "excluded": 0, "excluded_by": {}, "quarantined": 0}
     assert described["customers"] == 2469
 
 

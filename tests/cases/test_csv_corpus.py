@@ -47,6 +47,7 @@ def test_f1_sound_rows_are_all_used(case: Sound, cli: Cli, tmp_path: Path) -> No
         "in": len(case.totals) + len(case.faulty),
         "used": len(case.totals),
         "excluded": 0,
+        "excluded_by": {},
         "quarantined": len(case.faulty),
     }
     aside = aside_of(out) if case.faulty else []

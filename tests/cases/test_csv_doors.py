@@ -77,7 +77,7 @@ def test_f1_over_http(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         tables.compute(str(tmp_path), asked, seconds=60, memory="500MB", threads=1)
     assert refused.value.name == "malformed-table"
-    assert refused.value.detail.startswith(f"The body {OPENS_3}the 4 lines after it")
+    assert refused.value.detail.startswith(f"The body cannot be read: {OPENS_3}the 4 lines after it")
 
 
 def test_f1_in_the_explorer(tmp_path: Path) -> None:

@@ -169,9 +169,6 @@ CASES: dict[str, Case] = {
     ),
     # How dates and numbers are written: what is said of them is applied as well.
     "day first": Case(f"{HEADER}\na,1,13/04/2025,1.50,p\n", {"a": 1.5}),
-    "minus behind": Case(
-        f"{HEADER}\na,1,2025-04-01,10.00,p\na,2,2025-04-01,12.50-,p\n", {"a": -2.5}, ("--returns", "net")
-    ),
 }
 """Every kind of hint. Number hints (thousands, currency, decimal marks) belong here too."""
 

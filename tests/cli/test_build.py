@@ -147,14 +147,15 @@ def test_an_expression_over_csv_text(cli: Cli, tmp_path: Path) -> None:
     assert manifest_of(out)["mapping"]["amount"] == "price*quantity"
 
 
-def test_a_factor_that_is_no_number_is_a_missing_amount(cli: Cli, tmp_path: Path) -> None:
+def test_a_factor_that_is_no_number_is_an_unreadable_amount(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("customer_id,order_id,date,price,quantity,sku\na,1,2025-04-20,2.5,three,p\nb,1,2025-04-20,1,1,p\n")
     out = tmp_path / "f.csv"
     ran = cli("build", path, "--out", out, "--today", TODAY, "--map", "amount=price*quantity", "--max-faults", "0.5")
     assert ran.code == 0, ran.err
     [row] = aside_of(out)
-    assert (row["fault"], row["quantity"]) == ("missing_amount", "three")
+    assert (row["fault"], row["quantity"]) == ("unreadable_amount", "three")
+    assert row["message"].startswith("amount 'three' in column 'quantity' cannot be read")
 
 
 def test_several_sources_and_the_same_one_twice(cli: Cli, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_as_json(cli: Cli, tmp_path: Path) -> None:
     ran = cli("check", path, "--today", TODAY, "--json")
     assert ran.code == 1
     found = json.loads(ran.out)
-    assert found["rows"] == {"in": 8, "used": 2, "excluded": 0, "quarantined": 6}
+    assert found["rows"] == {"in": 8, "used": 2, "excluded": 0, "excluded_by": {}, "quarantined": 6}
     assert [(fault["fault"], fault["rows"]) for fault in found["faults"]] == [
         ("missing_customer_id", 1),
         ("unreadable_date", 5),

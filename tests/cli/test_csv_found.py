@@ -101,57 +101,46 @@ def test_long_fields(size: int, kept: bool, cli: Cli, tmp_path: Path) -> None:
         assert "the line is longer than 16 MiB: " in row["message"]
 
 
+# Amounts as exports write them, with what they are read as; None: no number.
 AMOUNTS = {
-    "1.234,56": "; thousands separators are not read",
-    "1,234.56": "; thousands separators are not read",
-    "1 234,56": "; thousands separators are not read",
-    "1\u00a0234,56": "; thousands separators are not read",
-    "1\u202f234.50": "; thousands separators are not read",
-    "1'234.50": "; thousands separators are not read",
-    "1’234.50": "; thousands separators are not read",
-    "1.234.567": "; thousands separators are not read",
-    "€1.50": "; currency signs and codes are not read",
-    "1.50 €": "; currency signs and codes are not read",
-    "R$ 12.50": "; currency signs and codes are not read",
-    "12.50 EUR": "; currency signs and codes are not read",
-    "USD 12": "; currency signs and codes are not read",
-    "$1,234.56": "; currency signs and codes are not read; thousands separators are not read",
-    "(12.50)": "; a minus sign (-) stands before the number",
-    "12.50-": "; a minus sign (-) stands before the number",
-    "\u221212.50": "; a minus sign (-) stands before the number",
-    "12.50%": "",
-    "n/a": "",
-    "-": "",
+    "1,234.56": 1234.56,
+    "1 234.56": 1234.56,
+    "1\u00a0234.56": 1234.56,
+    "1\u202f234.50": 1234.5,
+    "1'234.50": 1234.5,
+    "1’234.50": 1234.5,
+    "1,234,567": 1234567.0,
+    "€1.50": 1.5,
+    "1.50 €": 1.5,
+    "€1,234.56": 1234.56,
+    "(12.50)": -12.5,
+    "12.50-": -12.5,
+    "\u221212.50": -12.5,
+    "1.234,56": None,
+    "12.50%": None,
+    "n/a": None,
+    "-": None,
 }
 
 
 @pytest.mark.parametrize("mark", [".", ","])
 def test_amounts_in_other_writings(mark: str, cli: Cli, tmp_path: Path) -> None:
-    rows = (f"a;{place};2025-04-20;{amount};p" for place, amount in enumerate(AMOUNTS))
-    path, out = (
-        write(tmp_path, csv_text(*rows, "b;1;2025-04-20;1;p", header=semicolons(HEADER))),
-        tmp_path / "f.parquet",
-    )
-    ran = cli("build", path, "--out", out, "--today", TODAY, "--max-faults", "100%", "--decimal", mark)
+    swapped = str.maketrans(",.", ".,") if mark == "," else {}
+    texts = {text.translate(swapped): value for text, value in AMOUNTS.items()}
+    rows = (f"c{place};{place};2025-04-20;{amount};p" for place, amount in enumerate(texts))
+    path, out = write(tmp_path, csv_text(*rows, header=semicolons(HEADER))), tmp_path / "f.csv"
+    words = ("--max-faults", "100%", "--decimal", mark, "--returns", "net")
+    bought = {f"c{place}": value for place, value in enumerate(texts.values()) if value is not None and value >= 0}
+    ran = cli("build", path, "--out", out, "--today", TODAY, *words)
     assert ran.code == 0, ran.err
-    found = {row["amount"]: row["message"].partition("520.55")[2] for row in quarantine(out)}
-    assert found == AMOUNTS
-
-
-@pytest.mark.parametrize(
-    ("amount", "mapping", "decimal"),
-    [
-        ("R$ 1.234,56", "regexp_replace(amount, '[^0-9,-]', '', 'g')", ","),
-        ("$1,234.56", "regexp_replace(amount, '[^0-9.-]', '', 'g')", "."),
-    ],
-)
-def test_amounts_in_other_writings_are_mapped(
-    amount: str, mapping: str, decimal: str, cli: Cli, tmp_path: Path
-) -> None:
-    path = write(tmp_path, csv_text(f"a;1;2025-04-20;{amount};p", header=semicolons(HEADER)))
-    words = ("--map", f"amount={mapping}", "--decimal", decimal)
-    assert cli("build", path, "--out", tmp_path / "f.csv", "--today", TODAY, *words).code == 0
-    assert vectors(tmp_path / "f.csv")["a"][0] == 1234.56
+    assert {customer: vector[0] for customer, vector in vectors(out).items()} == bought
+    found = {row["amount"]: row["fault"] for row in quarantine(out)}
+    assert found == {
+        text: "unreadable_amount" if value is None else "only_returns"
+        for text, value in texts.items()
+        if value is None or value < 0
+    }
+    assert "'€' beside the amounts is read as their currency" in ran.err
 
 
 @pytest.mark.parametrize(

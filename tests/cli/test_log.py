@@ -59,7 +59,7 @@ def test_a_run_line_by_line(cli: Cli, rows: Path, tmp_path: Path) -> None:
     assert (by_event["started"]["sources"], by_event["started"]["out"]) == ([str(rows)], str(out))
     assert by_event["note"]["source"] == str(rows)
     assert by_event["recognised"]["mapping"]["customer_id"] == "Client"
-    assert by_event["judged"]["rows"] == {"in": 122, "used": 120, "excluded": 0, "quarantined": 2}
+    assert by_event["judged"]["rows"] == {"in": 122, "used": 120, "excluded": 0, "excluded_by": {}, "quarantined": 2}
     assert by_event["judged"]["faults"] == {"unreadable_date": 1, "future_date": 1}
     assert (by_event["fault"]["fault"], by_event["fault"]["rows"]) == ("future_date", 1)
     assert by_event["loyalty"]["unknown_customers"] == 1

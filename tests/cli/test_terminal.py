@@ -65,7 +65,7 @@ def on_a_terminal(*words: object, columns: int = 80, **environment: str) -> str:
 def test_a_bar(tmp_path: Path) -> None:
     source, out = purchases(tmp_path, 100_000), tmp_path / "out.parquet"
     seen = on_a_terminal(source, "--out", out)
-    bar = seen.split("Rows:")[0]
+    bar = seen.split("Recognised:")[0]
     percents = [int(percent) for percent in re.findall(r"(\d+)%", bar)]
     assert percents == sorted(percents)
     assert percents[-1] == 100

@@ -162,18 +162,18 @@ for _text in (
     *(
         "abc",
         "1.234,56",
-        "1,234.56",
+        "1,23.45",
         "12,50",
-        "$5",
-        "5 EUR",
-        "1 000",
+        "$5$",
+        "5 EUR USD",
+        "1 00",
         "1_000",
         "0x10",
         "--5",
         "1e",
         "true",
         "N/A",
-        "(4.99)",
+        "(4.99",
     ),
 ):
     KINDS.append(Kind(f"amount {_text!r}", _AMOUNT, _writes(_AMOUNT, _text, paid=None), "unreadable_amount"))

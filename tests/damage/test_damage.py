@@ -65,6 +65,8 @@ def run_and_compare(found: Damaged, folder: Path, seed: int, cli: Cli, check: bo
     manifest = manifest_of(out)
     rows = {"in": len(found.lines), "used": verdict.used, "excluded": verdict.excluded, "quarantined": len(aside)}
     compare_quarantine(folder / "f.parquet.quarantine.parquet", aside)
+    assert sum(manifest["rows"]["excluded_by"].values()) == verdict.excluded
+    rows["excluded_by"] = manifest["rows"]["excluded_by"]
     assert manifest["rows"] == rows
     assert [entry["rows"] for entry in manifest["sources"]] == [len(source.lines) for source in found.sources]
     assert manifest["faults"] == verdict.counts

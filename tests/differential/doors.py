@@ -83,7 +83,10 @@ def printed(name: str) -> Door:
         kinds = dict.fromkeys(FIELDS, Type(Kind.TEXT))
         if table.schema.field("amount").type == pa.float64():
             kinds["amount"] = Type(Kind.DOUBLE)
-        source = Source("purchases_of_texts", {field: spoken.quoted(field) for field in FIELDS}, kinds)
+        amount = spoken.quoted("amount")
+        texts = {"amount": amount} if kinds["amount"].kind is Kind.TEXT else {}
+        fields = {field: spoken.quoted(field) for field in FIELDS}
+        source = Source("purchases_of_texts", fields, kinds, texts=texts)
         query = Portable(spoken, Options.parse(**options), source, guarded=True).vectors()
         with duckdb.connect() as connection:
             # A session's own timezone changes nothing; what SQLGlot makes of BigQuery's instants needs UTC.

@@ -25,12 +25,13 @@ class Amount:
     currency: str
 
 
-def amount_of(text: str, decimal: str = ".") -> Amount | str:
-    """The amount that a text holds, or the name of its fault."""
+def amount_of(text: str, decimal: str = ".", *, money: bool = True) -> Amount | str:
+    """The amount that a text holds, or the name of its fault; ``money``: also where it is no plain number."""
     if text == "":
         return MISSING
-    plain = _plain(text, decimal)
-    value, currency = (plain, "") if plain is not None else _money(text, decimal)
+    value, currency = _plain(text, decimal), ""
+    if value is None and money:
+        value, currency = _money(text, decimal)
     if value is None:
         return UNREADABLE
     if not abs(value) <= 1e11:

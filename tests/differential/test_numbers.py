@@ -38,25 +38,27 @@ def batch(kind: str) -> list[str]:
     return amounts(kind, count, lambda text: fits(kind, text))
 
 
-def expected(text: str, decimal: str) -> Found:
+def expected(text: str, decimal: str, *, money: bool) -> Found:
     """The total and the visits of a customer with the amount in a text and half a cent."""
-    found = amount_of(text, decimal)
+    found = amount_of(text, decimal, money=money)
     if isinstance(found, str):
         return 0.01, 1.0
     return (found.units + 50 + 50) // 100 / 100, 1.0 if found.negative else 2.0
 
 
-def differences(door: doors.Door, texts: Sequence[str], decimal: str = ".", **options: Any) -> list[Any]:
+def differences(door: doors.Door, texts: Sequence[str], decimal: str = ".", *, money: bool = True) -> list[Any]:
     half = EVIDENT.replace(".", decimal)
     customers = [str(place) for place in range(len(texts))]
     table = doors.purchases(2 * len(texts), customer_id=customers * 2, amount=[*[half] * len(texts), *texts])
-    frame, faults = door(table, {**OPTIONS, **options})
+    frame, faults = door(table, OPTIONS if decimal == "." else {**OPTIONS, "decimal": decimal})
     found: list[Found] = [None] * len(texts)
     columns = (frame[name].to_pylist() for name in ("customer_id", "purchase_total", "visit_frequency"))
     for customer, total, visits in zip(*columns, strict=True):
         found[int(customer)] = total, visits
     wrong: list[Any] = [
-        (text, got, right) for text, got in zip(texts, found, strict=True) if got != (right := expected(text, decimal))
+        (text, got, right)
+        for text, got in zip(texts, found, strict=True)
+        if got != (right := expected(text, decimal, money=money))
     ]
     if not wrong and faults is not None:
         named = Counter(name for text in texts if isinstance(name := amount_of(text, decimal), str))
@@ -71,14 +73,15 @@ def differences(door: doors.Door, texts: Sequence[str], decimal: str = ".", **op
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", doors.HERE)
 def test_doors_of_this_process(name: str, kind: str) -> None:
-    assert differences(doors.HERE[name], batch(kind)) == []
+    # A query that is printed reads plain numbers alone.
+    assert differences(doors.HERE[name], batch(kind), money=not name.startswith("SQL")) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["dataframe", "CSV", "NDJSON"])
 def test_with_a_decimal_comma(name: str, kind: str) -> None:
     texts = [with_decimal_comma(text) for text in batch(kind)]
-    assert differences(doors.HERE[name], texts, ",", decimal=",") == []
+    assert differences(doors.HERE[name], texts, ",") == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -137,7 +137,7 @@ def test_the_oracles_bits(database: Database) -> None:
         }
     )
     found, balance, faults = postgres(database)(table, {"today": TODAY})
-    assert balance == {"in": len(clean), "used": len(clean), "excluded": 0, "quarantined": 0}
+    assert balance == {"in": len(clean), "used": len(clean), "excluded": 0, "excluded_by": {}, "quarantined": 0}
     assert faults == {}
     ids, *columns = (column.to_pylist() for column in found.columns)
     assert ids == oracle.in_byte_order(expected)

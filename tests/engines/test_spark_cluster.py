@@ -137,7 +137,7 @@ def test_executors_are_killed_in_the_middle(running: Cluster, source: Path, tmp_
     assert done_again(log)
     assert_same(vectors(tmp_path / "features"), exact(source, grain="line"))
     described = json.loads((tmp_path / "features.manifest.json").read_text())
-    assert described["rows"] == {"in": ROWS, "used": ROWS, "excluded": 0, "quarantined": 0}
+    assert described["rows"] == {"in": ROWS, "used": ROWS, "excluded": 0, "excluded_by": {}, "quarantined": 0}
 
 
 def done_again(log: str) -> bool:

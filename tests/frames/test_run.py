@@ -23,7 +23,10 @@ NOW = date.fromisoformat(TODAY)
     [
         ({}, set(FIELDS)),
         ({"amount": "price * qty"}, {*FIELDS, "price", "qty"} - {"amount"}),
-        ({"product_id": '"a b"', "date": "'2025-04-20'"}, {"customer_id", "transaction_id", "amount", "a b"}),
+        (
+            {"product_id": '"a b"', "date": "coalesce(date, DATE '2025-04-20')"},
+            {"customer_id", "transaction_id", "date", "amount", "a b"},
+        ),
         ({"customer_id": "COALESCE(customer_id, Price::VARCHAR)"}, {*FIELDS, "price"}),
     ],
 )

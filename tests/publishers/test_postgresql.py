@@ -35,7 +35,7 @@ def test_three_tables(faulty: Path, database: Database, cli: Cli) -> None:
         ),
     ]
     described = manifest(database)
-    assert described["rows"] == {"in": 202, "used": 200, "excluded": 0, "quarantined": 2}
+    assert described["rows"] == {"in": 202, "used": 200, "excluded": 0, "excluded_by": {}, "quarantined": 2}
     assert described["customers"] == 7
     none = {"bytes": None, "sha256": None}
     assert described["output"] == {"path": "public.f", "rows": 7, **none, "if_exists": "replace"}

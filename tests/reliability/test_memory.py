@@ -47,7 +47,7 @@ def test_64_mb_for_many_rows(kind: str, rows: int, customers: int, memories: tup
             assert not out.exists()
             continue
         assert ran.returncode == 0, ran.stderr
-        assert verify(out)["rows"] == {"in": rows, "used": rows, "excluded": 0, "quarantined": 0}
+        assert verify(out)["rows"] == {"in": rows, "used": rows, "excluded": 0, "excluded_by": {}, "quarantined": 0}
         written[memory] = out.read_bytes()
         out.unlink()
     assert len(set(written.values())) == 1

@@ -85,7 +85,7 @@ CASES: list[tuple[str, dict[str, Any], list[str], str]] = [
         "cents",
     ),
 ]
-IN_FILES_ALONE = {"unreadable_id", "unreadable_row", "conflicting_loyalty"}
+IN_FILES_ALONE = {"incomplete_customer", "unreadable_id", "unreadable_row", "conflicting_loyalty"}
 """A request has no rows that break a file's syntax, and one loyalty score for each customer."""
 
 

@@ -7,6 +7,8 @@
 --   product_id from "sku", a text
 --   date from "order_date", a text
 --   amount from "total", a text
+-- Amounts are read of plain numbers in text, with a decimal point. Where none of them tells that the mark in
+-- 1.250 is one, such amounts are faults.
 -- Faulty rows are left out here; --faults prints the query that lists them.
 -- The fields, as they stand in the source.
 WITH purchases AS (
@@ -15,8 +17,36 @@ WITH purchases AS (
     CAST("order_id" AS TEXT) COLLATE "C" AS transaction_id,
     CAST("sku" AS TEXT) COLLATE "C" AS product_id,
     CAST("order_date" AS TEXT) AS date_read,
-    CAST("total" AS TEXT) AS amount_read
+    CAST("total" AS TEXT) AS amount_read,
+    CAST("total" AS TEXT) AS t0
   FROM {{ ref('purchases') }}
+),
+-- What amounts in text tell of their decimal mark.
+marks AS (
+  SELECT
+    SUM(
+      CASE
+        WHEN NOT t0 IS NULL
+        AND REGEXP_MATCHES(
+          t0,
+          '^([^0-9]*([0-9]+[.]([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,})[.][0-9]{3}|[0-9]{1,3}(,[0-9]{3}){2,}|[0-9]{1,3}(,[0-9]{2,3})+[.][0-9]+)[^0-9]*)$'
+        )
+        THEN 1
+        ELSE 0
+      END
+    ) AS points,
+    SUM(
+      CASE
+        WHEN NOT t0 IS NULL
+        AND REGEXP_MATCHES(
+          t0,
+          '^([^0-9]*([0-9]+,([0-9]{1,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,}),[0-9]{3}|[0-9]{1,3}([.][0-9]{3}){2,}|[0-9]{1,3}([.][0-9]{3})+,[0-9]+)[^0-9]*)$'
+        )
+        THEN 1
+        ELSE 0
+      END
+    ) AS commas
+  FROM purchases
 ),
 -- Ids as text, days in the business timezone, amounts as numbers.
 readings AS (
@@ -89,12 +119,27 @@ readings AS (
       END
     END AS day,
     CASE
-      WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t\n\x0b\f\r]*$')
-      THEN TRY_CAST(amount_read AS DOUBLE)
-      WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?[ \t\n\x0b\f\r]*$')
-      THEN CASE WHEN amount_read LIKE '%-%' THEN -CAST('Infinity' AS DOUBLE) ELSE CAST('Infinity' AS DOUBLE) END
-      WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[nN][aA][nN][ \t\n\x0b\f\r]*$')
-      THEN CAST('NaN' AS DOUBLE)
+      WHEN NOT (
+        (
+          NOT t0 IS NULL
+          AND REGEXP_MATCHES(t0, '^([^0-9]*([1-9][0-9]{0,2}[.][0-9]{3})[^0-9]*|[^0-9]*([1-9][0-9]{0,2},[0-9]{3})[^0-9]*)$')
+        )
+        AND NOT (
+          (
+            SELECT
+              points - 20 * commas
+            FROM marks
+          ) > 0
+        )
+      )
+      THEN CASE
+        WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t\n\x0b\f\r]*$')
+        THEN TRY_CAST(amount_read AS DOUBLE)
+        WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?[ \t\n\x0b\f\r]*$')
+        THEN CASE WHEN amount_read LIKE '%-%' THEN -CAST('Infinity' AS DOUBLE) ELSE CAST('Infinity' AS DOUBLE) END
+        WHEN REGEXP_MATCHES(amount_read, '^[ \t\n\x0b\f\r]*[+-]?[nN][aA][nN][ \t\n\x0b\f\r]*$')
+        THEN CAST('NaN' AS DOUBLE)
+      END
     END AS number,
     CAST('{{ var("today") }}' AS DATE) AS today
   FROM purchases

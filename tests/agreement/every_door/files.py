@@ -46,13 +46,19 @@ class CommandLine(Door):
             code, said = _called([*arguments, "--timezone", case.scenario.timezone])
             assert code == 0, said
             manifest = manifest_of(out)
-            aside = aside_of(out) if quarantine_of(out).exists() else []
+            aside = aside_of(out, ["fault", "faults"]) if quarantine_of(out).exists() else []
             firsts = Counter(str(row["fault"]) for row in aside)
             assert manifest["faults"] == dict(firsts)
             vectors = _read(out)
             assert manifest["customers"] == len(set(vectors["customer_id"].to_pylist()))
             listed = Counter(name for row in aside for name in str(row["faults"]).split(","))
-            return Outcome(vectors, firsts, manifest["rows"], listed)
+            return Outcome(vectors, firsts, _balance(manifest["rows"]), listed)
+
+
+def _balance(rows: dict[str, Any]) -> dict[str, int]:
+    """The balance of a manifest without what left rows out, which adds up to the excluded rows."""
+    assert sum(rows["excluded_by"].values()) == rows["excluded"]
+    return {name: count for name, count in rows.items() if name != "excluded_by"}
 
 
 def _called(arguments: list[Any]) -> tuple[int, str]:

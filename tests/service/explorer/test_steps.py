@@ -58,7 +58,13 @@ def test_a_file_from_drop_to_download(page: Page, cli: Cli, tmp_path: Path) -> N
     aside = page.download(dataset, "quarantine")
     (tmp_path / "aside.parquet").write_bytes(aside.content)
     assert pq.read_table(tmp_path / "aside.parquet")["row_number"].to_pylist() == [4]
-    assert page.download(dataset, "manifest").json()["rows"] == {"in": 4, "used": 3, "excluded": 0, "quarantined": 1}
+    assert page.download(dataset, "manifest").json()["rows"] == {
+        "in": 4,
+        "used": 3,
+        "excluded": 0,
+        "excluded_by": {},
+        "quarantined": 1,
+    }
     assert 'filename="features.csv"' in page.download(dataset, "csv").headers["content-disposition"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from customer_features.columns import Mapped, resolve
-from customer_features.engines.duckdb_ids import holds_objects, inside_json, unreadable
+from customer_features.engines.duckdb_json_ids import holds_objects, inside_json, unreadable
 from customer_features.parts import Part
 
 
