@@ -15,8 +15,7 @@ _MINUS = "-|\u2212|\u2013"
 _SIGN = f"([+]|{_MINUS})?"
 _SYMBOLS = "|".join(["[$]", *"¢£¤¥฿﷼", *map(chr, range(0x20A0, 0x20C1))])
 _SYMBOL = f"([A-Z]{{0,3}}({_SYMBOLS}))"
-_ABBREVIATED = "kr|Kr|Rs|лв|руб"
-_WORD = f"([A-Z]{{3}}|{_ABBREVIATED}|zł|Kč|Ft)"
+_WORD = "([A-Z]{3}|kr|Kr|Rs|лв|руб|zł|Kč|Ft)"
 _CLASSES = {".": "[.]", ",": ",", "'": "('|\u2019)", " ": _BLANK}
 
 NEGATIVE = f"([(]|{_MINUS})"
@@ -42,15 +41,16 @@ class Marks:
     @property
     def beside_digits(self) -> str:
         """What is taken out of a text of money to leave its digits and decimal mark."""
-        return f"({_ABBREVIATED})[.]|[^0-9{self.decimal}]"
+        return f"{_WORD}[.]|[^0-9{self.decimal}]"
 
     @property
     def money(self) -> str:
         """The whole of a text of money."""
         decimal = _CLASSES[self.decimal]
-        groups = "|".join(f"[0-9]{{1,3}}({_CLASSES[mark]}[0-9]{{3}})+" for mark in self.groups)
+        # No thousands begin with a zero: 0,500 is a half with a decimal comma, and nothing with a decimal point.
+        groups = "|".join(f"[1-9][0-9]{{0,2}}({_CLASSES[mark]}[0-9]{{3}})+" for mark in self.groups)
         if "," in self.groups:
-            groups += "|[0-9]{1,2}(,[0-9]{2})+,[0-9]{3}"  # lakh and crore
+            groups += "|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}"  # lakh and crore
         number = f"(({groups}|[0-9]+)({decimal}[0-9]+)?)"
         alone = f"({number}|{decimal}[0-9]+)"
         forms = (

@@ -15,15 +15,17 @@ from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW, NEGAT
 from customer_features.number_grammar import Marks as Marks
 
 PLAIN = Marks()
+_OF_THE_CAST = ("_", "+-", "(")
+"""In a text that the engine's cast takes, and that is no number: 1_000, +-1, nan(1)."""
 
 
 def plain_number(sql: str, marks: Marks = PLAIN) -> str:
     """SQL of the number that a text holds and nothing else, null where it holds none."""
+    plain = " AND ".join(f"NOT CONTAINS({sql}, '{mark}')" for mark in _OF_THE_CAST)
     if marks.decimal == ".":
-        # The cast allows 1_000; a plain number does not.
-        return f"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END"
+        return f"CASE WHEN {plain} THEN TRY_CAST({sql} AS DOUBLE) END"
     point = f"TRY_CAST(REPLACE({sql}, {literal(marks.decimal)}, '.') AS DOUBLE)"
-    return f"CASE WHEN NOT CONTAINS({sql}, '_') AND NOT CONTAINS({sql}, '.') THEN {point} END"
+    return f"CASE WHEN {plain} AND NOT CONTAINS({sql}, '.') THEN {point} END"
 
 
 def number_of_text(sql: str, marks: Marks = PLAIN) -> str:

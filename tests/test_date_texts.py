@@ -29,7 +29,7 @@ def through(door: doors.Door) -> None:
     """Assert that a door reads the examples as the table says."""
     table = examples()
     for place, zone in enumerate(ZONES):
-        assert shown(door(list(table), zone)) == [days[place] for days in table.values()], zone
+        assert shown(doors.days(door, list(table), zone)) == [days[place] for days in table.values()], zone
 
 
 def test_the_patterns_say_what_the_table_says() -> None:
@@ -41,7 +41,7 @@ def test_the_patterns_say_what_the_table_says() -> None:
         assert not matched or day != "unreadable" or text in ("2025-04-31", "0000-12-31T20:00-09:00"), text
 
 
-@pytest.mark.parametrize("name", [name for name in doors.HERE if name != "document"])
+@pytest.mark.parametrize("name", doors.HERE)
 def test_d1_the_table_through_each_door(name: str) -> None:
     through(doors.HERE[name])
 
@@ -49,7 +49,7 @@ def test_d1_the_table_through_each_door(name: str) -> None:
 def test_d1_the_table_in_a_request() -> None:
     table = examples()
     expected = [day if len(text) == 10 else "unreadable" for text, (day, _) in table.items()]
-    assert shown(doors.document(list(table), "UTC")) == expected
+    assert shown(doors.days_of_requests(list(table))) == expected
 
 
 def test_d1_the_table_in_postgresql(database: object) -> None:

@@ -75,7 +75,12 @@ def run(query: str, made: list[Row], text: bool = False) -> list[tuple[Any, ...]
 def in_duckdb(name: str, query: str) -> str:
     # DuckDB compares byte by byte under a collation of another name than that of Snowflake or Redshift.
     query = re.sub(r"COLLATE\((.*?), '(utf8|case_sensitive)'\)", r"\1", query)
-    return sqlglot.transpile(query, read=dialect(name).sqlglot, write="duckdb")[0]
+    tree = sqlglot.parse_one(query, read=dialect(name).sqlglot)
+    if name == "redshift":
+        # It replaces every match, which SQLGlot takes for PostgreSQL's first one.
+        for found in tree.find_all(sqlglot.exp.RegexpReplace):
+            found.set("modifiers", sqlglot.exp.Literal.string("g"))
+    return str(tree.sql(dialect="duckdb"))
 
 
 CASES = [

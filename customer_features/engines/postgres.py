@@ -267,7 +267,7 @@ class PushDown:
             {name: sql[name] for name in (*FIELDS, *_scored(sql))},
             kinds,
             (*own, *originals),
-            {shown: f'({text})::text COLLATE "C"' for shown, text in amounts.items()},
+            texts={shown: f'({text})::text COLLATE "C"' for shown, text in amounts.items()},
         )
         written = _DIALECT
         if self.loyalty is None:

@@ -92,6 +92,9 @@ def judge(
         outcome.loyalty = {"customers": named, "unknown_customers": unknown}
     faulty = None
     if outcome.rows_in != outcome.used + outcome.excluded:
+        # What could not be read may tell of the others.
+        for shown, sql in portable.source.texts.items():
+            _refuse_two_readings(source, shown, _evidence(warehouse, portable.evidence(sql)))
         whole = replace(portable, source=listed)
         query = faulty_rows(whole, originals, more) if listing is None else listing(whole, originals)
         faulty = warehouse.keep("faulty", query)
@@ -125,15 +128,10 @@ def _look_at_texts(warehouse: Warehouse, portable: Portable, source: str) -> str
     """
     marks: set[str] = set()
     for shown, sql in portable.source.texts.items():
-        for query in (portable.evidence(sql, SAMPLED), portable.evidence(sql)):
-            [row] = warehouse.rows(query)
-            point, comma, either_point, either_comma = (None if text is None else str(text) for text in row[:-2])
-            found = Evidence(point, comma, either_point, either_comma)
-            found.points, found.commas = int(row[-2]), int(row[-1])
-            if found.settled:
-                break
-        if found.in_doubt is not None:
-            raise ColumnError(f"{source}: {refusal(shown, 'amount', found)}")
+        found = _evidence(warehouse, portable.evidence(sql, SAMPLED))
+        if not found.settled:
+            found = _evidence(warehouse, portable.evidence(sql))
+        _refuse_two_readings(source, shown, found)
         [row] = warehouse.rows(portable.currencies(sql))
         marks |= {str(mark) for mark in row if mark is not None}
     if len(marks) > 1:
@@ -142,6 +140,17 @@ def _look_at_texts(warehouse: Warehouse, portable: Portable, source: str) -> str
             f"{source}: the amounts are in several currencies, {listed} among them; convert them to one first"
         )
     return next(iter(marks), None)
+
+
+def _evidence(warehouse: Warehouse, query: str) -> Evidence:
+    [row] = warehouse.rows(query)
+    *examples, points, commas = row
+    return Evidence(*(None if text is None else str(text) for text in examples), int(points), int(commas))
+
+
+def _refuse_two_readings(source: str, shown: str, found: Evidence) -> None:
+    if found.in_doubt is not None:
+        raise ColumnError(f"{source}: {refusal(shown, 'amount', found)}")
 
 
 def _numbers(warehouse: Warehouse, sql: str) -> tuple[int, int]:

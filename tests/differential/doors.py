@@ -1,7 +1,6 @@
-"""Doors that read dates in text: each takes texts and a timezone, and gives the day of each text or None.
+"""Doors that read text: each takes purchases as a table and options, and gives the vectors and the faults.
 
-All texts go through a door at once, a customer each with a purchase of that date: the day follows from the recency, and
-a customer without a vector had a date that is a fault.
+All texts go through a door at once.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import csv
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,56 +25,39 @@ from customer_features.options import Options
 from customer_features.portable import FIELDS, Portable, Source
 from tests.test_portable import OUR_WORDS, in_duckdb
 
+Faults = dict[str, int]
+Door = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, Faults | None]]
+"""The faults are None where a door does not count them."""
 Days = list[date | None]
-Door = Callable[[Sequence[str], str], Days]
 
 LAST = date.max
 """Today: no day is after it."""
 _CHOICES: dict[str, Any] = {"on_fault": "quarantine", "max_faults": 1.0}
 
 
-def rows(texts: Sequence[str]) -> pa.Table:
-    """A purchase for each text, by a customer who is named by its place."""
-    places = [str(place) for place in range(len(texts))]
-    return pa.table(
-        {
-            "customer_id": places,
-            "transaction_id": places,
-            "date": pa.array(texts, pa.string()),
-            "amount": [1.0] * len(texts),
-            "product_id": places,
-            "loyalty_score": pa.nulls(len(texts), pa.float64()),
-        }
-    )
+class Refused(Exception):
+    """The command line has ended with another code than 0."""
 
 
-def days(frame: pa.Table, count: int) -> Days:
-    """The day of each text by the vectors."""
-    found: Days = [None] * count
-    for customer, recency in zip(frame["customer_id"].to_pylist(), frame["recency_days"].to_pylist(), strict=True):
-        found[int(customer)] = LAST - timedelta(days=int(recency))
-    return found
-
-
-def dataframe(texts: Sequence[str], timezone: str) -> Days:
+def dataframe(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, None]:
     """Through ``build`` over an Arrow table: the DuckDB engine."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frame = customer_features.build(rows(texts), today=LAST, timezone=timezone, **_CHOICES)
-    return days(frame, len(texts))
+        return customer_features.build(table, **options, **_CHOICES), None
 
 
 def _command_line(suffix: str, write: Callable[[pa.Table, Path], Any]) -> Door:
-    def door(texts: Sequence[str], timezone: str) -> Days:
+    def door(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, Faults]:
         from customer_features.cli import run
 
         with tempfile.TemporaryDirectory() as folder:
             source, out = Path(folder, f"rows{suffix}"), Path(folder, "out.parquet")
-            write(rows(texts), source)
-            words = ["build", source, "--out", out, "--today", LAST, "--timezone", timezone, "--max-faults", 1]
-            code = run([str(word) for word in words])
-            assert code == 0, code
-            return days(pq.read_table(out), len(texts))
+            write(table, source)
+            words = [word for name, value in options.items() for word in (f"--{name}", value)]
+            code = run([str(word) for word in ("build", source, "--out", out, "--max-faults", 1, *words)])
+            if code:
+                raise Refused(code)
+            return pq.read_table(out), json.loads(Path(f"{out}.manifest.json").read_text("utf-8"))["faults"]
 
     return door
 
@@ -85,7 +67,7 @@ def _write_csv(table: pa.Table, path: Path) -> None:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerow(FIELDS)
         for row in table.select(FIELDS).to_pylist():
-            # A line end inside a cell is another matter: no date holds a tab either.
+            # A line end inside a cell is another matter.
             writer.writerow([str(value).replace("\n", "\t").replace("\r", "\t") for value in row.values()])
 
 
@@ -96,23 +78,74 @@ def _write_ndjson(table: pa.Table, path: Path) -> None:
 def printed(name: str) -> Door:
     """The query that is printed for a dialect, in DuckDB: as it stands, or as SQLGlot translates it."""
 
-    def door(texts: Sequence[str], timezone: str) -> Days:
+    def door(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, None]:
         spoken = dialect(name)
-        kinds = {**dict.fromkeys(FIELDS, Type(Kind.TEXT)), "amount": Type(Kind.DOUBLE)}
-        source = Source("purchases_of_texts", {field: spoken.quoted(field) for field in FIELDS}, kinds)
-        query = Portable(spoken, Options.parse(today=LAST, timezone=timezone), source).vectors()
+        kinds = dict.fromkeys(FIELDS, Type(Kind.TEXT))
+        if table.schema.field("amount").type == pa.float64():
+            kinds["amount"] = Type(Kind.DOUBLE)
+        amount = spoken.quoted("amount")
+        texts = {"amount": amount} if kinds["amount"].kind is Kind.TEXT else {}
+        fields = {field: spoken.quoted(field) for field in FIELDS}
+        source = Source("purchases_of_texts", fields, kinds, texts=texts)
+        query = Portable(spoken, Options.parse(**options), source, guarded=True).vectors()
         with duckdb.connect() as connection:
             # A session's own timezone changes nothing; what SQLGlot makes of BigQuery's instants needs UTC.
             connection.execute(f"SET TimeZone = '{'UTC' if name == 'bigquery' else 'Asia/Tokyo'}'")
             connection.execute(OUR_WORDS)
-            connection.register("purchases_of_texts", rows(texts))
+            connection.register("purchases_of_texts", table)
             translated = query if name == "duckdb" else in_duckdb(name, query)
-            return days(connection.sql(translated).to_arrow_table(), len(texts))
+            return connection.sql(translated).to_arrow_table(), None
 
     return door
 
 
-def document(texts: Sequence[str], timezone: str) -> Days:
+def warehouse(through: Any) -> Door:
+    """A door of ``tests.warehouses`` or ``tests.spark_door``."""
+
+    def door(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, Faults]:
+        frame, _, faults = through(table, {**options, **_CHOICES})
+        return frame, faults
+
+    return door
+
+
+HERE: dict[str, Door] = {
+    "dataframe": dataframe,
+    "CSV": _command_line(".csv", _write_csv),
+    "NDJSON": _command_line(".ndjson", _write_ndjson),
+    **{f"SQL of {name}": printed(name) for name in ("duckdb", "snowflake", "redshift", "trino", "bigquery")},
+}
+"""Doors that need no server."""
+
+
+def purchases(count: int, **columns: Sequence[Any]) -> pa.Table:
+    """So many purchases, of a customer each who is named by the place, but for the columns that are given."""
+    places = [str(place) for place in range(count)]
+    made: dict[str, Any] = {
+        "customer_id": places,
+        "transaction_id": places,
+        "date": ["2025-04-01"] * count,
+        "amount": [1.0] * count,
+        "product_id": places,
+        "loyalty_score": pa.nulls(count, pa.float64()),
+    }
+    return pa.table({**made, **columns})
+
+
+def days(door: Door, texts: Sequence[str], timezone: str) -> Days:
+    """The day of each text through a door; None where it is a fault.
+
+    The day follows from the recency, and a customer without a vector had a date that is a fault.
+    """
+    frame, faults = door(purchases(len(texts), date=texts), {"today": LAST, "timezone": timezone})
+    assert set(faults or ()) <= {"unreadable_date", "missing_date"}, faults
+    found: Days = [None] * len(texts)
+    for customer, recency in zip(frame["customer_id"].to_pylist(), frame["recency_days"].to_pylist(), strict=True):
+        found[int(customer)] = LAST - timedelta(days=int(recency))
+    return found
+
+
+def days_of_requests(texts: Sequence[str]) -> Days:
     """Through the contract's document, a request for each text: one fault refuses a request."""
     return [_answered(text) for text in texts]
 
@@ -127,24 +160,3 @@ def _answered(text: str) -> date | None:
             raise
         return None
     return LAST - timedelta(days=int(json.loads(answer)["customers"][0]["features"]["recency_days"]))
-
-
-def warehouse(through: Any) -> Door:
-    """A door of ``tests.warehouses`` or ``tests.spark_door``."""
-
-    def door(texts: Sequence[str], timezone: str) -> Days:
-        frame, _, faults = through(rows(texts), {"today": LAST, "timezone": timezone, **_CHOICES})
-        assert set(faults) <= {"unreadable_date", "missing_date"}, faults
-        return days(frame, len(texts))
-
-    return door
-
-
-HERE: dict[str, Door] = {
-    "dataframe": dataframe,
-    "CSV": _command_line(".csv", _write_csv),
-    "NDJSON": _command_line(".ndjson", _write_ndjson),
-    "document": document,
-    **{f"SQL of {name}": printed(name) for name in ("duckdb", "snowflake", "redshift", "trino", "bigquery")},
-}
-"""Doors that need no server."""

@@ -113,13 +113,13 @@ def _between(luck: random.Random) -> str:
     return luck.choice("TTTT    t") if luck.random() < 0.9 else luck.choice(("", "  ", "\t", "\n", "_", ",", "-", " T"))
 
 
-def broken(text: str, luck: random.Random) -> str:
+def broken(text: str, luck: random.Random, letters: str = _LETTERS) -> str:
     """The text with one to three characters taken away, put in, changed, doubled or swapped."""
     for _ in range(luck.choice((1, 1, 1, 2, 3))):
         place = luck.randrange(len(text) + 1)
         before, here, after = text[:place], text[place : place + 1], text[place + 1 :]
         text = before + luck.choice(
-            ("", luck.choice(_LETTERS) + here, luck.choice(_LETTERS), here + here, after[:1] + here)
+            ("", luck.choice(letters) + here, luck.choice(letters), here + here, after[:1] + here)
         )
         text += after if len(text) == 0 or luck.random() < 0.97 else ""
     return text
@@ -143,8 +143,13 @@ KINDS: dict[str, Generator] = {
 
 def texts(kind: str, count: int, seed: int = 1) -> list[str]:
     """So many different texts of a kind, the same for each seed."""
-    luck = random.Random(f"{kind} {seed}")
+    return distinct(KINDS[kind], count, f"{kind} {seed}")
+
+
+def distinct(made: Generator, count: int, seed: str) -> list[str]:
+    """So many different texts of a generator, the same for each seed."""
+    luck = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
-        found[KINDS[kind](luck)] = None
+        found[made(luck)] = None
     return list(found)

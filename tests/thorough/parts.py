@@ -51,8 +51,8 @@ _SOME = [
     _every("bytes", "300,000 rows in any order, files, threads and memory", 2, "tests/reliability/test_same_bytes.py"),
     Part(
         "texts",
-        "50,000 texts of each kind that are dates or nearly so, through every door",
-        4,
+        "50,000 texts of each kind that are dates, numbers, money, ids, or nearly so, through every door",
+        12,
         (*_TWO, "loadgroup", "tests/differential"),
     ),
     _every("fuzz", "120,000 bodies and 2,000 tables that nobody meant", 2, "tests/service/test_fuzz.py"),
