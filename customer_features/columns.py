@@ -24,6 +24,8 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 REQUIRED = ("customer_id", "transaction_id", "date", "amount", "product_id")
 OPTIONAL = ("loyalty_score",)
 FIELDS = REQUIRED + OPTIONAL
+IDS = ("customer_id", "transaction_id", "product_id")
+"""Fields that are ids."""
 NUMBERS = ("amount", "loyalty_score", "points")
 """Fields that are numbers."""
 
@@ -209,11 +211,23 @@ def resolve(
             found[field] = Mapped(quoted(candidates[0], dialect), candidates[0], recognised=True)
         elif field in fields:
             missing.append(field)
+    _refuse_twice(found, columns, source)
     if missing:
         # A column that serves as another field already is no guess for this one.
         taken = {mapped.shown for mapped in found.values()}
         raise MissingColumns(source, missing, columns, taken)
     return found
+
+
+def _refuse_twice(found: Mapping[str, Mapped], columns: list[str], source: str) -> None:
+    """Raise ColumnError where a column is to be the amount or the date, and an id as well."""
+    for field in ("amount", "date"):
+        shown = found[field].shown if field in found else None
+        for other in ("customer_id", "transaction_id", "product_id", "date", "amount"):
+            if other != field and shown in columns and other in found and found[other].shown == shown:
+                raise ColumnError(
+                    f"{source}: the column '{shown}' is read as {other} and as {field}; map one of them to another"
+                )
 
 
 def serving(field: str, columns: Iterable[str]) -> list[str]:

@@ -135,11 +135,12 @@ def without_tokens(sql: str, texts: Set[str], tokens: Sequence[str], dialect: st
     if not tokens:
         return sql
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
-    listed = [exp.Literal.string(token) for token in tokens]
     for column in list(root.find_all(exp.Column)):
         if not column.table and column.name in texts:
-            known = exp.In(this=column.copy(), expressions=[token.copy() for token in listed])
-            column.replace(exp.Paren(this=exp.case().when(known, exp.null()).else_(column.copy())))
+            kept: Any = column.copy()
+            for token in tokens:
+                kept = exp.Nullif(this=kept, expression=exp.Literal.string(token))
+            column.replace(kept)
     return str(root.this.sql(dialect=dialect, normalize_functions=False))
 
 

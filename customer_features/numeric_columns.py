@@ -60,6 +60,7 @@ def numeric(
     *,
     shown: str,
     wants_number: bool,
+    keeps_text: bool = False,
     dialect: str = "duckdb",
     anywhere: bool = False,
     type_of: Callable[[str], str | None] = lambda sql: None,
@@ -69,12 +70,13 @@ def numeric(
     ``texts``, ``numbers``: the columns of text, and those of numbers. ``number``: SQL of the number that a text holds,
     null where it holds none. ``holds_numbers``: whether a text, in SQL, does, asked where only the values tell.
     ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number.
+    ``keeps_text``: it is an id, which stays the text that it is, and compares as a number with numbers alone.
     ``anywhere``: arguments of functions that are not known are numbers too. ``type_of``: ``text`` or ``number`` for
     what is no column, such as a part of a struct; None where that is not known, or another type.
 
     Raises InvalidOption where a text that is no number stands in the place of one.
     """
-    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of)
+    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of, keeps_text)
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
     if wants_number:
         work.as_number(root.this)
@@ -95,10 +97,11 @@ class _Reading:
         dialect: str,
         anywhere: bool,
         type_of: Callable[[str], str | None],
+        keeps_text: bool,
     ) -> None:
         self.texts, self.numbers, self.number, self.holds_numbers = texts, numbers, number, holds_numbers
         self.dialect, self.anywhere, self._type_of = dialect, anywhere, type_of
-        self.shown = shown
+        self.shown, self.keeps_text = shown, keeps_text
         self.read: dict[str, str] = {}
         self._numbers: list[str] = []
 
@@ -123,7 +126,7 @@ class _Reading:
             of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
             for child in list(node.iter_expressions()):
                 (self._choice if of_choice else self.as_number)(child)
-        elif isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
+        elif isinstance(node, exp.Cast):
             self.as_it_is(node)
         else:
             self.as_it_is(node)
@@ -132,13 +135,19 @@ class _Reading:
 
     def as_it_is(self, node: Any) -> None:
         """Look for numbers below a node that may be of any type."""
-        if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
+        if isinstance(node, exp.Cast):
             if node.to.is_type(*exp.DataType.NUMERIC_TYPES):
                 self.as_number(node.this)
             else:
                 self.as_it_is(node.this)
         elif isinstance(node, _ARITHMETIC) and not node.find(exp.Interval):
             self.as_number(node)
+        elif self.keeps_text and isinstance(node, (*_SORTING, exp.Coalesce, exp.Nullif)):
+            for side in list(node.iter_expressions()):
+                if isinstance(side, exp.Literal):
+                    side.replace(exp.Literal.string(side.name))
+                else:
+                    self.as_it_is(side)
         elif isinstance(node, (*_COMPARISONS, *_SORTING, exp.Coalesce)) and self._is_of_numbers(node):
             of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
             for child in list(node.iter_expressions()):
@@ -196,7 +205,9 @@ class _Reading:
 
     def _cast(self, node: Any) -> None:
         sql = self._sql(node)
-        inner = node.this if isinstance(node, exp.Nullif) else node
+        inner: Any = node
+        while isinstance(inner, (exp.Nullif, exp.Paren)):
+            inner = inner.this
         self.read[inner.name if isinstance(inner, exp.Column) else sql] = sql
         # A name stands for the number until the end: parsing the dialect's own words again might change them.
         node.replace(exp.column(_STANDS_FOR.format(len(self._numbers))))
@@ -219,8 +230,8 @@ class _Reading:
     def _compares_numbers(self, node: Any) -> bool:
         """Whether a comparison is one of numbers: one side is, or texts that hold numbers meet."""
         sides = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
-        if any(map(self._is_number, sides)):
-            return True
+        if self.keeps_text or any(map(self._is_number, sides)):
+            return any(map(self._is_number, sides))
         literals = [side for side in sides if isinstance(side, exp.Literal)]
         texts = [side for side in sides if not isinstance(side, exp.Literal)]
         if not texts or any(map(_is_word, literals)) or not all(map(self._is_text, texts)):

@@ -292,6 +292,12 @@ def parse_date_format(value: object) -> str | None:
         "z" in kinds or re.search(r"(?<=[YymdbBj])\s?(Z|[+-][0-9]{2}:?[0-9]{2})$", str(value))
     ):
         raise InvalidOption("date_format", f"{value!r} names an offset and no hour; leave it out, or give the hour too")
+    words = re.findall(r"(?<![%\w-])[A-Z]{2,5}(?!\w)", re.sub(r"%-?.", " ", str(value)))
+    if zones := [word for word in words if word not in ("UTC", "GMT", "AM", "PM")]:
+        raise InvalidOption(
+            "date_format",
+            f"{value!r} holds '{zones[0]}': an abbreviation of a timezone is not read; give an offset (%z)",
+        )
     offset = literal_offset(str(value))
     if offset is not None and ("z" in kinds or abs(offset) > MOST_MINUTES):
         raise InvalidOption("date_format", f"{value!r} names two offsets, or one beyond 14 hours")

@@ -274,8 +274,8 @@ def _amount(mapped: Mapped, type_name: str, source: str, marks: Marks = PLAIN) -
     currency = "CAST(NULL AS VARCHAR)"
     if broken := unreadable(mapped, marks):
         sql = f"CASE WHEN NOT {broken} THEN {sql} END"
-        texts = ", ".join(currency_of_text(text, marks) for text in mapped.read.values())
-        currency = f"COALESCE({texts}, NULL)"
+        texts = ", ".join(currency_of_text(text, marks) for text in mapped.read.values())  # each of a row's
+        currency = f"NULLIF(concat_ws('\n', {texts}), '')"
     missing = f"{sql} IS NULL" + (f" AND NOT {broken}" if broken else "")
     number = _double(sql)
     if base == "VARCHAR":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_features.columns import literal
+from customer_features.counts import counted
 from customer_features.date_texts import OFFSET, literal_offset
 
 NAMES = ("written_day", "on_clock")
@@ -87,9 +88,10 @@ def sentences(days: Mapping[str, Any]) -> list[str]:
     if instants := days["instants"]:
         other = days["on_another_day"]
         said.append(
-            f"counted in {zone}; {other:,} of {instants:,} rows with an offset fall on another day than the one they"
-            " are written with"
+            f"counted in {zone}; {other:,} of {counted(instants, 'row')} with an offset"
+            f" {'falls' if other == 1 else 'fall'} on another day than the one that is written"
         )
     if days["timezone_given"] and (local := days["local_times"]):
-        said.append(f"{local:,} rows have a time without an offset, which is taken for local time in {zone}")
+        what = f"{counted(local, 'row')} {'has' if local == 1 else 'have'} a time without an offset"
+        said.append(f"{what}, which is taken for local time in {zone}")
     return said

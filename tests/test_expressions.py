@@ -110,6 +110,6 @@ def test_parts_of_a_column() -> None:
 
 def test_tokens_that_stand_for_nothing() -> None:
     sql = without_tokens('"a" || "n"', {"a"}, ("NULL", "it's"))
-    assert sql == """(CASE WHEN "a" IN ('NULL', 'it''s') THEN NULL ELSE "a" END) || "n\""""
+    assert sql == """NULLIF(NULLIF("a", 'NULL'), 'it''s') || "n\""""
     assert is_column('"a"')
     assert not is_column('"a" || "b"')

@@ -352,6 +352,7 @@ class Engine:
                 lambda text: holds_numbers(self.connection, _sound_rows(part), text, self._marks),
                 shown=f"{name}={mapped.shown}",
                 wants_number=name in NUMBERS,
+                keeps_text=name in IDS,
                 anywhere=anywhere,
                 type_of=lambda text: self._kind(part, text),
             )
@@ -592,17 +593,21 @@ class Engine:
         An export with a gap among its ids writes them so, the next one may not.
         """
         for name in IDS:
-            of_text = [staged for staged in self._staged if staged.types[name] == "VARCHAR"]
-            sources = {_sound_rows(staged.part): staged.fields[name].sql for staged in of_text}
-            if not written_as_floats(self.connection, name, sources, [staged.relation for staged in of_text]):
-                continue
-            for staged in of_text:
-                whole = whole_number(name)
+            found = False
+            for staged in self._staged:
+                part, sql = staged.part, staged.fields[name].sql
+                several = part.parse_once and len(part.files) > 1
+                if staged.types[name] != "VARCHAR" or not written_as_floats(
+                    self.connection, name, _sound_rows(part), sql, staged.relation, several=several
+                ):
+                    continue
+                found = True
                 staged.readings.staged[name] = whole_number(staged.readings.staged[name])
-                inner = f"(SELECT * REPLACE ({whole} AS {name}) FROM {staged.relation}_as_written)"
+                inner = f"(SELECT * REPLACE ({whole_number(name)} AS {name}) FROM {staged.relation}_as_written)"
                 self.connection.execute(f"ALTER VIEW {staged.relation} RENAME TO {staged.relation}_as_written")
                 self.connection.execute(f"CREATE TEMP VIEW {staged.relation} AS SELECT * FROM {inner}")
-            self.outcome.notes.append(f"{name}: whole numbers that are written as 17850.0 are read as 17850")
+            if found:
+                self.outcome.notes.append(f"{name}: whole numbers that are written as 17850.0 are read as 17850")
 
     def _look_at_currencies(self) -> None:
         if any(_number_texts(staged.fields, staged.types) for staged in self._staged):

@@ -5,6 +5,7 @@ A few rows are looked at first. All are looked at where these do not tell.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,13 @@ def refuse_currencies(connection: duckdb.DuckDBPyConnection, relation: str, show
         f"SELECT currency_mark, COUNT(*) FROM {relation} WHERE currency_mark IS NOT NULL AND number IS NOT NULL"
         " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
     ).fetchall()
-    if len(rows) > 1:
-        listed = ", ".join(f"'{mark}' ({counted(int(count), 'row')})" for mark, count in rows)
+    found: Counter[str] = Counter()
+    for marks, count in rows:  # an expression may read several amounts of a row
+        for mark in set(marks.split("\n")):
+            found[mark] += int(count)
+    if len(found) > 1:
+        listed = ", ".join(f"'{mark}' ({counted(count, 'row')})" for mark, count in found.most_common())
         raise ColumnError(
             f"{source}: '{shown}' holds amounts in several currencies: {listed}; convert them to one first"
         )
-    return str(rows[0][0]) if rows else None
+    return next(iter(found), None)

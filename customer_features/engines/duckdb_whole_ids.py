@@ -13,30 +13,29 @@ IDS = ("customer_id", "transaction_id", "product_id")
 
 
 def written_as_floats(
-    connection: duckdb.DuckDBPyConnection, name: str, sources: dict[str, str], relations: list[str]
+    connection: duckdb.DuckDBPyConnection, name: str, rows: str, sql: str, relation: str, *, several: bool
 ) -> bool:
-    """Whether every id of a field is a whole number, and some are written as floats.
+    """Whether ids are whole numbers that are written as floats, in each file that writes any so.
 
-    ``sources``: rows that hold the field as text, with SQL of it, of which a few are looked at first; ``relations``:
-    the same as staged relations.
+    ``rows``, ``sql``: the field's rows at their source, and SQL of it there; ``relation``: the same rows, staged;
+    ``several``: they are of several files. Of one file a few rows are looked at before all are.
     """
-    if not relations:
-        return False
-    for source, sql in sources.items():
-        rows = connection.execute(
-            f"SELECT text FROM (SELECT {sql} AS text FROM {source})"
-            f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
+    if not several:
+        first = connection.execute(
+            f"SELECT text FROM (SELECT {sql} AS text FROM {rows}) WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
         ).fetchall()
-        if not rows or not all(text.removesuffix(".0").isdecimal() and text.isascii() for (text,) in rows):
+        if not first or not all(text.removesuffix(".0").isdecimal() and text.isascii() for (text,) in first):
             return False
-    every = " UNION ALL ".join(f"SELECT {name} AS text FROM {relation}" for relation in relations)
-    (floats,) = connection.execute(f"SELECT COUNT(*) FROM ({every}) WHERE suffix(text, '.0')").fetchall()[0]
+    (floats,) = connection.execute(f"SELECT COUNT(*) FROM {relation} WHERE suffix({name}, '.0')").fetchall()[0]
     if not floats:
         return False
-    (others,) = connection.execute(
-        f"SELECT COUNT(*) FROM ({every}) WHERE text <> '' AND NOT regexp_full_match(text, '[0-9]+([.]0)?')"
-    ).fetchall()[0]
-    return not others
+    file = "source_file" if several else "NULL"
+    mixed = connection.execute(
+        f"SELECT 1 FROM {relation} WHERE {name} <> '' GROUP BY {file}"
+        f" HAVING COUNT(*) FILTER (suffix({name}, '.0')) > 0"
+        f" AND COUNT(*) FILTER (NOT regexp_full_match({name}, '[0-9]+([.]0)?')) > 0 LIMIT 1"
+    ).fetchall()
+    return not mixed
 
 
 def whole_number(sql: str) -> str:

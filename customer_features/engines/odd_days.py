@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from customer_features.counts import counted
 from customer_features.faults import WARNINGS
 from customer_features.options import Options
 
@@ -54,7 +55,7 @@ def warnings_of(counts: Mapping[date, int], newest: date | None, options: Option
     """The warnings about rows by their days, of which the ``newest`` counts: name, number of cases, sentence."""
     found = []
     if odd := placeholders(counts):
-        listed = ", ".join(f"{count} rows of {day}" for day, count in odd.items())
+        listed = ", ".join(f"{counted(count, 'row')} of {day}" for day, count in odd.items())
         found.append(_warning("placeholder_dates", sum(odd.values()), listed))
     if (said := stale(newest, options)) is not None and newest is not None:
         found.append(_warning("stale_data", (options.today - newest).days, said))
