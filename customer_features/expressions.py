@@ -135,13 +135,23 @@ def without_tokens(sql: str, texts: Set[str], tokens: Sequence[str], dialect: st
     if not tokens:
         return sql
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
-    for column in list(root.find_all(exp.Column)):
-        if not column.table and column.name in texts:
-            kept: Any = column.copy()
+    parts = (exp.JSONExtract, exp.JSONExtractScalar, exp.StructExtract)
+    found: list[Any] = list(root.find_all(exp.Column, exp.JSONExtractScalar))
+    for node in found:
+        if node.find_ancestor(*parts):
+            continue
+        of_text = isinstance(node, exp.JSONExtractScalar) or (not node.table and node.name in texts)
+        if of_text and not _asked_alone(node):
+            kept: Any = node.copy()
             for token in tokens:
                 kept = exp.Nullif(this=kept, expression=exp.Literal.string(token))
-            column.replace(kept)
+            node.replace(kept)
     return str(root.this.sql(dialect=dialect, normalize_functions=False))
+
+
+def _asked_alone(node: exp.Expression) -> bool:
+    """Whether a column is asked whether it is JSON, which its whole text is."""
+    return node.parent is not None and node.parent.sql().upper().startswith("JSON_VALID(")
 
 
 @lru_cache

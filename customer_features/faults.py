@@ -350,7 +350,8 @@ WARNINGS: dict[str, Warn] = {
         Warn("looks_like_null", "ids look like what programs write for no value: {found} they are missing"),
         Warn(
             "near_duplicate_ids",
-            "ids differ in nothing but case, surrounding blanks or Unicode form: {found} joins them",
+            "ids differ in nothing but case, surrounding blanks, Unicode form or a fraction of zeros: {found} joins"
+            " them",
         ),
         Warn(
             "one_order_per_customer",

@@ -64,6 +64,7 @@ def numeric(
     dialect: str = "duckdb",
     anywhere: bool = False,
     type_of: Callable[[str], str | None] = lambda sql: None,
+    exact: Callable[[str], str] | None = None,
 ) -> Numeric:
     """Read the text columns of an expression as numbers where it computes with them.
 
@@ -72,11 +73,12 @@ def numeric(
     ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number.
     ``keeps_text``: it is an id, which stays the text that it is, and compares as a number with numbers alone.
     ``anywhere``: arguments of functions that are not known are numbers too. ``type_of``: ``text`` or ``number`` for
-    what is no column, such as a part of a struct; None where that is not known, or another type.
+    what is no column, such as a part of a struct; None where that is not known, or another type. ``exact``: SQL of the
+    decimal that a text holds, for a cast to one.
 
     Raises InvalidOption where a text that is no number stands in the place of one.
     """
-    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of, keeps_text)
+    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of, keeps_text, exact)
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
     if wants_number:
         work.as_number(root.this)
@@ -98,10 +100,11 @@ class _Reading:
         anywhere: bool,
         type_of: Callable[[str], str | None],
         keeps_text: bool,
+        exact: Callable[[str], str] | None,
     ) -> None:
         self.texts, self.numbers, self.number, self.holds_numbers = texts, numbers, number, holds_numbers
         self.dialect, self.anywhere, self._type_of = dialect, anywhere, type_of
-        self.shown, self.keeps_text = shown, keeps_text
+        self.shown, self.keeps_text, self.exact = shown, keeps_text, exact
         self.read: dict[str, str] = {}
         self._numbers: list[str] = []
 
@@ -136,7 +139,9 @@ class _Reading:
     def as_it_is(self, node: Any) -> None:
         """Look for numbers below a node that may be of any type."""
         if isinstance(node, exp.Cast):
-            if node.to.is_type(*exp.DataType.NUMERIC_TYPES):
+            if self.exact is not None and node.to.is_type("decimal") and self._is_text(node.this):
+                self._cast(node.this, self.exact)
+            elif node.to.is_type(*exp.DataType.NUMERIC_TYPES):
                 self.as_number(node.this)
             else:
                 self.as_it_is(node.this)
@@ -203,7 +208,7 @@ class _Reading:
             parent = parent.parent
         return parent is not None
 
-    def _cast(self, node: Any) -> None:
+    def _cast(self, node: Any, number: Callable[[str], str] | None = None) -> None:
         sql = self._sql(node)
         inner: Any = node
         while isinstance(inner, (exp.Nullif, exp.Paren)):
@@ -211,7 +216,7 @@ class _Reading:
         self.read[inner.name if isinstance(inner, exp.Column) else sql] = sql
         # A name stands for the number until the end: parsing the dialect's own words again might change them.
         node.replace(exp.column(_STANDS_FOR.format(len(self._numbers))))
-        self._numbers.append(f"({self.number(sql)})")
+        self._numbers.append(f"({(number or self.number)(sql)})")
 
     def _sql(self, node: Any) -> str:
         return str(node.sql(dialect=self.dialect, normalize_functions=False))
@@ -230,8 +235,10 @@ class _Reading:
     def _compares_numbers(self, node: Any) -> bool:
         """Whether a comparison is one of numbers: one side is, or texts that hold numbers meet."""
         sides = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
-        if self.keeps_text or any(map(self._is_number, sides)):
-            return any(map(self._is_number, sides))
+        if any(map(self._is_number, sides)):
+            return True
+        if self.keeps_text and not isinstance(node, _ORDERING):
+            return False
         literals = [side for side in sides if isinstance(side, exp.Literal)]
         texts = [side for side in sides if not isinstance(side, exp.Literal)]
         if not texts or any(map(_is_word, literals)) or not all(map(self._is_text, texts)):

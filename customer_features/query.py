@@ -55,6 +55,17 @@ def incomplete(relation: str, options: Options, orders_out: bool, customers_out:
     return f"SELECT customer_id FROM customers_measured SEMI JOIN ({faulty}) USING (customer_id){without}"
 
 
+def without_vector(relation: str, options: Options) -> str:
+    """How many customers have faulty rows and none that counts."""
+    conditions = " OR ".join(f"({rule.sql})" for rule in row_faults(options))
+    today = date_literal(options.today)
+    faulty = f"SELECT customer_id FROM (SELECT *, {today} AS today FROM {relation}) WHERE {conditions}"
+    return (
+        f"SELECT COUNT(DISTINCT customer_id) FROM ({faulty}) ANTI JOIN customers_measured USING (customer_id)"
+        " WHERE customer_id <> ''"
+    )
+
+
 def incomplete_customers(incomplete: str) -> str:
     """Such customers as rows of :func:`faulty_customers`."""
     name = literal("incomplete_customer")

@@ -41,6 +41,14 @@ def number_of_text(sql: str, marks: Marks = PLAIN) -> str:
     return f"COALESCE({plain_number(sql, marks)}, {money})"
 
 
+def decimal_of_text(sql: str, marks: Marks = PLAIN) -> str:
+    """SQL of the decimal of 12 places that a text holds; null where it holds no number, or one of too many digits."""
+    point = sql if marks.decimal == "." else f"REPLACE({sql}, {literal(marks.decimal)}, '.')"
+    others = f"TRY_CAST({number_of_text(sql, marks)} AS DECIMAL(38, 12))"
+    plain = f"CASE WHEN {plain_number(sql, marks)} IS NOT NULL THEN TRY_CAST({point} AS DECIMAL(38, 12)) END"
+    return f"COALESCE({plain}, {others})"
+
+
 def currency_of_text(sql: str, marks: Marks = PLAIN) -> str:
     """SQL of the currency that stands in a text beside a number, null where none does."""
     bare = f"regexp_replace({sql}, {literal(BESIDE_NUMBER)}, '', 'g')"

@@ -29,6 +29,7 @@ from customer_features.columns import (
     serving,
     shell_map,
 )
+from customer_features.counts import counted
 from customer_features.engines import duckdb_broken as broken
 from customer_features.engines import duckdb_ids
 from customer_features.engines.duckdb_as_of import measure
@@ -39,6 +40,7 @@ from customer_features.engines.duckdb_hints import with_values
 from customer_features.engines.duckdb_json_ids import (
     inside_json,
     mark,
+    refuse_absent,
     refuse_objects,
     refuse_other_kinds,
     refuse_structs,
@@ -60,7 +62,7 @@ from customer_features.numeric_columns import numeric
 from customer_features.options import Grain, Incomplete, Options
 from customer_features.parts import Part, first_line
 from customer_features.reading import NUMERIC, Readings, is_number, is_text, read, read_identifier, read_loyalty
-from customer_features.text_numbers import Marks, number_of_text
+from customer_features.text_numbers import Marks, decimal_of_text, number_of_text
 from customer_features.written_days import counts_sql
 
 try:
@@ -323,7 +325,9 @@ class Engine:
         fields: dict[str, Mapped] = {}
         types: dict[str, str] = {}
         for name, mapped in wanted.items():
-            mapped = inside_json(mapped) if part.of_json else mapped
+            if part.of_json:
+                refuse_absent(self.connection, part, name, mapped)
+                mapped = inside_json(mapped)
             if mapped.sql in part.numerics:
                 fields[name], types[name] = mapped, NUMERIC
             else:
@@ -341,7 +345,11 @@ class Engine:
         texts = {column for column, kind in part.columns.items() if is_text(kind)}
         sql = without_tokens(mapped.sql, texts, self.options.null)
         if is_column(mapped.sql):
-            return replace(mapped, sql=sql), self._type(part, sql)
+            kind = self._type(part, sql)
+            if name in IDS and self.options.null and is_number(kind):
+                tokens = ", ".join(map(literal, self.options.null))
+                sql = f"CASE WHEN CAST({sql} AS VARCHAR) NOT IN ({tokens}) THEN {sql} END"
+            return replace(mapped, sql=sql), kind
         error: Exception = RuntimeError()
         for anywhere in (False, True):
             typed = numeric(
@@ -352,9 +360,10 @@ class Engine:
                 lambda text: holds_numbers(self.connection, _sound_rows(part), text, self._marks),
                 shown=f"{name}={mapped.shown}",
                 wants_number=name in NUMBERS,
-                keeps_text=name in IDS,
+                keeps_text=name in (*IDS, "date"),
                 anywhere=anywhere,
                 type_of=lambda text: self._kind(part, text),
+                exact=lambda text: decimal_of_text(text, self._marks),
             )
             try:
                 return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
@@ -383,6 +392,10 @@ class Engine:
         def found() -> Readings:
             return self._read(part, fields, types)
 
+        if options.date_format is not None and is_number(types["date"]):
+            # 20250401 in a column of whole numbers is the text that the format speaks of.
+            fields["date"] = replace(fields["date"], sql=f"CAST({fields['date'].sql} AS VARCHAR)")
+            types["date"] = "VARCHAR"
         text = types["date"] == "VARCHAR"
         if text and options.date_format is not None:
             return found()
@@ -444,6 +457,15 @@ class Engine:
         customer, integral = read_identifier("customer_id", fields["customer_id"], types["customer_id"], part.name)
         for fraction in integral.values():
             self._refuse_fractions(part, fields["customer_id"], fraction)
+        if types["customer_id"] == "VARCHAR" and written_as_floats(
+            self.connection,
+            "customer_id",
+            _sound_rows(part),
+            fields["customer_id"].sql,
+            f"(SELECT {customer} AS customer_id FROM {part.relation})",
+            several=False,
+        ):
+            customer = whole_number(customer)
         if score == "points" and self.options.decimal is None:
             texts = _number_texts(fields, types, score)
             refuse_two_readings(self.connection, part.name, score, texts, _sound_rows(part))
@@ -535,6 +557,9 @@ class Engine:
             self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
         else:
             self.outcome.customers_incomplete = self._count(f"SELECT COUNT(*) FROM ({incomplete})")
+        if gone := self._count(query.without_vector(self._all_rows, options)):
+            have = "has no vector" if gone == 1 else "have no vector"
+            self.outcome.notes.append(f"{counted(gone, 'customer')} {have}: none of their rows counts, some are faulty")
 
     def _loyalty_counts(self) -> dict[str, int]:
         """How many customers the loyalty scores name, and how many of them have no row that counts."""

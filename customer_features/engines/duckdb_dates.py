@@ -11,7 +11,7 @@ from datetime import date
 from itertools import product
 from typing import TYPE_CHECKING
 
-from customer_features.columns import Mapped, literal
+from customer_features.columns import Mapped
 from customer_features.errors import ColumnError
 from customer_features.reading import day_by_format
 
@@ -85,7 +85,7 @@ def _readings(connection: duckdb.DuckDBPyConnection, texts: list[str]) -> dict[s
 
 def _refusal(mapped: Mapped, fitting: dict[str, dict[int, date]], texts: list[str]) -> str:
     name, days = next(iter(fitting.items()))
-    in_python = f"(in Python: columns={{'date': {f'try_strptime({mapped.sql}, {literal(name)})'!r}}})"
+    in_python = f"(in Python: date_format={name!r})"
     # The readings are shown by a date on which they differ.
     place = next(
         (place for place in days if len({found.get(place) for found in fitting.values()}) > 1), next(iter(days))

@@ -71,7 +71,8 @@ class Numbers:
 
 def mostly_numbers(texts: Iterable[str]) -> bool:
     """Whether most of some texts could be days as numbers."""
-    found = [_NUMBER.fullmatch(text) is not None for text in texts]
+    # A day and a month may begin with a zero, a number of days or seconds does not.
+    found = [_NUMBER.fullmatch(text) is not None and not re.match("0[0-9]", text) for text in texts]
     return sum(found) * 2 > len(found)
 
 

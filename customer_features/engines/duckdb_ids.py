@@ -44,6 +44,10 @@ _STEPS: dict[str, tuple[str, str]] = {
         "trim({})",
     ),
     "case": ("lower({})", "lower({})"),
+    "a fraction of zeros": (
+        "CASE WHEN suffix({0}, '.0') THEN left({0}, -2) ELSE {0} END",
+        "regexp_replace({}, '[.]0$', '')",
+    ),
 }
 """By what ids may differ: SQL that takes it away, of all kinds of blanks, and as people would write it."""
 _ANY_BLANKS = r"regexp_replace({}, '^[\s\p{{Z}}\p{{C}}]+|[\s\p{{Z}}\p{{C}}]+$', '', 'g')"

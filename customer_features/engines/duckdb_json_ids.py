@@ -7,13 +7,13 @@ an id looks so, and nowhere else, the source is read once more with the types of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlglot
 from sqlglot import exp
 
 from customer_features.columns import Mapped, literal, quoted
-from customer_features.errors import ColumnError
+from customer_features.errors import ColumnError, did_you_mean
 from customer_features.parts import Part
 from customer_features.reading import FIT, unfit
 
@@ -49,6 +49,32 @@ def inside_json(mapped: Mapped) -> Mapped:
     if tree.find(exp.StructExtract) is None:
         return mapped
     return Mapped(tree.transform(extracted).sql(dialect="duckdb"), mapped.shown, mapped.recognised)
+
+
+def refuse_absent(connection: duckdb.DuckDBPyConnection, part: Part, field: str, mapped: Mapped) -> None:
+    """Raise ColumnError where an expression reads what no row has inside a column of JSON: ``total.amuont``."""
+    rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+    for node in sqlglot.parse_one(mapped.sql, dialect="duckdb").find_all(exp.StructExtract):
+        keys: list[str] = []
+        inner: Any = node
+        while isinstance(inner, exp.StructExtract):
+            keys.insert(0, inner.expression.name)
+            inner = inner.this
+        if not isinstance(inner, exp.Column) or isinstance(node.parent, exp.StructExtract):
+            continue
+        column = quoted(inner.name)
+        at = "".join(f'."{key}"' for key in keys)
+        if connection.execute(
+            f"SELECT 1 FROM {rows} WHERE json_valid({column}) AND json_exists({column}, {literal(f'${at}')}) LIMIT 1"
+        ).fetchall():
+            continue
+        above = "$" + "".join(f'."{key}"' for key in keys[:-1])
+        there = connection.execute(
+            f"SELECT DISTINCT unnest(json_keys({column}, {literal(above)})) FROM (SELECT {column} FROM {rows}"
+            f" WHERE json_valid({column}) LIMIT 1000)"
+        ).fetchall()
+        hint = did_you_mean(keys[-1], [str(key) for (key,) in there])
+        raise ColumnError(f"{part.name}: no row has '{'.'.join([inner.name, *keys])}', which {field} reads{hint}")
 
 
 def mark(connection: duckdb.DuckDBPyConnection, part: Part, fields: Mapping[str, Mapped], staged: str | None) -> bool:

@@ -124,7 +124,8 @@ def translated(*parts: Part | None) -> Iterator[None]:
         if (short := shortage(error)) is not None:
             raise OutputError(short) from None
         # Of a damaged Parquet file the engine speaks in errors of no kind.
-        unread = isinstance(error, duckdb.InvalidInputException | duckdb.IOException | duckdb.ConversionException)
+        kinds = duckdb.InvalidInputException | duckdb.IOException | duckdb.ConversionException
+        unread = isinstance(error, kinds | duckdb.OutOfRangeException)
         if not unread and type(error) is not duckdb.Error:
             raise
         raise SourceError(_unread([part for part in parts if part is not None], error)) from None
