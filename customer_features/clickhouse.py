@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from customer_features.columns import check_fields
+from customer_features.columns import check_fields, with_constants
 from customer_features.engines.clickhouse import Run
 from customer_features.engines.duckdb_loyalty import scores_of
 from customer_features.engines.duckdb_session import connected, spilling_to
@@ -21,6 +21,7 @@ def build(
     table_or_query: str,
     *,
     columns: Mapping[str, str] | None = None,
+    constant: Mapping[str, str] | None = None,
     today: object = None,
     loyalty: Any = None,
     grain: str = "transaction",
@@ -42,6 +43,8 @@ def build(
         change until the call returns: ClickHouse has no transactions.
     columns
         As for :func:`customer_features.build`; expressions are in ClickHouse's SQL.
+    constant
+        Field to a value that is the same in every row: ``{"product_id": "unknown"}``.
     loyalty
         A table or query in ClickHouse, or a dataframe, with ``customer_id`` and ``loyalty_score`` (0 to 1).
     today, grain, future, returns, window, timezone, on_fault, max_faults
@@ -68,7 +71,7 @@ def build(
         on_fault=on_fault,
         max_faults=max_faults,
     )
-    run = _run(client, table_or_query, options, columns, loyalty)
+    run = _run(client, table_or_query, options, with_constants(columns or {}, constant), loyalty)
     with run.judged() as (_, judged):
         table = run.vectors(judged)
     warn_of(run.outcome, stacklevel=2)
@@ -80,6 +83,7 @@ def check(
     table_or_query: str,
     *,
     columns: Mapping[str, str] | None = None,
+    constant: Mapping[str, str] | None = None,
     today: object = None,
     loyalty: Any = None,
     grain: str = "transaction",
@@ -109,7 +113,7 @@ def check(
         max_faults=max_faults,
     )
     options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0)
-    run = _run(client, table_or_query, options, columns, loyalty)
+    run = _run(client, table_or_query, options, with_constants(columns or {}, constant), loyalty)
     with run.judged(originals=True) as (_, judged):
         return run.faulty(judged)
 

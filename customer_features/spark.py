@@ -24,7 +24,7 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("building on Spark", "spark") from error
 
-from customer_features.columns import check_fields
+from customer_features.columns import check_fields, with_constants
 
 if TYPE_CHECKING:
     from customer_features.engines.spark import Engine
@@ -37,6 +37,7 @@ def build(
     transactions: DataFrame,
     *,
     columns: Mapping[str, str] | None = None,
+    constant: Mapping[str, str] | None = None,
     today: object = None,
     loyalty: DataFrame | None = None,
     grain: str = "transaction",
@@ -60,6 +61,8 @@ def build(
     columns
         Field to column name or Spark SQL expression over one row, for columns whose names are not recognised:
         ``{"customer_id": "household_id", "amount": "price * quantity"}``.
+    constant
+        Field to a value that is the same in every row: ``{"product_id": "unknown"}``.
     today
         Reference date for recency (a ``date`` or ``YYYY-MM-DD``); the current date in ``timezone`` if None.
         A list of dates gives a vector for each customer at each of them, from the rows up to that date; a column
@@ -128,7 +131,7 @@ def build(
     )
     if quarantine is not None and options.on_fault is not OnFault.QUARANTINE:
         raise InvalidOption("quarantine", "goes with on_fault='quarantine': otherwise a faulty row stops the run")
-    with engine_over(transactions, options, columns, loyalty) as engine:
+    with engine_over(transactions, options, with_constants(columns or {}, constant), loyalty) as engine:
         outcome = engine.judge()
         if quarantine is not None:
             write_quarantine(engine.faulty_rows(), quarantine)
@@ -142,6 +145,7 @@ def check(
     transactions: DataFrame,
     *,
     columns: Mapping[str, str] | None = None,
+    constant: Mapping[str, str] | None = None,
     today: object = None,
     loyalty: DataFrame | None = None,
     grain: str = "transaction",
@@ -179,7 +183,7 @@ def check(
         max_faults=max_faults,
     )
     options = replace(options, on_fault=OnFault.QUARANTINE, max_faults=1.0)
-    with engine_over(transactions, options, columns, loyalty) as engine:
+    with engine_over(transactions, options, with_constants(columns or {}, constant), loyalty) as engine:
         engine.judge(warn=False)
         return _persisted(engine.faulty_rows(), engine, "customers", "parts")
 

@@ -75,7 +75,7 @@ def put_into_clickhouse(name: str, table: pa.Table) -> None:
         if pa.types.is_timestamp(field.type) and field.type.tz is None:
             # A time without a zone is text there: each of ClickHouse's own times is an instant.
             table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
-    kinds = ", ".join(f"{field.name} Nullable({_kind(field.type)})" for field in table.schema)
+    kinds = ", ".join(f"\"{field.name}\" Nullable({_kind(field.type)})" for field in table.schema)
     clickhouse_session().query(f"DROP TABLE IF EXISTS {name}")
     clickhouse_session().query(f"CREATE TABLE {name} ({kinds}) ENGINE = Memory")
     client_of(clickhouse_session()).fill(name, table)
