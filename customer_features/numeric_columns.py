@@ -63,6 +63,7 @@ def numeric(
     dialect: str = "duckdb",
     anywhere: bool = False,
     type_of: Callable[[str], str | None] = lambda sql: None,
+    cleaned: Callable[[str], str] = lambda sql: sql,
 ) -> Numeric:
     """Read the text columns of an expression as numbers where it computes with them.
 
@@ -70,17 +71,18 @@ def numeric(
     null where it holds none. ``holds_numbers``: whether a text, in SQL, does, asked where only the values tell.
     ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number.
     ``anywhere``: arguments of functions that are not known are numbers too. ``type_of``: ``text`` or ``number`` for
-    what is no column, such as a part of a struct; None where that is not known, or another type.
+    what is no column, such as a part of a struct; None where that is not known, or another type. ``cleaned``: SQL with
+    nothing in the place of texts that stand for nothing.
 
     Raises InvalidOption where a text that is no number stands in the place of one.
     """
-    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of)
+    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of, cleaned)
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
     if wants_number:
         work.as_number(root.this)
     else:
         work.as_it_is(root.this)
-    whole = root.this.sql(dialect=dialect, normalize_functions=False)
+    whole = cleaned(root.this.sql(dialect=dialect, normalize_functions=False))
     return Numeric(work.filled(whole), {shown: work.filled(text) for shown, text in work.read.items()})
 
 
@@ -95,10 +97,11 @@ class _Reading:
         dialect: str,
         anywhere: bool,
         type_of: Callable[[str], str | None],
+        cleaned: Callable[[str], str],
     ) -> None:
         self.texts, self.numbers, self.number, self.holds_numbers = texts, numbers, number, holds_numbers
         self.dialect, self.anywhere, self._type_of = dialect, anywhere, type_of
-        self.shown = shown
+        self.shown, self.cleaned = shown, cleaned
         self.read: dict[str, str] = {}
         self._numbers: list[str] = []
 
@@ -195,9 +198,9 @@ class _Reading:
         return parent is not None
 
     def _cast(self, node: Any) -> None:
-        sql = self._sql(node)
+        sql = self.cleaned(self._sql(node))
         inner = node.this if isinstance(node, exp.Nullif) else node
-        self.read[inner.name if isinstance(inner, exp.Column) else sql] = sql
+        self.read[inner.name if isinstance(inner, exp.Column) else self._sql(node)] = sql
         # A name stands for the number until the end: parsing the dialect's own words again might change them.
         node.replace(exp.column(_STANDS_FOR.format(len(self._numbers))))
         self._numbers.append(f"({self.number(sql)})")
@@ -228,7 +231,7 @@ class _Reading:
         # Codes begin with zeros, and are equal to themselves alone.
         if not isinstance(node, _ORDERING) and any(re.match("0[0-9]", literal.name) for literal in literals):
             return False
-        return all(self.holds_numbers(self.filled(self._sql(text))) for text in texts)
+        return all(self.holds_numbers(self.filled(self.cleaned(self._sql(text)))) for text in texts)
 
     def _compares_texts(self, node: Any) -> bool:
         """Whether NULLIF compares a text with a word, or with a text that holds other things than numbers."""

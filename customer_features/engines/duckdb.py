@@ -338,13 +338,17 @@ class Engine:
 
     def _computed(self, part: Part, name: str, mapped: Mapped) -> tuple[Mapped, str]:
         """The expression of a field over typed columns, and its type."""
-        sql = without_tokens(mapped.sql, part.columns, self.options.null)
+
+        def cleaned(sql: str) -> str:
+            return without_tokens(sql, part.columns, self.options.null) if self.options.null else sql
+
         if is_column(mapped.sql):
+            sql = cleaned(mapped.sql)
             return replace(mapped, sql=sql), self._type(part, sql)
         error: Exception = RuntimeError()
         for anywhere in (False, True):
             typed = numeric(
-                sql,
+                mapped.sql,
                 {column for column, kind in part.columns.items() if is_text(kind)},
                 {column for column, kind in part.columns.items() if is_number(kind)},
                 lambda text: number_of_text(text, self._marks),
@@ -353,6 +357,7 @@ class Engine:
                 wants_number=name in NUMBERS,
                 anywhere=anywhere,
                 type_of=lambda text: self._kind(part, text),
+                cleaned=cleaned,
             )
             try:
                 return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)

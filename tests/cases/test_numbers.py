@@ -144,7 +144,8 @@ COMMA = {
 @through("csv", *ENGINES)
 def test_n3_money_with_a_decimal_point(door: Door) -> None:
     for text, right in POINT.items():
-        assert door(amounts("2000000.00", text), {}, returns="net") == ({"a": 2000000.0 + right}, {}), text
+        found, faults = door(amounts("2000000.00", text), {}, returns="net")
+        assert (round(found["a"] - 2000000, 2), faults) == (right, {}), text
 
 
 @through("csv", "http csv", "pyarrow")
