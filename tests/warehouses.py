@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from customer_features.columns import quoted
 from customer_features.engines.duckdb_session import connected
 from customer_features.engines.outcome import Outcome
 from customer_features.options import Options
@@ -75,7 +76,7 @@ def put_into_clickhouse(name: str, table: pa.Table) -> None:
         if pa.types.is_timestamp(field.type) and field.type.tz is None:
             # A time without a zone is text there: each of ClickHouse's own times is an instant.
             table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
-    kinds = ", ".join(f"{field.name} Nullable({_kind(field.type)})" for field in table.schema)
+    kinds = ", ".join(f"{quoted(field.name, 'clickhouse')} Nullable({_kind(field.type)})" for field in table.schema)
     clickhouse_session().query(f"DROP TABLE IF EXISTS {name}")
     clickhouse_session().query(f"CREATE TABLE {name} ({kinds}) ENGINE = Memory")
     client_of(clickhouse_session()).fill(name, table)
