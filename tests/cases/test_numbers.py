@@ -14,6 +14,7 @@ import pytest
 
 import customer_features
 from customer_features.errors import CustomerFeaturesError
+from customer_features.text_numbers import Marks, number_of_text
 from tests.conftest import TODAY, Cli
 
 from .value_doors import HERE, HTTP, Door, door_of
@@ -186,6 +187,22 @@ def test_n3_the_currency_is_said(tmp_path: Path, cli: Cli) -> None:
 def test_n3_the_docs_have_no_recipe_that_cuts_signs_out() -> None:
     for page in (Path(__file__).parents[2] / "docs").rglob("*.md"):
         assert not re.search(r"regexp_replace\([^)]*\[\^0-9", page.read_text()), page
+
+
+def test_n3_the_table_of_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "csv.md").read_text("utf-8")
+    table = page[page.index("| Text | With a decimal point |") :].partition("\n\n")[0].splitlines()[2:]
+    texts = 0
+    with duckdb.connect() as connection:
+        for line in table:
+            shown, *expected = (cell.strip() for cell in line.strip("|").split(" | "))
+            for text in re.findall("`([^`]+)`", shown):
+                for mark, said in zip((".", ","), expected, strict=True):
+                    right = None if said == "unreadable" else float(said.partition(",")[0])
+                    sql = f"SELECT {number_of_text('t', Marks(mark))} FROM (SELECT $1 AS t)"
+                    assert connection.execute(sql, [text]).fetchall() == [(right,)], (text, mark)
+                texts += 1
+    assert texts > 25
 
 
 # -- N4: thousands stand on large amounts alone ---------------------------------------------------------
