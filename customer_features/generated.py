@@ -16,6 +16,7 @@ from customer_features.options import Options, dates
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.printed import text_of
 from customer_features.typed_fields import typed
+from customer_features.untold_types import with_doubles
 
 try:
     import sqlglot
@@ -148,6 +149,8 @@ def portable(
     for name in NUMBERS:
         if name in fields and kinds[name].kind is Kind.TEXT:
             fields[name] = _of_texts(spoken, name, fields[name])
+        elif name in fields and kinds[name].kind is Kind.DOUBLE and not isinstance((columns or {}).get(name), Constant):
+            fields[name] = with_doubles(fields[name], spoken.sqlglot, lambda column: spoken.cast(column, spoken.double))
     expression = None
     if isinstance(today, str) and not _DAY.fullmatch(today):
         expression = spoken.a_day(expression_of(spoken, "today", today))

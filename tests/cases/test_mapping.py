@@ -284,6 +284,43 @@ def test_m4_the_values_tell(door: Door) -> None:
     assert found == {sql: ({"c0": first, "c1": second}, {}) for sql, (first, second) in BY_VALUES.items()}
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "coalesce(nullif(amount, 0), list_price)",
+        "coalesce(nullif(amount, '0'), list_price)",
+        "greatest(qty, price)",
+        "least(qty, 5)",
+        "greatest(qty, '5')",
+        "CASE WHEN qty > 5 THEN price ELSE list_price END",
+        "CASE WHEN qty > '5' THEN price ELSE list_price END",
+        "CASE WHEN qty IN (10, 11) THEN price ELSE list_price END",
+        "CASE WHEN qty BETWEEN 9 AND 11 THEN price ELSE list_price END",
+        "CASE qty WHEN 10 THEN price ELSE list_price END",
+        "CASE WHEN kind = 'sale' THEN price ELSE qty END",
+    ],
+)
+def test_m4_printed_sql_that_is_told_no_type(sql: str) -> None:
+    right = {**RIGHT, **BY_VALUES, "CASE WHEN kind = 'sale' THEN price ELSE qty END": (10.5, 10.0)}[sql]
+    typed = rows(**NUMBERS)
+    for name in ("amount", "list_price", "qty", "price"):
+        numbers = typed[name].cast(pa.decimal128(18, 4))
+        typed = typed.set_column(typed.column_names.index(name), name, numbers)
+    text = customer_features.sql("duckdb", columns={"amount": sql}, types={"date": "VARCHAR"}, today="2025-04-24")
+    for table in (rows(**NUMBERS), typed):
+        with duckdb.connect() as connection:
+            connection.register("transactions", table)
+            found = connection.sql(text).to_arrow_table()
+        assert tuple(found["purchase_total"].to_pylist()) == right
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_m4_the_text_of_every_dialect(dialect: str) -> None:
+    text = customer_features.sql(dialect, columns={"amount": "greatest(qty, price)"}, today="2025-04-24")
+    [line] = [line for line in text.splitlines() if line.startswith("--   amount from ")]
+    assert line.upper().count("CAST(") == 2, line
+
+
 @pytest.mark.parametrize("sql", BY_VALUES)
 def test_m4_printed_sql_asks_where_the_values_tell(sql: str) -> None:
     if "0" in sql and "code" in sql:
