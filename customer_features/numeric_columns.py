@@ -126,7 +126,7 @@ class _Reading:
             of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
             for child in list(node.iter_expressions()):
                 (self._choice if of_choice else self.as_number)(child)
-        elif isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
+        elif isinstance(node, exp.Cast) and not node.args.get("safe"):
             self.as_it_is(node)
         else:
             self.as_it_is(node)
@@ -135,7 +135,7 @@ class _Reading:
 
     def as_it_is(self, node: Any) -> None:
         """Look for numbers below a node that may be of any type."""
-        if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
+        if isinstance(node, exp.Cast) and not node.args.get("safe"):
             if node.to.is_type(*exp.DataType.NUMERIC_TYPES):
                 self.as_number(node.this)
             else:

@@ -276,7 +276,7 @@ def test_every_hint_applied_to_its_own_input_is_right_or_refused(name: str, cli:
     for options in options_of(ran.err, case.hints):
         again = cli(*command_of(case, source, out, options))
         if again.code == 0:
-            rows = duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall()
+            rows = duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall()
             mark = options[options.index("--decimal") + 1] if "--decimal" in options else ""
             assert dict(rows) == case.readings.get(mark, case.totals)
             manifest = json.loads(Path(f"{out}.manifest.json").read_text())

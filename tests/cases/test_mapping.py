@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def through(*names: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("door", names, indirect=True)
 
 
-def rows(**more: list[str | None]) -> pa.Table:
+def rows(**more: Sequence[str | None]) -> pa.Table:
     """Rows of text of the customers c0 and c1."""
     count = len(next(iter(more.values()))) if more else 2
     own = {
@@ -343,7 +344,8 @@ def test_m4_a_cell_that_is_no_number_is_a_fault_of_its_row(door: Door) -> None:
 
 @through(*ENGINES)
 def test_m4_so_is_one_that_an_id_or_a_day_is_computed_of(door: Door) -> None:
-    table = rows(**{**NUMBERS, "amount": ["1.00", "2.00"]})
+    own: dict[str, list[str | None]] = {**NUMBERS, "amount": ["1.00", "2.00"]}
+    table = rows(**own)
     for columns in (
         {"customer_id": "CASE WHEN note > 3 THEN customer_id ELSE kind END"},
         {"date": "CASE WHEN note > 3 THEN date ELSE '2025-01-01' END"},
@@ -411,6 +413,12 @@ def test_m5_the_decimal_option_reads_it(door: Door) -> None:
         {"c0": 1.0, "c1": 2.0},
         {},
     )
+
+
+@through("pyarrow", pytest.param("spark", marks=pytest.mark.slow))
+def test_m5_a_try_cast_gives_nothing(door: Door) -> None:
+    table = rows(preis=["x", "5.00"], menge=["1", "2"])
+    assert door(table, {"amount": "coalesce(TRY_CAST(preis AS DOUBLE), 0)"}) == ({"c0": 0.0, "c1": 5.0}, {})
 
 
 def test_m5_the_message_names_the_cell_and_its_column() -> None:

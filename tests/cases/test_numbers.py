@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def through(*names: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("door", names, indirect=True)
 
 
-def amounts(*texts: str | None, **more: list[str | None]) -> pa.Table:
+def amounts(*texts: str | None, **more: Sequence[str | None]) -> pa.Table:
     """A customer a, whose rows have these amounts."""
     count = len(texts)
     columns = {
@@ -227,7 +228,7 @@ def written(folder: Path, *lines: str) -> Path:
 def test_n4_they_are_read(lines: tuple[str, ...], total: float, tmp_path: Path, cli: Cli) -> None:
     out = tmp_path / "f.parquet"
     assert cli("build", written(tmp_path, *lines), "--out", out, "--today", TODAY, "--grain", "line").code == 0
-    found = dict(duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
+    found = dict(duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
     assert found["big"] == total
     assert len(found) == 301
 
@@ -247,7 +248,7 @@ def test_n4_a_customer_who_lost_a_row_is_counted(tmp_path: Path, cli: Cli) -> No
     assert re.search(r"1 .*incomplete|lost", ran.err)
     again = cli("build", path, "--out", out, "--today", TODAY, "--grain", "line", "--incomplete", "quarantine")
     assert again.code == 0
-    found = dict(duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
+    found = dict(duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
     assert "big" not in found
     assert len(found) == 300
     manifest = json.loads(Path(f"{out}.manifest.json").read_text())
@@ -288,7 +289,7 @@ def test_d8_two_exports_that_differ(tmp_path: Path, cli: Cli) -> None:
     second.write_text(f"{HEADER}\n13047.0,2,2025-04-02,2.00,p\n")
     ran = cli("build", first, second, "--out", out, "--today", TODAY)
     assert ran.code == 0
-    assert duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall() == [("13047", 3.0)]
+    assert duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall() == [("13047", 3.0)]
     assert "whole numbers that are written as 17850.0 are read as 17850" in ran.err
 
 
