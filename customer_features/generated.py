@@ -16,6 +16,7 @@ from customer_features.options import Options, dates
 from customer_features.portable import FIELDS, IDS, LOYALTY, Portable, Source
 from customer_features.printed import text_of
 from customer_features.typed_fields import amount_texts, typed
+from customer_features.untold_types import with_doubles
 
 try:
     import sqlglot
@@ -152,6 +153,8 @@ def portable(
             fields[name] = made.sql
             if name == "amount":
                 texts = amount_texts(made, is_text=True)
+        elif name in fields and kinds[name].kind is Kind.DOUBLE and not isinstance((columns or {}).get(name), Constant):
+            fields[name] = with_doubles(fields[name], spoken.sqlglot, lambda column: spoken.cast(column, spoken.double))
     expression = None
     if isinstance(today, str) and not _DAY.fullmatch(today):
         expression = spoken.a_day(expression_of(spoken, "today", today))

@@ -20,25 +20,25 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("reading tables", "bulk") from error
 
-_ARITHMETIC = (
+ARITHMETIC = (
     *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil),
     *(exp.Sqrt, exp.Pow, exp.Exp, exp.Ln, exp.Log, exp.Sign, exp.Trunc),
 )
 _CHOICES = (exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.Case, exp.If, exp.Paren)
 """What gives one of its operands: a number where they are numbers."""
 _SORTING = (exp.Greatest, exp.Least, exp.Array)
-_COMPARISONS = (
+COMPARISONS = (
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ),
     exp.Nullif,
 )
-_ORDERING = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, *_SORTING)
+ORDERING = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, *_SORTING)
 _TEXTS = (
     *(exp.Replace, exp.RegexpReplace, exp.RegexpExtract, exp.Trim, exp.Lower, exp.Upper, exp.Substring, exp.Concat),
     *(exp.DPipe, exp.Left, exp.Right, exp.SplitPart, exp.JSONExtract, exp.JSONExtractScalar, exp.Pad, exp.Translate),
 )
 """What gives text of text."""
 _STANDS_FOR = "customer_features_number_{}_"
-_PLAIN = re.compile(r" *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+) *")
+PLAIN = re.compile(r" *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+) *")
 _LIKE_NUMBERS = re.compile(r"[-+ .,'0-9]*[0-9][-+ .,'0-9]*")
 """Texts of digits and the marks of numbers alone."""
 
@@ -125,7 +125,7 @@ class _Reading:
                     self._choice(branch)
         elif isinstance(node, exp.Nullif) and self._compares_texts(node):
             self._cast(node)  # what is left is read
-        elif isinstance(node, (*_ARITHMETIC, *_CHOICES)):
+        elif isinstance(node, (*ARITHMETIC, *_CHOICES)):
             of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
             for child in list(node.iter_expressions()):
                 (self._choice if of_choice else self.as_number)(child)
@@ -145,7 +145,7 @@ class _Reading:
                 self.as_number(node.this)
             else:
                 self.as_it_is(node.this)
-        elif isinstance(node, _ARITHMETIC) and not node.find(exp.Interval):
+        elif isinstance(node, ARITHMETIC) and not node.find(exp.Interval):
             self.as_number(node)
         elif self.keeps_text and isinstance(node, (*_SORTING, exp.Coalesce, exp.Nullif)):
             for side in list(node.iter_expressions()):
@@ -153,7 +153,7 @@ class _Reading:
                     side.replace(exp.Literal.string(side.name))
                 else:
                     self.as_it_is(side)
-        elif isinstance(node, (*_COMPARISONS, *_SORTING, exp.Coalesce)) and self._is_of_numbers(node):
+        elif isinstance(node, (*COMPARISONS, *_SORTING, exp.Coalesce)) and self._is_of_numbers(node):
             of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
             for child in list(node.iter_expressions()):
                 (self._choice if of_choice else self.as_number)(child)
@@ -191,7 +191,7 @@ class _Reading:
 
     def _number_in(self, node: Any) -> None:
         """Make a number of a text that stands in the expression."""
-        if _PLAIN.fullmatch(node.name):
+        if PLAIN.fullmatch(node.name):
             node.replace(exp.Literal.number(format(Decimal(node.name.strip()), "f")))
         elif _LIKE_NUMBERS.fullmatch(node.name):
             self._cast(node)
@@ -229,7 +229,7 @@ class _Reading:
 
     def _is_of_numbers(self, node: Any) -> bool:
         if isinstance(node, exp.Coalesce):
-            return any(map(self._is_number, _values(node)))
+            return any(map(self._is_number, values_of(node)))
         return self._compares_numbers(node)
 
     def _compares_numbers(self, node: Any) -> bool:
@@ -244,7 +244,7 @@ class _Reading:
         if not texts or any(map(_is_word, literals)) or not all(map(self._is_text, texts)):
             return False
         # Codes begin with zeros, and are equal to themselves alone.
-        if not isinstance(node, _ORDERING) and any(re.match("0[0-9]", literal.name) for literal in literals):
+        if not isinstance(node, ORDERING) and any(re.match("0[0-9]", literal.name) for literal in literals):
             return False
         return all(self.holds_numbers(self.filled(self._sql(text))) for text in texts)
 
@@ -260,7 +260,7 @@ class _Reading:
             return node.name in self.texts
         if isinstance(node, (exp.Paren, exp.Nullif)):
             return self._is_text(node.this)
-        if values := _values(node):
+        if values := values_of(node):
             return all(self._is_text(value) or _is_string(value) for value in values)
         return isinstance(node, _TEXTS) or self._typed(node) == "text"
 
@@ -273,9 +273,9 @@ class _Reading:
             return not node.is_string
         if isinstance(node, exp.Cast):
             return bool(node.to.is_type(*exp.DataType.NUMERIC_TYPES))
-        if values := _values(node):
+        if values := values_of(node):
             return any(map(self._is_number, values))
-        if isinstance(node, _ARITHMETIC):
+        if isinstance(node, ARITHMETIC):
             return not node.find(exp.Interval)
         return not isinstance(node, _TEXTS) and self._typed(node) == "number"
 
@@ -284,7 +284,7 @@ class _Reading:
         return self._type_of(self.filled(self._sql(node))) if computed else None
 
 
-def _values(node: Any) -> list[Any]:
+def values_of(node: Any) -> list[Any]:
     """What a node gives one of, as it is."""
     if isinstance(node, exp.Case):
         values = [branch.args["true"] for branch in node.args["ifs"]]

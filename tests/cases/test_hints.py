@@ -155,9 +155,14 @@ class Case:
     also: tuple[str, ...] = ()
     hints: dict[str, str] = field(default_factory=dict)
     """What to put in the place of what only a person knows, such as COLUMN."""
+    maps: dict[str, str] = field(default_factory=dict)
+    """Fields as they are mapped; a hint gives another expression."""
+    readings: dict[str, dict[str, float]] = field(default_factory=dict)
+    """The totals that are right under each decimal mark, where only a person knows which it is."""
 
 
 HEADER = "customer_id,order_id,date,amount,sku"
+SEMICOLONS = HEADER.replace(",", ";")
 CASES: dict[str, Case] = {
     # Columns that are proposed, and columns that would both serve.
     "misspelt": Case("customr_id,order_id,date,amuont,sku\na,1,2025-04-01,1.50,p\n", {"a": 1.5}),
@@ -169,11 +174,71 @@ CASES: dict[str, Case] = {
     ),
     # How dates and numbers are written: what is said of them is applied as well.
     "day first": Case(f"{HEADER}\na,1,13/04/2025,1.50,p\n", {"a": 1.5}),
+    "decimal comma": Case(f"{SEMICOLONS}\na;1;2025-04-01;12,50;p\na;2;2025-04-01;1.250,75;p\n", {"a": 1263.25}),
+    "decimal comma in a few rows": Case(f"{SEMICOLONS}\na;1;2025-04-01;12,50;p\na;2;2025-04-01;80.25;p\n", {}),
+    "negative with a decimal comma": Case(
+        f"{SEMICOLONS}\na;1;2025-04-01;100,00;p\na;2;2025-04-01;(12,50);p\n", {"a": 87.5}, ("--returns", "net")
+    ),
+    "a point with two readings": Case(
+        f"{SEMICOLONS}\na;1;2025-04-01;1.250;p\na;2;2025-04-01;12.500;q\nb;3;2025-04-01;80;p\n",
+        {},
+        readings={".": {"a": 13.75, "b": 80.0}, ",": {"a": 13750.0, "b": 80.0}},
+    ),
+    "a comma with two readings": Case(
+        f"{SEMICOLONS}\na;1;2025-04-01;1,250;p\na;2;2025-04-01;12,500;q\n",
+        {},
+        readings={".": {"a": 13750.0}, ",": {"a": 13.75}},
+    ),
+    "two readings beside a comma": Case(
+        f"{SEMICOLONS}\na;1;2025-04-01;1.250;p\na;2;2025-04-01;12,50;q\n",
+        {},
+        readings={",": {"a": 1262.5}},
+    ),
+    "two readings in a computed column": Case(
+        "customer_id;order_id;date;preis;menge;sku\na;1;2025-04-01;1.250;2;p\n",
+        {},
+        maps={"amount": "preis * menge"},
+        readings={".": {"a": 2.5}, ",": {"a": 2500.0}},
+    ),
+    "thousands and decimals": Case(f'{HEADER}\na,1,2025-04-01,"1.250,00",p\na,2,2025-04-01,"5,00",p\n', {"a": 1255.0}),
+    # Names within expressions, misspelt names and constants.
+    "names with blanks": Case(
+        "customer_id,order_id,date,Lineitem price,Lineitem quantity,sku\na,1,2025-04-01,2.50,3,p\n",
+        {"a": 7.5},
+        maps={"amount": "Lineitem price * Lineitem quantity"},
+    ),
+    "a misspelt name": Case(
+        "customer_id,order_id,date,Total,Total Collected,sku\na,1,2025-04-01,1.00,7.50,p\n",
+        {"a": 7.5},
+        maps={"amount": "Total Colected"},
+    ),
+    "a misspelt plain name": Case(
+        "customer_id,order_id,date,Total,Total Collected,sku\na,1,2025-04-01,1.00,7.50,p\n",
+        {"a": 1.0},
+        maps={"amount": "Totl"},
+    ),
+    "a constant": Case(
+        "customer_id,order_id,date,amount\na,1,2025-04-01,1.50\n",
+        {"a": 1.5},
+        hints={"VALUE": "unknown"},
+        maps={"product_id": "'unknown'"},
+    ),
 }
-"""Every kind of hint. Number hints (thousands, currency, decimal marks) belong here too."""
+"""Every kind of hint."""
 
 MAPPED = re.compile(r"""--map ((?:'[^']*'|"[^"]*"|[^\s'",;])+)""")
 FORMAT = re.compile(r"--date-format ('[^']*'|\S+)")
+DECIMAL = re.compile(r"--decimal ([.,])(?=[\s)])")
+QUOTED = re.compile(r"names with blanks go in double quotes: (\w+)=(.+)")
+MEANT = re.compile(r"there is no column '.*?' for (\w+) \(did you mean '(.*?)'\?\)")
+CONSTANT = re.compile(r"--constant (\w+)=(VALUE)")
+
+
+def command_of(case: Case, source: Path, out: Path, options: list[str]) -> list[object]:
+    """A run of a case; an option says another thing of a field than the case's own mapping."""
+    said = {one.partition("=")[0] for one in options}
+    maps = [word for name, sql in case.maps.items() if name not in said for word in ("--map", f"{name}={sql}")]
+    return ["build", source, "--out", out, "--today", TODAY, "--grain", "line", *case.also, *maps, *options]
 
 
 def options_of(said: str, given: dict[str, str]) -> list[list[str]]:
@@ -190,6 +255,12 @@ def options_of(said: str, given: dict[str, str]) -> list[list[str]]:
     sets: list[list[str]] = [[]]
     for name, expressions in chosen.items():
         sets = [[*one, "--map", f"{name}={sql}"] for one in sets for sql in expressions]
+    for name, expression in QUOTED.findall(said) + MEANT.findall(said):
+        sets = [[*one, "--map", f"{name}={expression}"] for one in sets]
+    for name, value in CONSTANT.findall(said):
+        sets = [[*one, "--constant", f"{name}={given.get(value, value)}"] for one in sets]
+    if marks := list(dict.fromkeys(DECIMAL.findall(said))):
+        sets = [[*one, "--decimal", mark] for one in sets for mark in marks]
     for found in FORMAT.finditer(said):
         sets = [[*one, "--date-format", *shlex.split(found[1])] for one in sets]
     return sets
@@ -200,27 +271,33 @@ def test_every_hint_applied_to_its_own_input_is_right_or_refused(name: str, cli:
     case = CASES[name]
     source, out = tmp_path / "export.csv", tmp_path / "features.parquet"
     source.write_text(case.text)
-    command = ("build", source, "--out", out, "--today", TODAY, "--grain", "line", *case.also)
-    ran = cli(*command)
+    ran = cli(*command_of(case, source, out, []))
     assert ran.code != 0
     for options in options_of(ran.err, case.hints):
-        again = cli(*command, *options)
+        again = cli(*command_of(case, source, out, options))
         if again.code == 0:
-            rows = duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall()
-            assert dict(rows) == case.totals
+            rows = duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall()
+            mark = options[options.index("--decimal") + 1] if "--decimal" in options else ""
+            assert dict(rows) == case.readings.get(mark, case.totals)
             manifest = json.loads(Path(f"{out}.manifest.json").read_text())
             assert manifest["rows"]["quarantined"] == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["misspelt", "other language", "odd name", "two would serve", "price and quantity", "day first"]
+LEAD_TO_A_RUN = (
+    *("misspelt", "other language", "odd name", "two would serve", "price and quantity", "day first"),
+    *("decimal comma", "negative with a decimal comma", "a point with two readings", "a comma with two readings"),
+    *("two readings beside a comma", "two readings in a computed column", "thousands and decimals"),
+    *("names with blanks", "a misspelt name", "a misspelt plain name", "a constant"),
 )
+
+
+@pytest.mark.parametrize("name", LEAD_TO_A_RUN)
 def test_these_hints_lead_to_a_run(name: str, cli: Cli, tmp_path: Path) -> None:
     case = CASES[name]
     source = tmp_path / "export.csv"
     source.write_text(case.text)
-    command = ("build", source, "--out", tmp_path / "f.csv", "--today", TODAY, "--grain", "line", *case.also)
-    [*_, last] = options_of(cli(*command).err, case.hints)
+    out = tmp_path / "f.csv"
+    [*_, last] = options_of(cli(*command_of(case, source, out, [])).err, case.hints)
     assert last
-    ran = cli(*command, *last)
+    ran = cli(*command_of(case, source, out, last))
     assert ran.code == 0, ran.err

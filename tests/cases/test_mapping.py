@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def through(*names: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("door", names, indirect=True)
 
 
-def rows(**more: list[str | None]) -> pa.Table:
+def rows(**more: Sequence[str | None]) -> pa.Table:
     """Rows of text of the customers c0 and c1."""
     count = len(next(iter(more.values()))) if more else 2
     own = {
@@ -284,6 +285,43 @@ def test_m4_the_values_tell(door: Door) -> None:
     assert found == {sql: ({"c0": first, "c1": second}, {}) for sql, (first, second) in BY_VALUES.items()}
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "coalesce(nullif(amount, 0), list_price)",
+        "coalesce(nullif(amount, '0'), list_price)",
+        "greatest(qty, price)",
+        "least(qty, 5)",
+        "greatest(qty, '5')",
+        "CASE WHEN qty > 5 THEN price ELSE list_price END",
+        "CASE WHEN qty > '5' THEN price ELSE list_price END",
+        "CASE WHEN qty IN (10, 11) THEN price ELSE list_price END",
+        "CASE WHEN qty BETWEEN 9 AND 11 THEN price ELSE list_price END",
+        "CASE qty WHEN 10 THEN price ELSE list_price END",
+        "CASE WHEN kind = 'sale' THEN price ELSE qty END",
+    ],
+)
+def test_m4_printed_sql_that_is_told_no_type(sql: str) -> None:
+    right = {**RIGHT, **BY_VALUES, "CASE WHEN kind = 'sale' THEN price ELSE qty END": (10.5, 10.0)}[sql]
+    typed = rows(**NUMBERS)
+    for name in ("amount", "list_price", "qty", "price"):
+        numbers = typed[name].cast(pa.decimal128(18, 4))
+        typed = typed.set_column(typed.column_names.index(name), name, numbers)
+    text = customer_features.sql("duckdb", columns={"amount": sql}, types={"date": "VARCHAR"}, today="2025-04-24")
+    for table in (rows(**NUMBERS), typed):
+        with duckdb.connect() as connection:
+            connection.register("transactions", table)
+            found = connection.sql(text).to_arrow_table()
+        assert tuple(found["purchase_total"].to_pylist()) == right
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_m4_the_text_of_every_dialect(dialect: str) -> None:
+    text = customer_features.sql(dialect, columns={"amount": "greatest(qty, price)"}, today="2025-04-24")
+    [line] = [line for line in text.splitlines() if line.startswith("--   amount from ")]
+    assert line.upper().count("CAST(") == 2, line
+
+
 @pytest.mark.parametrize("sql", BY_VALUES)
 def test_m4_printed_sql_asks_where_the_values_tell(sql: str) -> None:
     if "0" in sql and "code" in sql:
@@ -306,7 +344,8 @@ def test_m4_a_cell_that_is_no_number_is_a_fault_of_its_row(door: Door) -> None:
 
 @through(*ENGINES)
 def test_m4_so_is_one_that_an_id_or_a_day_is_computed_of(door: Door) -> None:
-    table = rows(**{**NUMBERS, "amount": ["1.00", "2.00"]})
+    own: dict[str, list[str | None]] = {**NUMBERS, "amount": ["1.00", "2.00"]}
+    table = rows(**own)
     for columns in (
         {"customer_id": "CASE WHEN note > 3 THEN customer_id ELSE kind END"},
         {"date": "CASE WHEN note > 3 THEN date ELSE '2025-01-01' END"},
@@ -374,6 +413,12 @@ def test_m5_the_decimal_option_reads_it(door: Door) -> None:
         {"c0": 1.0, "c1": 2.0},
         {},
     )
+
+
+@through("pyarrow", pytest.param("spark", marks=pytest.mark.slow))
+def test_m5_a_try_cast_gives_nothing(door: Door) -> None:
+    table = rows(preis=["x", "5.00"], menge=["1", "2"])
+    assert door(table, {"amount": "coalesce(TRY_CAST(preis AS DOUBLE), 0)"}) == ({"c0": 0.0, "c1": 5.0}, {})
 
 
 def test_m5_the_message_names_the_cell_and_its_column() -> None:

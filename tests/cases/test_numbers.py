@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import customer_features
 from customer_features.errors import CustomerFeaturesError
+from customer_features.text_numbers import Marks, number_of_text
 from tests.conftest import TODAY, Cli
 
 from .value_doors import HERE, HTTP, Door, door_of
@@ -34,7 +36,7 @@ def through(*names: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("door", names, indirect=True)
 
 
-def amounts(*texts: str | None, **more: list[str | None]) -> pa.Table:
+def amounts(*texts: str | None, **more: Sequence[str | None]) -> pa.Table:
     """A customer a, whose rows have these amounts."""
     count = len(texts)
     columns = {
@@ -188,6 +190,22 @@ def test_n3_the_docs_have_no_recipe_that_cuts_signs_out() -> None:
         assert not re.search(r"regexp_replace\([^)]*\[\^0-9", page.read_text()), page
 
 
+def test_n3_the_table_of_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "csv.md").read_text("utf-8")
+    table = page[page.index("| Text | With a decimal point |") :].partition("\n\n")[0].splitlines()[2:]
+    texts = 0
+    with duckdb.connect() as connection:
+        for line in table:
+            shown, *expected = (cell.strip() for cell in line.strip("|").split(" | "))
+            for text in re.findall("`([^`]+)`", shown):
+                for mark, said in zip((".", ","), expected, strict=True):
+                    right = None if said == "unreadable" else float(said.partition(",")[0])
+                    sql = f"SELECT {number_of_text('t', Marks(mark))} FROM (SELECT $1 AS t)"
+                    assert connection.execute(sql, [text]).fetchall() == [(right,)], (text, mark)
+                texts += 1
+    assert texts > 25
+
+
 # -- N4: thousands stand on large amounts alone ---------------------------------------------------------
 
 SMALL = [f"s{number},{number},2025-04-01,10.00,p" for number in range(300)]
@@ -210,7 +228,7 @@ def written(folder: Path, *lines: str) -> Path:
 def test_n4_they_are_read(lines: tuple[str, ...], total: float, tmp_path: Path, cli: Cli) -> None:
     out = tmp_path / "f.parquet"
     assert cli("build", written(tmp_path, *lines), "--out", out, "--today", TODAY, "--grain", "line").code == 0
-    found = dict(duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
+    found = dict(duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
     assert found["big"] == total
     assert len(found) == 301
 
@@ -230,7 +248,7 @@ def test_n4_a_customer_who_lost_a_row_is_counted(tmp_path: Path, cli: Cli) -> No
     assert re.search(r"1 .*incomplete|lost", ran.err)
     again = cli("build", path, "--out", out, "--today", TODAY, "--grain", "line", "--incomplete", "quarantine")
     assert again.code == 0
-    found = dict(duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
+    found = dict(duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall())
     assert "big" not in found
     assert len(found) == 300
     manifest = json.loads(Path(f"{out}.manifest.json").read_text())
@@ -271,7 +289,7 @@ def test_d8_two_exports_that_differ(tmp_path: Path, cli: Cli) -> None:
     second.write_text(f"{HEADER}\n13047.0,2,2025-04-02,2.00,p\n")
     ran = cli("build", first, second, "--out", out, "--today", TODAY)
     assert ran.code == 0
-    assert duckdb.sql(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall() == [("13047", 3.0)]
+    assert duckdb.execute(f"SELECT customer_id, purchase_total FROM '{out}'").fetchall() == [("13047", 3.0)]
     assert "whole numbers that are written as 17850.0 are read as 17850" in ran.err
 
 
