@@ -13,6 +13,25 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "customer_features"
 SUITE = ("tests/agreement/test_every_door.py", "tests/agreement/test_as_of.py")
 """The modules that are to kill a mutant, in this order."""
+RULES = {
+    "columns.py": ("tests/test_expressions.py",),
+    "expressions.py": ("tests/test_expressions.py",),
+    "numeric_columns.py": ("tests/test_numeric_columns.py",),
+    "text_numbers.py": ("tests/test_text_numbers.py",),
+    "number_grammar.py": ("tests/test_text_numbers.py",),
+    "engines/duckdb_numbers.py": ("tests/engines/test_duckdb_numbers.py",),
+    "engines/duckdb_whole_ids.py": ("tests/engines/test_duckdb_numbers.py",),
+    "engines/warehouse.py": ("tests/differential/test_refusals.py",),
+    "engines/duckdb_json_ids.py": ("tests/cases/test_structure.py",),
+    "engines/outcome.py": ("tests/engines/test_outcome.py",),
+    "date_texts.py": ("tests/test_date_texts.py",),
+    "instants.py": ("tests/test_instants.py", "tests/cases/test_dates.py"),
+    "swallowing.py": ("tests/test_swallowing.py", "tests/cases/test_csv_doors.py"),
+    "names.py": ("tests/test_names.py",),
+    "faults.py": ("tests/test_faults.py",),
+    "engines/rows_faults.py": ("tests/engines/test_rows_faults.py",),
+}
+"""Files of rules about what stands in a source, and the modules that are to kill their mutants before the suite."""
 DOOR_TEST = f"{SUITE[0]}::test_it_answers_the_oracles_bits_and_counts"
 """The test that asks a door about a scenario."""
 
@@ -37,7 +56,8 @@ _LIKELIEST = {
 class Mutant:
     """One slip: a name, a file of the package, its text, the text of the slip, and the test that kills it.
 
-    The killer is ``DOOR: SCENARIO`` or, of another test of the suite, ``MODULE.py::TEST``.
+    The killer is ``DOOR: SCENARIO`` or, of another test of the suite, ``MODULE.py::TEST``; of a test that is not of the
+    suite, its whole name.
     """
 
     name: str
@@ -49,8 +69,10 @@ class Mutant:
     @property
     def killing_test(self) -> str:
         """The recorded killer, by pytest's name for it."""
-        if not self.killer or "::" in self.killer:
-            return self.killer and f"tests/agreement/{self.killer}"
+        if not self.killer or self.killer.startswith("tests/"):
+            return self.killer
+        if "::" in self.killer:
+            return f"tests/agreement/{self.killer}"
         door, _, scenario = self.killer.partition(": ")
         return f"{DOOR_TEST}[{door}-{scenario}]"
 
@@ -235,6 +257,16 @@ MUTANTS: list[Mutant] = [
             "Python, PyArrow: visits with faults",
         ),
         (
+            "rows: some returns are only returns",
+            "lambda customer, options: customer.visits == 0,",
+            "lambda customer, options: customer.units < 0,",
+        ),
+        (
+            "a missing customer comes last",
+            "    return [f for f in FAULTS if f.scope is Scope.ROW and f.applies(options)]",
+            "    return [f for f in reversed(FAULTS) if f.scope is Scope.ROW and f.applies(options)]",
+        ),
+        (
             "SQL: only returns is a negative total",
             '"visits = 0"',
             '"units < 0"',
@@ -344,19 +376,229 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "columns.py",
+        "text_numbers.py",
         (
             "digits grouped by underscores are read",
-            "f\"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END\"",
-            'f"TRY_CAST({sql} AS DOUBLE)"',
-            "Python, PyArrow: lines of text",
+            '_OF_THE_CAST = ("_", "+-", "(")',
+            '_OF_THE_CAST = ("+-", "(")',
         ),
+        ("two signs before a number are read", '_OF_THE_CAST = ("_", "+-", "(")', '_OF_THE_CAST = ("_", "(")'),
         (
             "text read in single precision",
-            "THEN TRY_CAST({sql} AS DOUBLE) END",
-            "THEN CAST(TRY_CAST({sql} AS FLOAT) AS DOUBLE) END",
-            "Python, PyArrow: lines of text",
+            "{plain} THEN TRY_CAST({sql} AS DOUBLE) END",
+            "{plain} THEN CAST(TRY_CAST({sql} AS FLOAT) AS DOUBLE) END",
         ),
+        (
+            "a point is read as one beside decimal commas",
+            "{plain} AND NOT CONTAINS({sql}, '.') THEN {point}",
+            "{plain} THEN {point}",
+        ),
+        (
+            "money below zero is above it",
+            "THEN -{value} ELSE {value} END",
+            "THEN {value} ELSE {value} END",
+        ),
+        (
+            "money with two signs is read",
+            " AND NOT regexp_matches({sql}, {literal(TWO_SIGNS)}) THEN {signed} END",
+            " THEN {signed} END",
+        ),
+        (
+            "money that stands in a text is read",
+            "CASE WHEN regexp_full_match({sql}, {literal(marks.money)})",
+            "CASE WHEN regexp_matches({sql}, {literal(marks.money)})",
+        ),
+        (
+            "a decimal comma speaks against nothing",
+            "self.points > FEW * self.commas",
+            "self.points > 0",
+        ),
+        (
+            "no decimal point settles anything",
+            "self.points > FEW * self.commas",
+            "self.points > FEW * self.commas and not self.either_point",
+        ),
+        (
+            "thousands with a comma are never in doubt",
+            "either = self.either_point or self.either_comma",
+            "either = self.either_point",
+        ),
+        (
+            "the readings of a text with two are swapped",
+            'if mark == "." else (whole, decimals)',
+            'if mark == "," else (whole, decimals)',
+        ),
+    ),
+    *_of(
+        "number_grammar.py",
+        ("thousands begin with a zero", 'f"[1-9][0-9]{{0,2}}(', 'f"[0-9]{{1,3}}('),
+        ("groups of two digits stand alone", "(,[0-9]{2})+,[0-9]{3}", "(,[0-9]{2})+(,[0-9]{3})?"),
+        (
+            "thousands of four digits",
+            "[0-9]{{0,2}}({_CLASSES[mark]}[0-9]{{3}})+",
+            "[0-9]{{0,3}}({_CLASSES[mark]}[0-9]{{3}})+",
+        ),
+        ("a typographic minus is none", 'NEGATIVE = f"([(]|{_MINUS})"', 'NEGATIVE = "([(]|-)"'),
+        ("brackets are no minus", 'NEGATIVE = f"([(]|{_MINUS})"', 'NEGATIVE = f"({_MINUS})"'),
+        ("a currency's point is one of the number", "{_WORD}[.]|[^0-9", "[^0-9"),
+        ("half a currency may touch a number", 'f"{_WORD}([.]{_BLANK})?"', 'f"{_WORD}[.]?"'),
+        ("every mark parts thousands", "return [self.thousands]", "return list(THOUSANDS)"),
+        (
+            "the decimal mark parts thousands too",
+            "[mark for mark in THOUSANDS if mark != self.decimal]",
+            "list(THOUSANDS)",
+        ),
+        (
+            "1.250 tells a point",
+            '"point": _around(\n        "[0-9]+[.]([0-9]{1,2}|',
+            '"point": _around(\n        "[0-9]+[.]([0-9]{1,3}|',
+        ),
+        (
+            "1,250 tells a comma",
+            '"comma": _around(\n        "[0-9]+,([0-9]{1,2}|',
+            '"comma": _around(\n        "[0-9]+,([0-9]{1,3}|',
+        ),
+        (
+            "0.125 has two readings",
+            '"either_point": _around("[1-9][0-9]{0,2}[.]',
+            '"either_point": _around("[0-9]{1,3}[.]',
+        ),
+    ),
+    *_of(
+        "expressions.py",
+        (
+            "an expression may name its result",
+            "if isinstance(tree, exp.Alias) or (not isinstance(tree, exp.Column)",
+            "if (not isinstance(tree, exp.Column)",
+        ),
+        ("what reads no column is a constant", "if tree.find(exp.Column) is None:", "if tree is None:"),
+        ("what is nearly a name is SQL", "if ratio >= _NEAR else", "if ratio > 1 else"),
+        ("a word with brackets apart is a call", "if _CALL_APART.fullmatch(text) or (", "if ("),
+        (
+            "names that differ by case alone are the first",
+            "return same[0] if len(same) == 1 else None",
+            "return same[0] if same else None",
+        ),
+        (
+            "a name stands in single quotes in some dialects",
+            '{"QUOTES": ["\'"], ',
+            "{",
+        ),
+        ("a comment is part of an expression", " or any(node.comments for node in inner.walk()):", ":"),
+    ),
+    *_of(
+        "numeric_columns.py",
+        (
+            "text is compared as text",
+            "(isinstance(node, _COMPARISONS) and self._compares_numbers(node))",
+            "(isinstance(node, ()) and self._compares_numbers(node))",
+        ),
+        (
+            "a choice of texts is text",
+            "isinstance(node, (*_ARITHMETIC, *_CHOICES)):\n            for child",
+            "isinstance(node, _ARITHMETIC):\n            for child",
+        ),
+        ("text sorts as text", "_SORTING = (exp.Greatest, exp.Least)", "_SORTING = ()"),
+        (
+            "unreadable cells are nothing",
+            "self.read[shown] = sql",
+            "self.read.setdefault('', '')\n        self.read.clear()",
+        ),
+        (
+            "the subject of a case is text",
+            "(self.as_number if of_numbers else self.as_it_is)(one)",
+            "self.as_it_is(one)",
+        ),
+    ),
+    *_of(
+        "engines/duckdb_numbers.py",
+        ("a sample settles two readings", "if sampled and _sample(", "if sampled or _sample("),
+        ("two readings of what is in doubt pass", "if found.in_doubt is not None:", "if found.in_doubt is None:"),
+        ("several currencies are one", "if len(rows) > 1:", "if len(rows) > 2:"),
+        (
+            "what is no number has a currency",
+            "currency_mark IS NOT NULL AND number IS NOT NULL",
+            "currency_mark IS NOT NULL",
+        ),
+        ("half a column's texts are numbers", "> len(rows)", ">= len(rows)"),
+    ),
+    *_of(
+        "engines/duckdb_whole_ids.py",
+        ("a sample tells whole numbers", "return not others", "return True"),
+        ("whole numbers alone are floats", "    if not floats:\n        return False\n", ""),
+        ("two digits of an id are cut", "THEN left({sql}, -2)", "THEN left({sql}, -3)"),
+    ),
+    *_of(
+        "engines/warehouse.py",
+        ("a warehouse asks its first rows alone", "        if not found.settled:\n", "        if False:\n"),
+        (
+            "a warehouse asks no more after a fault",
+            "            _refuse_two_readings(source, shown, _evidence(warehouse, portable.evidence(sql)))\n",
+            "            pass\n",
+        ),
+        ("a warehouse adds several currencies", "    if len(marks) > 1:", "    if len(marks) > 2:"),
+    ),
+    *_of(
+        "engines/duckdb_json_ids.py",
+        ("a boolean is an id", "\"('OBJECT', 'ARRAY', 'BOOLEAN')\"", "\"('OBJECT', 'ARRAY')\""),
+        ("an array is an id", "\"('OBJECT', 'ARRAY', 'BOOLEAN')\"", "\"('OBJECT', 'BOOLEAN')\""),
+        (
+            "a column of objects is one of faulty ids",
+            "if count and values == count:",
+            "if count and values < count:",
+        ),
+    ),
+    *_of(
+        "engines/outcome.py",
+        ("a limit of its own is one less", "if count / self.rows_in > limit:", "if count / self.rows_in >= limit:"),
+        (
+            "tolerated faults count for the rest",
+            'if name not in tolerated and name != "incomplete_customer")',
+            'if name != "incomplete_customer")',
+        ),
+        (
+            "customers set aside whole count as faulty",
+            'if name not in tolerated and name != "incomplete_customer")',
+            "if name not in tolerated)",
+        ),
+        ("one fault in a hundred is too many", "if rest / self.rows_in <= options", "if rest / self.rows_in < options"),
+    ),
+    *_of(
+        "date_texts.py",
+        ("the hour 24 is read", "([01][0-9]|2[0-3]):", "([01][0-9]|2[0-4]):"),
+        ("the second 60 is read", "(:[0-5][0-9]([.]", "(:([0-5][0-9]|60)([.]"),
+        ("offsets reach to 15 hours", "(0[0-9]|1[0-3])(:?", "(0[0-9]|1[0-5])(:?"),
+        ("minutes of an offset reach to 99", "(0[0-9]|1[0-3])(:?[0-5][0-9])?", "(0[0-9]|1[0-3])(:?[0-9][0-9])?"),
+    ),
+    *_of(
+        "instants.py",
+        (
+            "milliseconds since 1970 are local",
+            "return node if kind is not None and not _is_naive(kind) else",
+            "return node if kind is None or _is_naive(kind) else",
+        ),
+        ("a literal offset goes the wrong way", "{stamp} - INTERVAL ({offset})", "{stamp} + INTERVAL ({offset})"),
+        (
+            "the day of an instant is the session's",
+            "            if _is_instant(kind):\n                node.set(",
+            "            if kind is None:\n                node.set(",
+        ),
+    ),
+    *_of(
+        "swallowing.py",
+        (
+            "rows inside closed quotes pass",
+            "if row is None and (spread.closed or",
+            "if spread.closed or (row is None and",
+        ),
+        ("a quote that stays open passes", "        if waiting and (ended or", "        if waiting and (False or"),
+        ("two lines are a text", "if len(after) >= width - place and len(before) > place:", "if False:"),
+        ("no row looks like one", "wrong <= len(looked_at) // 3", "wrong < 0"),
+    ),
+    *_of(
+        "names.py",
+        ("letters in capitals make another name", "setdefault(name.lower(), [])", "setdefault(name, [])"),
+        ("two names may be one", "if len(same) > 1), [])", "if len(same) > 2), [])"),
     ),
     *_of(
         "query.py",
@@ -449,6 +691,16 @@ MUTANTS: list[Mutant] = [
             "{up} + {down} >= 0 THEN {up} ELSE {down}",
             "{up} + {down} >= 0 THEN {down} ELSE {up}",
             "Python, PyArrow: many dates of returned lines",
+        ),
+        (
+            "customers without a vector are incomplete",
+            "FROM customers_measured SEMI JOIN ({faulty}) USING (customer_id){without}",
+            "FROM ({faulty}) SEMI JOIN customers_measured USING (customer_id)",
+        ),
+        (
+            "conflicting orders leave customers complete",
+            '    if orders_out:\n        faulty += " UNION ALL SELECT',
+            '    if not orders_out:\n        faulty += " UNION ALL SELECT',
         ),
         (
             "ORDER BY dropped",
@@ -627,15 +879,9 @@ MUTANTS: list[Mutant] = [
             "rows, in-process: returned lines in long decimals",
         ),
         (
-            "rows: some returns are only returns",
-            "all(number < 0 for number in numbers)",
-            "any(number < 0 for number in numbers)",
-            "rows, in-process: returns in decimals",
-        ),
-        (
             "rows: a customer may come twice",
-            "if customer_id in seen:",
-            "if customer_id in ():",
+            "Sent(customer_id, customer_id in seen, count)",
+            "Sent(customer_id, False, count)",
             "rows, in-process: visits with faults",
         ),
     ),
