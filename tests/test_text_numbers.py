@@ -70,6 +70,8 @@ VALUES: dict[str, tuple[float | None, float | None]] = {
     "0 500": (None, None),
     "0'500": (None, None),
     "01,250": (None, 1.25),
+    "1250,000": (None, 1250.0),
+    "1250 000": (None, None),
     "+5": (5.0, 5.0),
     " 5 ": (5.0, 5.0),
     "1e3": (1000.0, 1000.0),

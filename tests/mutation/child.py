@@ -29,9 +29,7 @@ def tested(run: Run, tree: Path, package: Path, lent: Mapping[str, Any]) -> dict
     sys.path.insert(0, str(tree))
     sys.modules["tests"].__path__ = [str(tree / "tests")]
     watch = Watch(run, tree, package, lent)
-    modules = sorted({test.partition("::")[0] for test in run.tests}) or list(
-        SUITE if run.mutant is None else run.mutant.modules
-    )
+    modules = sorted({test.partition("::")[0] for test in run.tests}) or [*rules_of(run), *SUITE]
     options = ["-x", "-q", "--tb=no", "--hypothesis-seed=0", "-p", "_hypothesis_pytestplugin"]
     options += ["-p", "no:cacheprovider", *([] if run.tests else ["-m", "not slow or mutants"])]
     code = int(pytest.main([*modules, *options], plugins=[watch]))
