@@ -142,6 +142,7 @@ def test_the_currency_beside_a_number(text: str, currency: str | None) -> None:
         (["10.00", "12,500.00"], None),
         (["10.00", "1,250"], None),
         (["0.125"], None),
+        (["0,125"], None),
         (["1250.125"], None),
         (["1,250,000", "1,250"], None),
         (["80", "90"], None),
