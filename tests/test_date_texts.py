@@ -16,7 +16,7 @@ _ROW = re.compile(r"\| `([^`]+)` \| (\S+) \| (\S+) \|")
 
 def examples() -> dict[str, tuple[str, str]]:
     """Each text of the table with its day in either timezone."""
-    page = Path(__file__).parents[1].joinpath("docs", "csv.md").read_text("utf-8")
+    page = Path(__file__).resolve().parents[1].joinpath("docs", "csv.md").read_text("utf-8")
     table = page.partition("## Dates in text")[2]
     return {match[1]: (match[2], match[3]) for match in map(_ROW.fullmatch, table.splitlines()) if match}
 

@@ -42,6 +42,7 @@ def totals(amount: str) -> dict[str, float]:
         ("CASE WHEN qty IN (10, 3) THEN 1 ELSE 2 END", {"a": 2.0, "b": 1.0, "c": 2.0, "d": 1.0}),
         ("CASE WHEN price = 10.5 THEN 1 ELSE 2 END", {"a": 1.0, "b": 2.0, "c": 2.0, "d": 2.0}),
         ("CASE qty WHEN 2.0 THEN 1 ELSE 2 END", {"a": 1.0, "b": 2.0, "c": 2.0, "d": 2.0}),
+        ("coalesce(qty, price) * price", {"a": 21.0, "b": 30.0, "c": 4.0, "d": 6.0}),
         ("floor(price)", {"a": 10.0, "b": 3.0, "c": 4.0, "d": 2.0}),
         # The cell 'n/a' is looked at although the row has an amount: it is read there, and so is a fault.
         ("coalesce(nullif(amount, 0), list_price)", {"a": 99.0, "b": 12.0, "c": 5.5}),
@@ -53,7 +54,8 @@ def test_the_totals_of_an_expression(amount: str, expected: dict[str, float]) ->
     assert totals(amount) == expected
 
 
-def test_a_cell_that_is_no_number_is_told_with_its_column() -> None:
-    faults = customer_features.check(ROWS, columns={"amount": "coalesce(list_price * qty, 0)"}, today="2025-04-02")
+@pytest.mark.parametrize("amount", ["coalesce(list_price * qty, 0)", "coalesce(list_price, price)"])
+def test_a_cell_that_is_no_number_is_told_with_its_column(amount: str) -> None:
+    faults = customer_features.check(ROWS, columns={"amount": amount}, today="2025-04-02")
     assert faults["fault"].to_pylist() == ["unreadable_amount"]
     assert "'n/a' in column 'list_price'" in faults["message"][0].as_py()

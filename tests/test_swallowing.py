@@ -67,6 +67,14 @@ def test_what_looks_like_a_row(row: str, fits: bool) -> None:
     assert found == (row if fits else None)
 
 
+def test_a_row_between_two_quotes_that_belong_to_others() -> None:
+    """The rest of the row that opens the quote and the beginning of the one that closes it make one row."""
+    for last, swallowed in (('c2,2,2025-04-01,2.00,p,"', True), ('tea, milk, sugar, bread, eggs,"', False)):
+        record = f'c1,1,2025-04-01,1.00,p,"tea\n{last}\n'.encode()
+        found = swallowed_by(Spread(0, record, True, 0), ",", Model(HEAD, ",", 6))
+        assert found == (last if swallowed else None)
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [

@@ -17,6 +17,7 @@ REFUSED = {
     "points": ["1.250", "12.500", "80"],
     "commas": ["1,250", "12,500", "80"],
     "both": ["1,250", "10.50", "12,5"],
+    "a point behind many whole numbers": [*["80"] * 2100, "1.250"],
     "commas behind many points": [*["10.50"] * 2100, "1,250", *["12,5"] * 200],
     "two signs": ["$5", "7", "\u20ac7.50"],
     "a code and a sign": ["USD 5", "$7", "0.005"],

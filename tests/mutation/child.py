@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.mutation.mutants import PACKAGE, SUITE, Mutant, source_of
+from tests.mutation.mutants import PACKAGE, RULES, SUITE, Mutant, source_of
 from tests.mutation.warm import Run
 
 
@@ -29,7 +29,7 @@ def tested(run: Run, tree: Path, package: Path, lent: Mapping[str, Any]) -> dict
     sys.path.insert(0, str(tree))
     sys.modules["tests"].__path__ = [str(tree / "tests")]
     watch = Watch(run, tree, package, lent)
-    modules = sorted({test.partition("::")[0] for test in run.tests}) or list(SUITE)
+    modules = sorted({test.partition("::")[0] for test in run.tests}) or [*rules_of(run), *SUITE]
     options = ["-x", "-q", "--tb=no", "--hypothesis-seed=0", "-p", "_hypothesis_pytestplugin"]
     options += ["-p", "no:cacheprovider", *([] if run.tests else ["-m", "not slow or mutants"])]
     code = int(pytest.main([*modules, *options], plugins=[watch]))
@@ -38,6 +38,11 @@ def tested(run: Run, tree: Path, package: Path, lent: Mapping[str, Any]) -> dict
     except AssertionError as error:
         return {"code": 3, "message": str(error)}
     return {"code": code, **watch.first}
+
+
+def rules_of(run: Run) -> tuple[str, ...]:
+    """The modules that are tried before the suite."""
+    return () if run.mutant is None else RULES.get(run.mutant.file, ())
 
 
 class Watch:
@@ -55,7 +60,8 @@ class Watch:
             items[:] = [item for item in items if item.nodeid in self._run.tests]
         elif self._run.mutant is not None:
             first = self._run.mutant.first
-            items.sort(key=lambda item: first not in item.name)
+            rules = rules_of(self._run)
+            items.sort(key=lambda item: (item.nodeid.partition("::")[0] not in rules, first not in item.name))
 
     def pytest_collection_finish(self) -> None:
         in_place(self._run.mutant, self._tree, self._package)

@@ -13,6 +13,26 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "customer_features"
 SUITE = ("tests/agreement/test_every_door.py", "tests/agreement/test_as_of.py")
 """The modules that are to kill a mutant, in this order."""
+RULES = {
+    "columns.py": ("tests/test_expressions.py",),
+    "expressions.py": ("tests/test_expressions.py",),
+    "numeric_columns.py": ("tests/test_numeric_columns.py",),
+    "text_numbers.py": ("tests/test_text_numbers.py",),
+    "number_grammar.py": ("tests/test_text_numbers.py",),
+    "engines/duckdb_numbers.py": ("tests/engines/test_duckdb_numbers.py",),
+    "engines/duckdb_whole_ids.py": ("tests/engines/test_duckdb_numbers.py",),
+    "engines/warehouse.py": ("tests/differential/test_refusals.py",),
+    "engines/duckdb_json_ids.py": ("tests/cases/test_structure.py",),
+    "query.py": ("tests/engines/test_incomplete.py",),
+    "engines/outcome.py": ("tests/engines/test_outcome.py",),
+    "date_texts.py": ("tests/test_date_texts.py",),
+    "instants.py": ("tests/test_instants.py", "tests/cases/test_dates.py"),
+    "swallowing.py": ("tests/test_swallowing.py", "tests/cases/test_csv_doors.py"),
+    "names.py": ("tests/test_names.py",),
+    "faults.py": ("tests/test_faults.py",),
+    "engines/rows_faults.py": ("tests/engines/test_rows_faults.py",),
+}
+"""Files of rules about what stands in a source, and the modules that are to kill their mutants before the suite."""
 DOOR_TEST = f"{SUITE[0]}::test_it_answers_the_oracles_bits_and_counts"
 """The test that asks a door about a scenario."""
 
@@ -37,7 +57,8 @@ _LIKELIEST = {
 class Mutant:
     """One slip: a name, a file of the package, its text, the text of the slip, and the test that kills it.
 
-    The killer is ``DOOR: SCENARIO`` or, of another test of the suite, ``MODULE.py::TEST``.
+    The killer is ``DOOR: SCENARIO`` or, of another test of the suite, ``MODULE.py::TEST``; of a test that is not of the
+    suite, its whole name.
     """
 
     name: str
@@ -49,8 +70,10 @@ class Mutant:
     @property
     def killing_test(self) -> str:
         """The recorded killer, by pytest's name for it."""
-        if not self.killer or "::" in self.killer:
-            return self.killer and f"tests/agreement/{self.killer}"
+        if not self.killer or self.killer.startswith("tests/"):
+            return self.killer
+        if "::" in self.killer:
+            return f"tests/agreement/{self.killer}"
         door, _, scenario = self.killer.partition(": ")
         return f"{DOOR_TEST}[{door}-{scenario}]"
 
@@ -235,6 +258,18 @@ MUTANTS: list[Mutant] = [
             "Python, PyArrow: visits with faults",
         ),
         (
+            "rows: some returns are only returns",
+            "lambda customer, options: customer.visits == 0,",
+            "lambda customer, options: customer.units < 0,",
+            "rows, in-process: returns in decimals",
+        ),
+        (
+            "a missing customer comes last",
+            "    return [f for f in FAULTS if f.scope is Scope.ROW and f.applies(options)]",
+            "    return [f for f in reversed(FAULTS) if f.scope is Scope.ROW and f.applies(options)]",
+            "Python, PyArrow: visits with faults",
+        ),
+        (
             "SQL: only returns is a negative total",
             '"visits = 0"',
             '"units < 0"',
@@ -344,18 +379,439 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "columns.py",
+        "text_numbers.py",
         (
             "digits grouped by underscores are read",
-            "f\"CASE WHEN NOT CONTAINS({sql}, '_') THEN TRY_CAST({sql} AS DOUBLE) END\"",
-            'f"TRY_CAST({sql} AS DOUBLE)"',
-            "Python, PyArrow: lines of text",
+            '_OF_THE_CAST = ("_", "+-", "(")',
+            '_OF_THE_CAST = ("+-", "(")',
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "two signs before a number are read",
+            '_OF_THE_CAST = ("_", "+-", "(")',
+            '_OF_THE_CAST = ("_", "(")',
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "text read in single precision",
-            "THEN TRY_CAST({sql} AS DOUBLE) END",
-            "THEN CAST(TRY_CAST({sql} AS FLOAT) AS DOUBLE) END",
+            "{plain} THEN TRY_CAST({sql} AS DOUBLE) END",
+            "{plain} THEN CAST(TRY_CAST({sql} AS FLOAT) AS DOUBLE) END",
             "Python, PyArrow: lines of text",
+        ),
+        (
+            "a point is read as one beside decimal commas",
+            "{plain} AND NOT CONTAINS({sql}, '.') THEN {point}",
+            "{plain} THEN {point}",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks1-1]",
+        ),
+        (
+            "money below zero is above it",
+            "THEN -{value} ELSE {value} END",
+            "THEN {value} ELSE {value} END",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "money with two signs is read",
+            " AND NOT regexp_matches({sql}, {literal(TWO_SIGNS)}) THEN {signed} END",
+            " THEN {signed} END",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "money that stands in a text is read",
+            "CASE WHEN regexp_full_match({sql}, {literal(marks.money)})",
+            "CASE WHEN regexp_matches({sql}, {literal(marks.money)})",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "a decimal comma speaks against nothing",
+            "self.points > FEW * self.commas",
+            "self.points > 0",
+            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts5-1.250]",
+        ),
+        (
+            "no decimal point settles anything",
+            "self.points > FEW * self.commas",
+            "self.points > FEW * self.commas and not self.either_point",
+            "Python, PyArrow: lines of text",
+        ),
+        (
+            "thousands with a comma are never in doubt",
+            "either = self.either_point or self.either_comma",
+            "either = self.either_point",
+            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts1-1,250]",
+        ),
+        (
+            "the readings of a text with two are swapped",
+            'if mark == "." else (whole, decimals)',
+            'if mark == "," else (whole, decimals)',
+            "tests/test_text_numbers.py::test_both_readings_are_shown",
+        ),
+    ),
+    *_of(
+        "number_grammar.py",
+        (
+            "thousands begin with a zero",
+            'f"[1-9][0-9]{{0,2}}(',
+            'f"[0-9]{{1,3}}(',
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "groups of two digits stand alone",
+            "(,[0-9]{2})+,[0-9]{3}",
+            "(,[0-9]{2})+(,[0-9]{3})?",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "thousands of four digits",
+            "[0-9]{{0,2}}({_CLASSES[mark]}[0-9]{{3}})+",
+            "[0-9]{{0,3}}({_CLASSES[mark]}[0-9]{{3}})+",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "a typographic minus is none",
+            'NEGATIVE = f"([(]|{_MINUS})"',
+            'NEGATIVE = "([(]|-)"',
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "brackets are no minus",
+            'NEGATIVE = f"([(]|{_MINUS})"',
+            'NEGATIVE = f"({_MINUS})"',
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "a currency's point is one of the number",
+            "{_WORD}[.]|[^0-9",
+            "[^0-9",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "half a currency may touch a number",
+            'f"{_WORD}([.]{_BLANK})?"',
+            'f"{_WORD}[.]?"',
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "every mark parts thousands",
+            "return [self.thousands]",
+            "return list(THOUSANDS)",
+            "tests/test_text_numbers.py::test_one_mark_between_thousands",
+        ),
+        (
+            "1.250 tells a point",
+            '"point": _around(\n        "[0-9]+[.]([0-9]{1,2}|',
+            '"point": _around(\n        "[0-9]+[.]([0-9]{1,3}|',
+            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts0-1.250]",
+        ),
+        (
+            "1,250 tells a comma",
+            '"comma": _around(\n        "[0-9]+,([0-9]{1,2}|',
+            '"comma": _around(\n        "[0-9]+,([0-9]{1,3}|',
+            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts7-None]",
+        ),
+        (
+            "0,125 has two readings",
+            '"either_comma": _around("[1-9][0-9]{0,2},',
+            '"either_comma": _around("[0-9]{1,3},',
+            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts9-None]",
+        ),
+    ),
+    *_of(
+        "expressions.py",
+        (
+            "an expression may name its result",
+            "if isinstance(tree, exp.Alias) or (not isinstance(tree, exp.Column)",
+            "if (not isinstance(tree, exp.Column)",
+            "tests/test_expressions.py::test_what_is_nearly_a_name_is_refused[Total AS x-Total-duckdb]",
+        ),
+        (
+            "what reads no column is a constant",
+            "if tree.find(exp.Column) is None:",
+            "if tree is None:",
+            "tests/test_expressions.py::test_what_reads_no_column_is_refused['customer_id'-duckdb]",
+        ),
+        (
+            "what is nearly a name is SQL",
+            "if ratio >= _NEAR else",
+            "if ratio > 1 else",
+            "tests/test_expressions.py::test_what_is_nearly_a_name_is_refused[Emial (Billing)-Email (Billing)-duckdb]",
+        ),
+        (
+            "a word with brackets apart is a call",
+            "if _CALL_APART.fullmatch(text) or (",
+            "if (",
+            "tests/test_expressions.py::test_words_are_a_name_where_no_column_is_known[Email (Billing)-duckdb]",
+        ),
+        (
+            "names that differ by case alone are the first",
+            "return same[0] if len(same) == 1 else None",
+            "return same[0] if same else None",
+            "tests/test_expressions.py::test_columns_that_differ_by_case_alone",
+        ),
+        (
+            "double quotes stand around text in some dialects",
+            """"IDENTIFIERS": [*tokenizer.IDENTIFIERS, '"']""",
+            '"IDENTIFIERS": tokenizer.IDENTIFIERS',
+            "tests/test_expressions.py::test_a_name_is_a_column_in_every_dialect[spark]",
+        ),
+        (
+            "a comment is part of an expression",
+            " or any(node.comments for node in inner.walk()):",
+            ":",
+            "tests/test_expressions.py::test_comments_and_parameters_are_refused[qty -- the rest]",
+        ),
+    ),
+    *_of(
+        "numeric_columns.py",
+        (
+            "text is compared as text",
+            "(isinstance(node, _COMPARISONS) and self._compares_numbers(node))",
+            "(isinstance(node, ()) and self._compares_numbers(node))",
+            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "[CASE WHEN qty > price THEN qty ELSE price END-expected3]",
+        ),
+        (
+            "a choice of texts is text",
+            "isinstance(node, (*_ARITHMETIC, *_CHOICES)):\n            for child",
+            "isinstance(node, _ARITHMETIC):\n            for child",
+            "tests/test_numeric_columns.py::test_a_cell_that_is_no_number_is_told_with_its_column[coalesce(list_price, price)]",
+        ),
+        (
+            "text that meets text is text",
+            "return bool(columns) and not words",
+            "return False and not words",
+            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "[CASE WHEN qty > price THEN qty ELSE price END-expected3]",
+        ),
+        (
+            "unreadable cells are nothing",
+            "self.read[shown] = sql",
+            "self.read.setdefault('', '')\n        self.read.clear()",
+            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "[coalesce(nullif(amount, 0), list_price)-expected8]",
+        ),
+        (
+            "the subject of a case is text",
+            "(self.as_number if of_numbers else self.as_it_is)(one)",
+            "self.as_it_is(one)",
+            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "[CASE qty WHEN 2.0 THEN 1 ELSE 2 END-expected6]",
+        ),
+    ),
+    *_of(
+        "engines/duckdb_numbers.py",
+        (
+            "a sample settles two readings",
+            "if sampled and _sample(",
+            "if sampled or _sample(",
+            "tests/engines/test_duckdb_numbers.py::test_columns_with_two_readings[texts0-True]",
+        ),
+        (
+            "two readings of what is in doubt pass",
+            "if found.in_doubt is not None:",
+            "if found.in_doubt is None:",
+            "tests/engines/test_duckdb_numbers.py::test_columns_with_two_readings[texts0-True]",
+        ),
+        (
+            "several currencies are one",
+            "if len(rows) > 1:",
+            "if len(rows) > 2:",
+            "tests/engines/test_duckdb_numbers.py::test_one_currency_beside_amounts[texts2-marks2]",
+        ),
+        (
+            "what is no number has a currency",
+            "currency_mark IS NOT NULL AND number IS NOT NULL",
+            "currency_mark IS NOT NULL",
+            "tests/engines/test_duckdb_numbers.py::test_one_currency_beside_amounts[texts4-marks4]",
+        ),
+        (
+            "half a column's texts are numbers",
+            "> len(rows)",
+            ">= len(rows)",
+            "tests/engines/test_duckdb_numbers.py::test_a_column_holds_numbers_where_most_of_its_texts_do",
+        ),
+    ),
+    *_of(
+        "engines/duckdb_whole_ids.py",
+        (
+            "a sample tells whole numbers",
+            "return not others",
+            "return True",
+            "tests/engines/test_duckdb_numbers.py::test_whole_numbers_written_as_floats[texts4-False]",
+        ),
+        (
+            "whole numbers alone are floats",
+            "    if not floats:\n        return False\n",
+            "",
+            "tests/engines/test_duckdb_numbers.py::test_whole_numbers_written_as_floats[texts2-False]",
+        ),
+        (
+            "two digits of an id are cut",
+            "THEN left({sql}, -2)",
+            "THEN left({sql}, -3)",
+            "tests/engines/test_duckdb_numbers.py::test_the_whole_number_of_an_id",
+        ),
+    ),
+    *_of(
+        "engines/warehouse.py",
+        (
+            "a warehouse asks its first rows alone",
+            "        if not found.settled:\n",
+            "        if False:\n",
+            "tests/differential/test_refusals.py::test_postgresql",
+        ),
+        (
+            "a warehouse asks no more after a fault",
+            "            _refuse_two_readings(source, shown, _evidence(warehouse, portable.evidence(sql)))\n",
+            "            pass\n",
+            "tests/differential/test_refusals.py::test_postgresql",
+        ),
+        (
+            "a warehouse adds several currencies",
+            "    if len(marks) > 1:",
+            "    if len(marks) > 2:",
+            "tests/differential/test_refusals.py::test_postgresql",
+        ),
+    ),
+    *_of(
+        "engines/duckdb_json_ids.py",
+        (
+            "a boolean is an id",
+            "\"('OBJECT', 'ARRAY', 'BOOLEAN')\"",
+            "\"('OBJECT', 'ARRAY')\"",
+            "tests/cases/test_structure.py::test_f2_an_id_that_is_none[true-customer_id-ndjson]",
+        ),
+        (
+            "an array is an id",
+            "\"('OBJECT', 'ARRAY', 'BOOLEAN')\"",
+            "\"('OBJECT', 'BOOLEAN')\"",
+            "tests/cases/test_structure.py::test_f2_an_id_that_is_none[array-customer_id-ndjson]",
+        ),
+        (
+            "a column of objects is one of faulty ids",
+            "if count and values == count:",
+            "if count and values < count:",
+            "tests/cases/test_structure.py::test_f2_a_column_of_objects_is_refused_with_the_paths_inside",
+        ),
+    ),
+    *_of(
+        "engines/outcome.py",
+        (
+            "a limit of its own is one less",
+            "if count / self.rows_in > limit:",
+            "if count / self.rows_in >= limit:",
+            "tests/engines/test_outcome.py::test_limits[faults5-options5-False]",
+        ),
+        (
+            "tolerated faults count for the rest",
+            'if name not in tolerated and name != "incomplete_customer")',
+            'if name != "incomplete_customer")',
+            "tests/engines/test_outcome.py::test_limits[faults5-options5-False]",
+        ),
+        (
+            "customers set aside whole count as faulty",
+            'if name not in tolerated and name != "incomplete_customer")',
+            "if name not in tolerated)",
+            "tests/engines/test_outcome.py::test_limits[faults10-options10-False]",
+        ),
+        (
+            "one fault in a hundred is too many",
+            "if rest / self.rows_in <= options",
+            "if rest / self.rows_in < options",
+            "tests/engines/test_outcome.py::test_limits[faults1-options1-False]",
+        ),
+    ),
+    *_of(
+        "date_texts.py",
+        (
+            "the hour 24 is read",
+            "([01][0-9]|2[0-3]):",
+            "([01][0-9]|2[0-4]):",
+            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+        ),
+        (
+            "the second 60 is read",
+            "(:[0-5][0-9]([.]",
+            "(:([0-5][0-9]|60)([.]",
+            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+        ),
+        (
+            "offsets reach to 15 hours",
+            "(0[0-9]|1[0-3])(:?",
+            "(0[0-9]|1[0-5])(:?",
+            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+        ),
+        (
+            "minutes of an offset reach to 99",
+            "(0[0-9]|1[0-3])(:?[0-5][0-9])?",
+            "(0[0-9]|1[0-3])(:?[0-9][0-9])?",
+            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+        ),
+    ),
+    *_of(
+        "instants.py",
+        (
+            "milliseconds since 1970 are local",
+            "return node if kind is not None and not _is_naive(kind) else",
+            "return node if kind is None or _is_naive(kind) else",
+            "tests/test_instants.py::test_instants_are_put_on_the_local_clock"
+            "[EPOCH_MS(ts)-TIMEZONE('Asia/Tokyo', TIMEZONE('UTC', EPOCH_MS(ts)))]",
+        ),
+        (
+            "a literal offset goes the wrong way",
+            "{stamp} - INTERVAL ({offset})",
+            "{stamp} + INTERVAL ({offset})",
+            "tests/test_instants.py::test_instants_are_put_on_the_local_clock"
+            "[STRPTIME(text, '%Y-%m-%d %H:%M -03')-expected3]",
+        ),
+        (
+            "the day of an instant is the session's",
+            "            if _is_instant(kind):\n                node.set(",
+            "            if kind is None:\n                node.set(",
+            "tests/test_instants.py::test_instants_are_put_on_the_local_clock"
+            "[CAST(instant AS DATE)-CAST(TIMEZONE('Asia/Tokyo', instant) AS DATE)]",
+        ),
+    ),
+    *_of(
+        "swallowing.py",
+        (
+            "rows inside closed quotes pass",
+            "if row is None and (spread.closed or",
+            "if spread.closed or (row is None and",
+            "tests/cases/test_csv_doors.py::test_f1_the_case_itself[]",
+        ),
+        (
+            "a quote that stays open passes",
+            "        if waiting and (ended or",
+            "        if waiting and (False or",
+            "tests/test_swallowing.py::test_a_quote_that_stays_open",
+        ),
+        (
+            "two lines are a text",
+            "if len(after) >= width - place and len(before) > place:",
+            "if False:",
+            "tests/test_swallowing.py::test_a_row_between_two_quotes_that_belong_to_others",
+        ),
+        (
+            "no row looks like one",
+            "wrong <= len(looked_at) // 3",
+            "wrong < 0",
+            "tests/test_swallowing.py::test_what_looks_like_a_row[c99,99,2024-12-31,0.5,q,thanks-True]",
+        ),
+    ),
+    *_of(
+        "names.py",
+        (
+            "letters in capitals make another name",
+            "setdefault(name.lower(), [])",
+            "setdefault(name, [])",
+            "tests/test_names.py::test_names_are_compared_without_regard_to_case",
+        ),
+        (
+            "two names may be one",
+            "if len(same) > 1), [])",
+            "if len(same) > 2), [])",
+            "tests/test_names.py::test_the_refusal_names_the_columns_and_their_places",
         ),
     ),
     *_of(
@@ -449,6 +905,18 @@ MUTANTS: list[Mutant] = [
             "{up} + {down} >= 0 THEN {up} ELSE {down}",
             "{up} + {down} >= 0 THEN {down} ELSE {up}",
             "Python, PyArrow: many dates of returned lines",
+        ),
+        (
+            "customers without a vector are incomplete",
+            "FROM customers_measured SEMI JOIN ({faulty}) USING (customer_id){without}",
+            "FROM ({faulty}) SEMI JOIN customers_measured USING (customer_id)",
+            "tests/engines/test_incomplete.py::test_each_is_counted_once[line-; 1 customer has a vector]",
+        ),
+        (
+            "conflicting orders leave customers complete",
+            '    if orders_out:\n        faulty += " UNION ALL SELECT',
+            '    if False:\n        faulty += " UNION ALL SELECT',
+            "tests/engines/test_incomplete.py::test_each_is_counted_once[repeated_total-; 2 customers have vectors]",
         ),
         (
             "ORDER BY dropped",
@@ -627,15 +1095,9 @@ MUTANTS: list[Mutant] = [
             "rows, in-process: returned lines in long decimals",
         ),
         (
-            "rows: some returns are only returns",
-            "all(number < 0 for number in numbers)",
-            "any(number < 0 for number in numbers)",
-            "rows, in-process: returns in decimals",
-        ),
-        (
             "rows: a customer may come twice",
-            "if customer_id in seen:",
-            "if customer_id in ():",
+            "Sent(customer_id, customer_id in seen, count)",
+            "Sent(customer_id, False, count)",
             "rows, in-process: visits with faults",
         ),
     ),

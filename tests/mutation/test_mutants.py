@@ -39,7 +39,8 @@ def test_each_has_a_killer_that_is_a_test() -> None:
     for mutant in MUTANTS:
         module, _, test = mutant.killer.partition("::")
         if mutant.killer not in doors:
-            found = import_module(f"tests.agreement.{module.removesuffix('.py')}")
+            path = module if module.startswith("tests/") else f"tests/agreement/{module}"
+            found = import_module(path.removesuffix(".py").replace("/", "."))
             assert hasattr(found, test.partition("[")[0]), f"{mutant.name}: there is no test {mutant.killer!r}"
         assert killer_of(mutant.killing_test) == mutant.killer
 
