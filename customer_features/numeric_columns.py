@@ -237,7 +237,7 @@ class _Reading:
         sides = [side for side in node.iter_expressions() if not isinstance(side, exp.Query)]
         if any(map(self._is_number, sides)):
             return True
-        if self.keeps_text and not isinstance(node, _ORDERING):
+        if self.keeps_text and not isinstance(node, ORDERING):
             return False
         literals = [side for side in sides if isinstance(side, exp.Literal)]
         texts = [side for side in sides if not isinstance(side, exp.Literal)]
