@@ -144,8 +144,8 @@ def _look_at_texts(warehouse: Warehouse, portable: Portable, source: str) -> str
 
 def _evidence(warehouse: Warehouse, query: str) -> Evidence:
     [row] = warehouse.rows(query)
-    *examples, points, commas = row
-    return Evidence(*(None if text is None else str(text) for text in examples), int(points), int(commas))
+    point, comma, either_point, either_comma = (None if text is None else str(text) for text in row[:-2])
+    return Evidence(point, comma, either_point, either_comma, int(row[-2]), int(row[-1]))
 
 
 def _refuse_two_readings(source: str, shown: str, found: Evidence) -> None:
