@@ -18,25 +18,30 @@ _NO_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.IGNORECASE | re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A text that is read: its units of 1/10000, whether it is below zero, and the currency (empty: none)."""
+    """A text that is read: its units of 1/10000, and whether it is below zero."""
 
     units: int
     negative: bool
-    currency: str
 
 
 def amount_of(text: str, decimal: str = ".", *, money: bool = True) -> Amount | str:
     """The amount that a text holds, or the name of its fault; ``money``: also where it is no plain number."""
     if text == "":
         return MISSING
-    value, currency = _plain(text, decimal), ""
+    value = _plain(text, decimal)
     if value is None and money:
-        value, currency = _money(text, decimal)
+        value, _ = _money(text, decimal)
     if value is None:
         return UNREADABLE
     if not abs(value) <= 1e11:
         return OUT_OF_RANGE
-    return Amount(math.floor(value * 10000 + 0.5), value < 0, currency)
+    return Amount(math.floor(value * 10000 + 0.5), value < 0)
+
+
+def currency_of(text: str) -> str:
+    """The currency beside a number in text, be it out of range; empty where there is none."""
+    value, currency = _money(text, ".")
+    return currency if value is not None else ""
 
 
 def _plain(text: str, decimal: str) -> float | None:

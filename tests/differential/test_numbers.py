@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import pytest
 
 from tests import spark_door, warehouses
 from tests.differential import doors
-from tests.differential.number_oracle import Amount, amount_of, needs_decimal_comma
+from tests.differential.number_oracle import Amount, amount_of, currency_of, needs_decimal_comma
 from tests.differential.number_texts import CURRENCIES, KINDS, amounts, with_decimal_comma
 
 pytestmark = pytest.mark.slow
@@ -27,15 +27,13 @@ Found = tuple[float, float] | None
 
 def fits(kind: str, text: str) -> bool:
     """Whether a text may stand in a batch: neither a decimal comma nor another currency, which refuse it as a whole."""
-    found = amount_of(text)
-    mark = kind.partition(" ")[2]
-    return not needs_decimal_comma(text) and (isinstance(found, str) or found.currency in ("", mark))
+    return not needs_decimal_comma(text) and currency_of(text) in ("", kind.partition(" ")[2])
 
 
 @lru_cache(maxsize=2)
 def batch(kind: str) -> list[str]:
     count = COUNT // len(CURRENCIES) if kind.startswith("money") else COUNT
-    return amounts(kind, count, lambda text: fits(kind, text))
+    return amounts(kind, count, partial(fits, kind))
 
 
 def expected(text: str, decimal: str, *, money: bool) -> Found:
@@ -103,6 +101,6 @@ def test_spark(spark_session: Any, kind: str) -> None:
 def test_the_texts_are_of_every_sort() -> None:
     """Of each kind a good part is read, and a good part is not."""
     for kind in KINDS:
-        texts = amounts(kind, 500, lambda text, kind=kind: fits(kind, text))
+        texts = amounts(kind, 500, partial(fits, kind))
         read = sum(isinstance(amount_of(text), Amount) for text in texts)
         assert 0.3 * len(texts) < read < 0.9 * len(texts), (kind, read)

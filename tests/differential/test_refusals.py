@@ -35,7 +35,7 @@ READ = {
 def total(door: doors.Door, amounts: list[str]) -> float:
     table = doors.purchases(len(amounts), customer_id=["one"] * len(amounts), amount=amounts)
     frame, _ = door(table, {"today": doors.LAST, "returns": "net"})
-    return sum(frame["purchase_total"].to_pylist())
+    return float(sum(frame["purchase_total"].to_pylist()))
 
 
 def judged(door: doors.Door) -> None:

@@ -574,7 +574,8 @@ MUTANTS: list[Mutant] = [
             "a choice of texts is text",
             "isinstance(node, (*_ARITHMETIC, *_CHOICES)):\n            for child",
             "isinstance(node, _ARITHMETIC):\n            for child",
-            "tests/test_numeric_columns.py::test_a_cell_that_is_no_number_is_told_with_its_column[coalesce(list_price, price)]",
+            "tests/test_numeric_columns.py::test_a_cell_that_is_no_number_is_told_with_its_column"
+            "[coalesce(list_price, price)]",
         ),
         (
             "text that meets text is text",
@@ -588,7 +589,7 @@ MUTANTS: list[Mutant] = [
             "self.read[shown] = sql",
             "self.read.setdefault('', '')\n        self.read.clear()",
             "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
-            "[coalesce(nullif(amount, 0), list_price)-expected8]",
+            "[coalesce(nullif(amount, 0), list_price)-expected9]",
         ),
         (
             "the subject of a case is text",
