@@ -113,6 +113,8 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         signal.signal(number, handler)
 
 
+DOORS = {"spark": "spark", "postgres": "postgresql", "clickhouse": "clickhouse"}
+"""The process of a test whose parameter is the name of a door."""
 RESOURCES = {
     "spark_session": "spark",
     "postgresql": "postgresql",
@@ -145,8 +147,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         marked = item.get_closest_marker("resource")
-        used = (name for fixture, name in RESOURCES.items() if fixture in getattr(item, "fixturenames", ()))
-        group = marked.args[0] if marked else next(used, item.nodeid.partition("::")[0])
+        used = [name for fixture, name in RESOURCES.items() if fixture in getattr(item, "fixturenames", ())]
+        # Some tests ask for what their door needs only when they run.
+        given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        used += [name for door, name in DOORS.items() if any(door == value for value in given if type(value) is str)]
+        group = marked.args[0] if marked else next(iter(used), item.nodeid.partition("::")[0])
         item.add_marker(pytest.mark.xdist_group(group))
     places = {name: place for place, name in enumerate(FIRST_GROUPS)}
     items.sort(key=lambda item: places.get(next(item.iter_markers("xdist_group")).args[0], len(places)))

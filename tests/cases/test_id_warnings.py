@@ -85,7 +85,7 @@ def test_near_duplicates_are_counted_by_kind(cli: Cli, tmp_path: Path) -> None:
     text = f"{HEADER}\n" + "".join(f"{one},{place},2025-04-01,1,p\n" for place, one in enumerate(ids))
     found, _, _ = built(cli, tmp_path, text, *EMAIL)
     said = found["near_duplicate_ids"]["message"]
-    assert "nothing but case, surrounding blanks or Unicode form: 3 customers of 7 (" in said
+    assert "nothing but case, surrounding blanks, Unicode form or a fraction of zeros: 3 customers of 7 (" in said
     assert "surrounding blanks: 1 customer, case: 1 customer" in said
     assert "'A' and 'a'" in said
 
@@ -117,7 +117,7 @@ def suspicions(make: Any, data: dict[str, list[Any]], **given: Any) -> list[str]
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
 def test_dataframes_warn_of_ids_too(make: Any) -> None:
     [said] = suspicions(make, frame(customer_id=["a", "A"]))
-    assert "Unicode form: 1 customer of 2 (case: 1 customer), e.g. 'A' and 'a'; --map" in said
+    assert "or a fraction of zeros: 1 customer of 2 (case: 1 customer), e.g. 'A' and 'a'; --map" in said
     said = "\n".join(suspicions(make, frame(customer_id=["NULL", "a"], product_id=["nan", "nan"])))
     assert "for no value: customer_id is 'NULL' in 1 row, product_id is 'nan' in 2 rows; they count" in said
     assert "--null NULL --null nan they are missing" in said
