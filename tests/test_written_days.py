@@ -47,5 +47,5 @@ def test_sentences() -> None:
         "3 rows have a time without an offset, which is taken for local time in Asia/Tokyo"
     ]
     assert sentences(days(instants=1200, on_another_day=7)) == [
-        "counted in Asia/Tokyo; 7 of 1,200 rows with an offset fall on another day than the one they are written with"
+        "counted in Asia/Tokyo; 7 of 1,200 rows with an offset fall on another day than the one that is written"
     ]
