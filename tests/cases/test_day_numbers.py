@@ -135,7 +135,7 @@ def test_days_in_another_offset_are_counted(cli: Cli, tmp_path: Path) -> None:
         "Days:       counted in America/New_York; 1 of 3 rows with an offset falls on another day than the one"
         " that is written\n" in said
     )
-    assert "1 rows have a time without an offset, which is taken for local time in America/New_York" in said
+    assert "1 row has a time without an offset, which is taken for local time in America/New_York" in said
     assert days == {
         "timezone": "America/New_York",
         "timezone_given": True,
