@@ -114,6 +114,15 @@ class Portable:
             upto="customers" if "customers" not in self.ready else "readings",
         )
 
+    def without_vector(self) -> str:
+        """One row: how many customers have faulty rows and none that counts."""
+        faulty = f"SELECT DISTINCT customer_id FROM {self.name('readings')} WHERE NOT ({self.faultless})"
+        return self._query(
+            f"SELECT COUNT(*) AS gone FROM ({faulty}) d LEFT JOIN {self.name('customers')} c"
+            " ON d.customer_id = c.customer_id WHERE c.customer_id IS NULL AND d.customer_id <> ''",
+            upto="customers" if "customers" not in self.ready else "readings",
+        )
+
     def evidence(self, text: str, sampled: int | None = None) -> str:
         """One row of :class:`Evidence`, in its order, of all texts or of the first ones."""
         some = "" if sampled is None else f" LIMIT {sampled}"

@@ -29,7 +29,6 @@ from customer_features.columns import (
     serving,
     shell_map,
 )
-from customer_features.counts import counted
 from customer_features.engines import duckdb_broken as broken
 from customer_features.engines import duckdb_ids
 from customer_features.engines.duckdb_as_of import measure
@@ -464,6 +463,7 @@ class Engine:
             fields["customer_id"].sql,
             f"(SELECT {customer} AS customer_id FROM {part.relation})",
             several=False,
+            kept=False,
         ):
             customer = whole_number(customer)
         if score == "points" and self.options.decimal is None:
@@ -557,9 +557,7 @@ class Engine:
             self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
         else:
             self.outcome.customers_incomplete = self._count(f"SELECT COUNT(*) FROM ({incomplete})")
-        if gone := self._count(query.without_vector(self._all_rows, options)):
-            have = "has no vector" if gone == 1 else "have no vector"
-            self.outcome.notes.append(f"{counted(gone, 'customer')} {have}: none of their rows counts, some are faulty")
+        self.outcome.note_gone(self._count(query.without_vector(self._all_rows, options)))
 
     def _loyalty_counts(self) -> dict[str, int]:
         """How many customers the loyalty scores name, and how many of them have no row that counts."""
@@ -623,7 +621,13 @@ class Engine:
                 part, sql = staged.part, staged.fields[name].sql
                 several = part.parse_once and len(part.files) > 1
                 if staged.types[name] != "VARCHAR" or not written_as_floats(
-                    self.connection, name, _sound_rows(part), sql, staged.relation, several=several
+                    self.connection,
+                    name,
+                    _sound_rows(part),
+                    sql,
+                    staged.relation,
+                    several=several,
+                    kept=part.parse_once,
                 ):
                     continue
                 found = True

@@ -13,14 +13,15 @@ IDS = ("customer_id", "transaction_id", "product_id")
 
 
 def written_as_floats(
-    connection: duckdb.DuckDBPyConnection, name: str, rows: str, sql: str, relation: str, *, several: bool
+    connection: duckdb.DuckDBPyConnection, name: str, rows: str, sql: str, relation: str, *, several: bool, kept: bool
 ) -> bool:
     """Whether ids are whole numbers that are written as floats, in each file that writes any so.
 
     ``rows``, ``sql``: the field's rows at their source, and SQL of it there; ``relation``: the same rows, staged;
-    ``several``: they are of several files. Of one file a few rows are looked at before all are.
+    ``several``: they are of several files; ``kept``: they are kept in a table, of which all are looked at. Of others a
+    few rows are looked at first.
     """
-    if not several:
+    if not kept:
         first = connection.execute(
             f"SELECT text FROM (SELECT {sql} AS text FROM {rows}) WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
         ).fetchall()

@@ -39,6 +39,12 @@ class Outcome:
         self.excluded_by = {name: count for name, count in counts.items() if count}
         self.excluded = after_today + before_window
 
+    def note_gone(self, customers: int) -> None:
+        """Note how many customers have faulty rows and none that counts."""
+        if customers:
+            have = "has no vector" if customers == 1 else "have no vector"
+            self.notes.append(f"{counted(customers, 'customer')} {have}: none of their rows counts, some are faulty")
+
     def balance(self) -> dict[str, Any]:
         """The rows as plain JSON values, for a manifest."""
         return {

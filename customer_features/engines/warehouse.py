@@ -106,6 +106,8 @@ def judge(
         outcome.quarantined = sum(outcome.faults.values())
         ((incomplete,),) = warehouse.rows(portable.incomplete())
         outcome.customers_incomplete = int(incomplete)
+        ((gone,),) = warehouse.rows(portable.without_vector())
+        outcome.note_gone(int(gone))
     outcome.reconcile()
     outcome.stop_on_faults(
         options, lambda: found(warehouse, faulty, source) if find is None or faulty is None else find(faulty)

@@ -52,12 +52,12 @@ def test_a_run_line_by_line(cli: Cli, rows: Path, tmp_path: Path) -> None:
     found = lines(ran.err)
     events = [line["event"] for line in found]
     assert events == [
-        *("started", "note", "recognised", "judged", "fault", "fault", "customers", "loyalty"),
+        *("started", "note", "recognised", "judged", "fault", "fault", "customers", "note", "loyalty"),
         *("warning", "warning", "warning", "quarantine", "published"),
     ]
     by_event = {line["event"]: line for line in found}
     assert (by_event["started"]["sources"], by_event["started"]["out"]) == ([str(rows)], str(out))
-    assert by_event["note"]["source"] == str(rows)
+    assert [line.get("source") for line in found if line["event"] == "note"] == [str(rows), None]
     assert by_event["recognised"]["mapping"]["customer_id"] == "Client"
     assert by_event["judged"]["rows"] == {"in": 122, "used": 120, "excluded": 0, "excluded_by": {}, "quarantined": 2}
     assert by_event["judged"]["faults"] == {"unreadable_date": 1, "future_date": 1}

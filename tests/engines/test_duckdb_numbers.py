@@ -89,7 +89,7 @@ def test_a_column_holds_numbers_where_most_of_its_texts_do() -> None:
     ],
 )
 def test_whole_numbers_written_as_floats(texts: list[str], expected: bool) -> None:
-    assert written_as_floats(connection_over(texts), "x", {"t": "x"}, ["t"]) is expected
+    assert written_as_floats(connection_over(texts), "x", "t", "x", "t", several=False, kept=False) is expected
 
 
 def test_the_whole_number_of_an_id() -> None:
