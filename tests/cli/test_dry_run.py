@@ -157,7 +157,8 @@ def test_few_bytes_of_a_big_file_are_read(name: str, encoding: str, tmp_path: Pa
     read = re.search(r"^(\d+) rchar: (\d+)$", ran.stderr, re.MULTILINE)
     assert read
     assert read[1] == "0"
-    assert int(read[2]) < path.stat().st_size / 2
+    # Two samples, of dates and of amounts, are read by buffers of 16 MiB each.
+    assert int(read[2]) < path.stat().st_size * 0.75
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_data_are_stale_before_a_day_that_nobody_gave(age: int, found: bool, mon
 def test_the_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     found = warnings_of({NULL_DAY: 1200, date(2024, 1, 1): 900}, date(2024, 1, 1), defaulted(monkeypatch))
     assert [(one["name"], one["count"]) for one in found] == [("placeholder_dates", 1200), ("stale_data", 479)]
-    assert found[0]["message"].startswith("1200 rows of 1900-01-01: programs write such days")
+    assert found[0]["message"].startswith("1,200 rows of 1900-01-01: programs write such days")
     assert found[1]["message"].startswith("the newest row is of 2024-01-01, 479 days before 2025-04-24, the current")
 
 

@@ -99,7 +99,7 @@ def test_the_very_bytes_of_a_run_that_copies_the_rows(
         assert ran.code == 0, ran.err
         made[name] = {path.name: path.read_bytes() for path in folder.iterdir()}
         made[name]["manifest"] = manifest_of(folder / "f.parquet")
-        made[name]["said"] = [line for line in ran.err.splitlines() if not line.startswith(("Features", "Quarantine"))]
+        made[name]["said"] = [line for line in ran.err.splitlines() if not _is_of_copies(line)]
     copied, pushed = made["copied"], made["pushed"]
     assert pushed["said"] == copied["said"]
     assert pushed["f.parquet"] == copied["f.parquet"]
@@ -107,8 +107,21 @@ def test_the_very_bytes_of_a_run_that_copies_the_rows(
     assert pushed["manifest"]["options"].pop("push_down") is True
     for source in (*copied["manifest"]["sources"], *pushed["manifest"]["sources"]):
         source.pop("bytes")
+    for manifest in (pushed["manifest"], copied["manifest"]):
+        manifest.pop("days", None)
+        manifest["warnings"] = [one for one in manifest["warnings"] if one["name"] not in OF_COPIES]
     assert pushed["manifest"] == copied["manifest"]
     assert len(copied["manifest"]["faults"]) >= 8
+
+
+OF_COPIES = {"near_duplicate_ids", "looks_like_null", "one_order_per_customer"}
+"""Warnings about ids, which the engine that copies the rows gives alone."""
+
+
+def _is_of_copies(line: str) -> bool:
+    """Whether a line names files, or says what is told of copied rows alone."""
+    told = (f"Warning:    {name}" for name in OF_COPIES)
+    return line.startswith(("Features", "Quarantine", "Days:", *told))
 
 
 def test_the_oracles_bits(database: Database) -> None:
@@ -137,7 +150,7 @@ def test_the_oracles_bits(database: Database) -> None:
         }
     )
     found, balance, faults = postgres(database)(table, {"today": TODAY})
-    assert balance == {"in": len(clean), "used": len(clean), "excluded": 0, "excluded_by": {}, "quarantined": 0}
+    assert balance == {"in": len(clean), "used": len(clean), "excluded": 0, "quarantined": 0}
     assert faults == {}
     ids, *columns = (column.to_pylist() for column in found.columns)
     assert ids == oracle.in_byte_order(expected)
@@ -185,7 +198,6 @@ IDS = {
     "name": "'abc'::name",
     "an address": "'10.0.0.1'::inet",
     "enum": "'glad'::mood",
-    "json": "'[1, 2]'::jsonb",
 }
 
 
@@ -202,7 +214,6 @@ UNFIT = {
     "a day as an id": ("date '2025-01-01'", "date '2025-01-01'", "1", "date"),
     "money as an id": ("1::money", "date '2025-01-01'", "1", "money"),
     "a bool as an id": ("true", "date '2025-01-01'", "1", "bool"),
-    "a number as a day": ("'c'", "20250101", "1", "int4"),
     "a day as an amount": ("'c'", "date '2025-01-01'", "date '2025-01-01'", "date"),
 }
 

@@ -7,8 +7,8 @@
 --   product_id from "sku", a text
 --   date from "order_date", a text
 --   amount from "total", a text
--- Amounts are read of plain numbers in text, with a decimal point. Where none of them tells that the mark in
--- 1.250 is one, such amounts are faults.
+-- Amounts are read of plain numbers in text, with a decimal point. Where none tells that the mark in 1.250
+-- is one, such amounts are faults.
 -- Faulty rows are left out here; --faults prints the query that lists them.
 -- The fields, as they stand in the source.
 WITH purchases AS (
