@@ -107,9 +107,9 @@ def test_the_very_bytes_of_a_run_that_copies_the_rows(
     assert pushed["manifest"]["options"].pop("push_down") is True
     for source in (*copied["manifest"]["sources"], *pushed["manifest"]["sources"]):
         source.pop("bytes")
-    for manifest in (pushed["manifest"], copied["manifest"]):
-        manifest.pop("days", None)
-        manifest["warnings"] = [one for one in manifest["warnings"] if one["name"] not in OF_COPIES]
+    for described in (pushed["manifest"], copied["manifest"]):
+        described.pop("days", None)
+        described["warnings"] = [one for one in described["warnings"] if one["name"] not in OF_COPIES]
     assert pushed["manifest"] == copied["manifest"]
     assert len(copied["manifest"]["faults"]) >= 8
 
