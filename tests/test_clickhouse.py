@@ -282,8 +282,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
         "'x' is of type Array(UInt8) and cannot be amount: allowed is a number, or text holding one",
     ),
     "a day as an id": (
-        f"SELECT {ROW}",
-        {"columns": {"product_id": "date"}},
+        f"SELECT {ROW}, toDate('2025-04-20') AS x",
+        {"columns": {"product_id": "x"}},
         ColumnError,
         "is of type Date and cannot be product_id",
     ),
