@@ -572,8 +572,6 @@ def test_missing_ids(field: str) -> None:
         ("customer_id", pa.array([True])),
         ("product_id", pa.array([date(2025, 1, 1)])),
         ("transaction_id", pa.array([Decimal("1.5")])),
-        ("date", pa.array([20250421])),
-        ("date", pa.array([1.0])),
         ("date", pa.array([timedelta(days=1)])),
         ("amount", pa.array([True])),
         ("amount", pa.array([date(2025, 1, 1)])),
@@ -584,6 +582,12 @@ def test_missing_ids(field: str) -> None:
 def test_types_that_cannot_be(field: str, column: Column) -> None:
     with pytest.raises(ColumnError, match=rf"transactions: '{field}' is of type .* cannot be {field}: allowed is"):
         customer_features.build(table(**{field: column}), today=TODAY)
+
+
+@pytest.mark.parametrize("column", [pa.array([20250421]), pa.array([1.0])])
+def test_numbers_that_are_no_days(column: Column) -> None:
+    with pytest.raises(ColumnError, match="'date' holds numbers from .* which are no days"):
+        customer_features.build(table(date=column), today=TODAY)
 
 
 # -- loyalty -------------------------------------------------------------------------------------------
