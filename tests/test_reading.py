@@ -586,7 +586,7 @@ def test_types_that_cannot_be(field: str, column: Column) -> None:
 
 @pytest.mark.parametrize("column", [pa.array([20250421]), pa.array([1.0])])
 def test_numbers_that_are_no_days(column: Column) -> None:
-    with pytest.raises(ColumnError, match="'date' holds numbers from .* which are no days"):
+    with pytest.raises(ColumnError, match=r"'date' holds numbers from .* which are no days"):
         customer_features.build(table(date=column), today=TODAY)
 
 

@@ -157,7 +157,8 @@ def test_every_customer_is_found_sorted_and_paged(page: Page) -> None:
 @pytest.mark.slow
 def test_a_customers_sums_are_spelled_out(page: Page) -> None:
     rows = [
-        "a,T1,2025-04-01,100.005,p1", "a,T1,2025-04-01,100.005,p2", "a,T2,2025-04-10,30.00,p1", "a,T3,2025-04-20,-10.00,p9",
+        "a,T1,2025-04-01,100.005,p1", "a,T1,2025-04-01,100.005,p2", "a,T2,2025-04-10,30.00,p1",
+        "a,T3,2025-04-20,-10.00,p9",
         "b,T9,2025-04-02,1,p",
     ]  # fmt: skip
     text = "customer_id,transaction_id,date,amount,product_id\n" + "\n".join(rows) + "\n"
