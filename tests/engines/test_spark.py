@@ -239,7 +239,7 @@ def test_what_stays_behind(spark_session: Any, tmp_path: Any) -> None:
     frame = spark_session.sql(f"SELECT *, 'mine' AS fault, 'c' AS `a.b``c` FROM {FAULTY}")
     scores = spark_session.sql("SELECT 'ok' AS customer, 0.25 AS loyalty_score UNION ALL SELECT 'nobody', 1")
     given: dict[str, Any] = {"today": "2025-03-01", "loyalty": scores, "max_faults": 1.0}
-    with pytest.warns(UserWarning, match=r"11 of 17 rows are faulty and were left out \(missing_customer_id: 2, "):
+    with pytest.warns(UserWarning, match=r"11 of 17 rows are faulty and left out \(missing_customer_id: 2, "):
         vectors = build(frame, **given, on_fault="quarantine", quarantine=str(tmp_path / "aside"))
     assert persisted().size() == before + 1
     assert "InMemoryTableScan" in vectors._jdf.queryExecution().executedPlan().toString()
