@@ -60,7 +60,6 @@ def numeric(
     *,
     shown: str,
     wants_number: bool,
-    keeps_text: bool = False,
     dialect: str = "duckdb",
     anywhere: bool = False,
     type_of: Callable[[str], str | None] = lambda sql: None,
@@ -70,15 +69,15 @@ def numeric(
 
     ``texts``, ``numbers``: the columns of text, and those of numbers. ``number``: SQL of the number that a text holds,
     null where it holds none. ``holds_numbers``: whether a text, in SQL, does, asked where only the values tell.
-    ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number.
-    ``keeps_text``: it is an id, which stays the text that it is, and compares as a number with numbers alone.
+    ``shown``: the expression in a message. ``wants_number``: the expression as a whole is to be a number; an id or a
+    day stays the text that it is.
     ``anywhere``: arguments of functions that are not known are numbers too. ``type_of``: ``text`` or ``number`` for
     what is no column, such as a part of a struct; None where that is not known, or another type. ``exact``: SQL of the
     decimal that a text holds, for a cast to one.
 
     Raises InvalidOption where a text that is no number stands in the place of one.
     """
-    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of, keeps_text, exact)
+    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of, not wants_number, exact)
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
     if wants_number:
         work.as_number(root.this)

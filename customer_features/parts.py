@@ -129,6 +129,11 @@ class Part:
         """The FROM-clause over all files."""
         return self.over(self.files)
 
+    @property
+    def sound_rows(self) -> str:
+        """The FROM-clause over all files, without the lines that break their syntax."""
+        return self.over(self.files, "ignore_errors=true") if self.kind == "csv" else self.relation
+
     def over(self, files: list[File], more: str = "") -> str:
         """The FROM-clause over some of the files; ``more`` gives the reader further options."""
         paths = ", ".join(literal(unglobbed(str(file.read_from))) for file in files)

@@ -14,13 +14,13 @@ from functools import cached_property
 from typing import ClassVar, Self
 
 from customer_features import features, money
+from customer_features.columns import IDS as IDS
 from customer_features.dialects.base import Dialect, Kind, Type
 from customer_features.faults import Fault, Scope, group_faults, row_faults
 from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW
 from customer_features.options import Future, Grain, Options, Returns
 from customer_features.query import covered
 
-IDS = ("customer_id", "transaction_id", "product_id")
 FIELDS = (*IDS, "date", "amount")
 LOYALTY = "loyalty_score"
 
@@ -105,7 +105,7 @@ class Portable:
 
     def incomplete(self) -> str:
         """One row: how many customers with a vector have a row that is faulty by itself or by its order."""
-        faulty = f"SELECT customer_id FROM {self.name('readings')} WHERE NOT ({self.faultless})"
+        faulty = self._of_faulty_rows
         if self.options.grain is Grain.REPEATED_TOTAL:
             faulty += f" UNION ALL SELECT customer_id FROM {self.name('orders')} WHERE NOT ({self._agreeing()})"
         return self._query(
@@ -114,11 +114,16 @@ class Portable:
             upto="customers" if "customers" not in self.ready else "readings",
         )
 
+    @property
+    def _of_faulty_rows(self) -> str:
+        """The customers' ids of the rows that are faulty by themselves."""
+        return f"SELECT customer_id FROM {self.name('readings')} WHERE NOT ({self.faultless})"
+
     def without_vector(self) -> str:
         """One row: how many customers have faulty rows and none that counts."""
-        faulty = f"SELECT DISTINCT customer_id FROM {self.name('readings')} WHERE NOT ({self.faultless})"
+        gone = f"(SELECT DISTINCT customer_id FROM ({self._of_faulty_rows}) f) d"
         return self._query(
-            f"SELECT COUNT(*) AS gone FROM ({faulty}) d LEFT JOIN {self.name('customers')} c"
+            f"SELECT COUNT(*) AS gone FROM {gone} LEFT JOIN {self.name('customers')} c"
             " ON d.customer_id = c.customer_id WHERE c.customer_id IS NULL AND d.customer_id <> ''",
             upto="customers" if "customers" not in self.ready else "readings",
         )

@@ -46,24 +46,24 @@ def excluded(relation: str, options: Options) -> str | None:
 
 def incomplete(relation: str, options: Options, orders_out: bool, customers_out: bool) -> str:
     """The customers who have a vector and a row that is faulty by itself or by its order."""
-    conditions = " OR ".join(f"({rule.sql})" for rule in row_faults(options))
-    today = date_literal(options.today)
-    faulty = f"SELECT customer_id FROM (SELECT *, {today} AS today FROM {relation}) WHERE {conditions}"
+    faulty = _of_faulty_rows(relation, options)
     if orders_out:
         faulty += " UNION ALL SELECT customer_id FROM conflicting_orders"
     without = " ANTI JOIN faulty_customers USING (customer_id)" if customers_out else ""
     return f"SELECT customer_id FROM customers_measured SEMI JOIN ({faulty}) USING (customer_id){without}"
 
 
+def _of_faulty_rows(relation: str, options: Options) -> str:
+    """The customers' ids of the rows that are faulty by themselves."""
+    conditions = " OR ".join(f"({rule.sql})" for rule in row_faults(options))
+    rows = f"SELECT *, {date_literal(options.today)} AS today FROM {relation}"
+    return f"SELECT customer_id FROM ({rows}) WHERE {conditions}"
+
+
 def without_vector(relation: str, options: Options) -> str:
     """How many customers have faulty rows and none that counts."""
-    conditions = " OR ".join(f"({rule.sql})" for rule in row_faults(options))
-    today = date_literal(options.today)
-    faulty = f"SELECT customer_id FROM (SELECT *, {today} AS today FROM {relation}) WHERE {conditions}"
-    return (
-        f"SELECT COUNT(DISTINCT customer_id) FROM ({faulty}) ANTI JOIN customers_measured USING (customer_id)"
-        " WHERE customer_id <> ''"
-    )
+    gone = f"({_of_faulty_rows(relation, options)}) ANTI JOIN customers_measured USING (customer_id)"
+    return f"SELECT COUNT(DISTINCT customer_id) FROM {gone} WHERE customer_id <> ''"
 
 
 def incomplete_customers(incomplete: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from customer_features.columns import IDS, NUMBERS, Mapped
+from customer_features.columns import NUMBERS, Mapped
 from customer_features.dialects import Dialect
 from customer_features.expressions import is_column, without_tokens
 from customer_features.numeric_columns import numeric
@@ -49,7 +49,6 @@ def typed(
         holds_numbers,
         shown=f"{field}={mapped.shown}",
         wants_number=wanted,
-        keeps_text=field in IDS,
         dialect=dialect.sqlglot,
     )
     typed_sql = replace(mapped, sql=made.sql, read=made.read)

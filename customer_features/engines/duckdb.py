@@ -16,6 +16,7 @@ from typing import Any
 
 from customer_features import query, query_as_of
 from customer_features.columns import (
+    IDS,
     NUMBERS,
     OPTIONAL,
     REQUIRED,
@@ -51,7 +52,7 @@ from customer_features.engines.duckdb_quarantine import Quarantine, Staged
 from customer_features.engines.duckdb_session import memory_kept, translated
 from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
-from customer_features.engines.duckdb_whole_ids import IDS, whole_number, written_as_floats
+from customer_features.engines.duckdb_whole_ids import whole_number, written_as_floats
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
 from customer_features.expressions import is_column, without_tokens
@@ -261,7 +262,7 @@ class Engine:
         readings = self._readings(part, fields, types)
         if self.options.decimal is None:
             texts = _number_texts(fields, types)
-            refuse_two_readings(self.connection, part.name, "amount", texts, _sound_rows(part))
+            refuse_two_readings(self.connection, part.name, "amount", texts, part.sound_rows)
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
         relation = f"staged_{number}"
@@ -292,7 +293,7 @@ class Engine:
         try:
             yield
         except MissingColumns as error:
-            raise with_values(error, self.connection, _sound_rows(part)) from None
+            raise with_values(error, self.connection, part.sound_rows) from None
 
     def _read(self, part: Part, fields: dict[str, Mapped], types: dict[str, str]) -> Readings:
         options = self.options
@@ -356,10 +357,9 @@ class Engine:
                 texts,
                 {column for column, kind in part.columns.items() if is_number(kind)},
                 lambda text: number_of_text(text, self._marks),
-                lambda text: holds_numbers(self.connection, _sound_rows(part), text, self._marks),
+                lambda text: holds_numbers(self.connection, part.sound_rows, text, self._marks),
                 shown=f"{name}={mapped.shown}",
                 wants_number=name in NUMBERS,
-                keeps_text=name in (*IDS, "date"),
                 anywhere=anywhere,
                 type_of=lambda text: self._kind(part, text),
                 exact=lambda text: decimal_of_text(text, self._marks),
@@ -398,7 +398,7 @@ class Engine:
         text = types["date"] == "VARCHAR"
         if text and options.date_format is not None:
             return found()
-        rows = _sound_rows(part)
+        rows = part.sound_rows
         if text:
             readings = found()
             texts = looked_at(self.connection, fields["date"], readings.staged["day"], rows)
@@ -459,7 +459,7 @@ class Engine:
         if types["customer_id"] == "VARCHAR" and written_as_floats(
             self.connection,
             "customer_id",
-            _sound_rows(part),
+            part.sound_rows,
             fields["customer_id"].sql,
             f"(SELECT {customer} AS customer_id FROM {part.relation})",
             several=False,
@@ -468,7 +468,7 @@ class Engine:
             customer = whole_number(customer)
         if score == "points" and self.options.decimal is None:
             texts = _number_texts(fields, types, score)
-            refuse_two_readings(self.connection, part.name, score, texts, _sound_rows(part))
+            refuse_two_readings(self.connection, part.name, score, texts, part.sound_rows)
         scores = read_loyalty(fields[score], types[score], part.name, self._marks, max_points)
         select = query.staged({"customer_id": customer, **scores}, part.relation)
         self.connection.execute(
@@ -607,7 +607,7 @@ class Engine:
         """Look at all numbers in text where some row is faulty: what could not be read may tell of the others."""
         for staged in self._staged:
             if texts := _number_texts(staged.fields, staged.types):
-                rows = _sound_rows(staged.part)
+                rows = staged.part.sound_rows
                 refuse_two_readings(self.connection, staged.part.name, "amount", texts, rows, sampled=False)
 
     def _read_whole_numbers(self) -> None:
@@ -623,7 +623,7 @@ class Engine:
                 if staged.types[name] != "VARCHAR" or not written_as_floats(
                     self.connection,
                     name,
-                    _sound_rows(part),
+                    part.sound_rows,
                     sql,
                     staged.relation,
                     several=several,
@@ -644,11 +644,6 @@ class Engine:
             shown, source = staged.fields["amount"].shown, staged.part.name
             if (currency := refuse_currencies(self.connection, self._all_rows, shown, source)) is not None:
                 self.outcome.notes.append(f"'{currency}' beside the amounts is read as their currency")
-
-
-def _sound_rows(part: Part) -> str:
-    """A source's rows without the lines that break its syntax."""
-    return part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
 
 
 def _number_texts(fields: Mapping[str, Mapped], types: Mapping[str, str], name: str = "amount") -> dict[str, str]:

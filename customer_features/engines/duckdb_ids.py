@@ -192,7 +192,7 @@ def _customer_columns(staged: Staged) -> list[str]:
 
 def _relation(part: Part, columns: list[str]) -> str | None:
     if all(column in part.columns for column in columns):
-        return part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+        return part.sound_rows
     return None if part.load_others is None else part.load_others(columns)
 
 

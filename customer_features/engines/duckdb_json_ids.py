@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlglot
 from sqlglot import exp
 
-from customer_features.columns import Mapped, literal, quoted
+from customer_features.columns import IDS, Mapped, literal, quoted
 from customer_features.errors import ColumnError, did_you_mean
 from customer_features.parts import Part
 from customer_features.reading import FIT, unfit
@@ -20,7 +20,6 @@ from customer_features.reading import FIT, unfit
 if TYPE_CHECKING:
     import duckdb
 
-IDS = ("customer_id", "transaction_id", "product_id")
 _NONE = "('OBJECT', 'ARRAY', 'BOOLEAN')"
 _LISTED = 5
 """So many paths inside a column are named."""
@@ -53,7 +52,7 @@ def inside_json(mapped: Mapped) -> Mapped:
 
 def refuse_absent(connection: duckdb.DuckDBPyConnection, part: Part, field: str, mapped: Mapped) -> None:
     """Raise ColumnError where an expression reads what no row has inside a column of JSON: ``total.amuont``."""
-    rows = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+    rows = part.sound_rows
     for node in sqlglot.parse_one(mapped.sql, dialect="duckdb").find_all(exp.StructExtract):
         keys: list[str] = []
         inner: Any = node

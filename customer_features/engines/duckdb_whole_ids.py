@@ -9,8 +9,6 @@ from customer_features.engines.duckdb_dates import SAMPLED
 if TYPE_CHECKING:
     import duckdb
 
-IDS = ("customer_id", "transaction_id", "product_id")
-
 
 def written_as_floats(
     connection: duckdb.DuckDBPyConnection, name: str, rows: str, sql: str, relation: str, *, several: bool, kept: bool

@@ -110,7 +110,7 @@ def looked(connection: duckdb.DuckDBPyConnection, place: Path, meta: Meta, choic
                 recognised |= {name: mapped.shown for name, mapped in found.items()}
         shown = list(dict.fromkeys([*recognised.values(), *part.columns]))[:SHOWN_COLUMNS]
         listed = ", ".join(f"CAST({quoted(name)} AS VARCHAR)[:200]" for name in shown)
-        relation = part.over(part.files, "ignore_errors=true") if part.kind == "csv" else part.relation
+        relation = part.sound_rows
         rows = connection.execute(f"SELECT {listed} FROM {relation} LIMIT {SHOWN_ROWS}").fetchall()
         return Looked(
             {name: str(type_name) for name, type_name in part.columns.items()},
