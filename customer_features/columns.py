@@ -60,7 +60,7 @@ class Mapped:
 
 
 class Constant(str):
-    """A value that stands for a whole column, in the place of an expression."""
+    """A constant value of a field, given instead of a column or an expression."""
 
 
 class MissingColumns(ColumnError):
@@ -164,7 +164,7 @@ def parse_constants(assignments: Iterable[str]) -> dict[str, Constant]:
 
 
 def with_constants(mapping: Mapping[str, str], constants: Mapping[str, object] | None) -> dict[str, str]:
-    """A mapping with the fields that a constant stands for. Raises InvalidOption where a field is given twice."""
+    """Add constant fields to a mapping. Raises InvalidOption where a field is given twice."""
     constants = constants or {}
     check_fields(constants, "constant")
     if twice := [field for field in constants if field in mapping]:
@@ -231,7 +231,7 @@ def _refuse_twice(found: Mapping[str, Mapped], columns: list[str], source: str) 
 
 
 def serving(field: str, columns: Iterable[str]) -> list[str]:
-    """The columns that bear the field's own name, or else one of its common names."""
+    """List the columns named like the field or, if there are none, by one of its common names."""
     columns = list(columns)
     own = [column for column in columns if _plain(column) == _plain(field)]
     return own or [column for column in columns if _common_names().get(_plain(column)) == field]

@@ -133,7 +133,7 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 def _refuse_bytes(customer: Any) -> None:
-    """Raise TypeError where bytes stand for text: JSON's writer would make base64 of them, which is another id."""
+    """Raise TypeError for bytes in place of text: the JSON encoder would write them as base64, which is another id."""
     if type(customer) is dict:
         given = customer.get("transactions")
         rows = [row for row in given if type(row) is dict] if type(given) is list else []

@@ -199,10 +199,10 @@ class Dialect:
         return f"TRY_CAST({sql} AS {type_name})"
 
     def number_of_text(self, sql: str, *, money: bool = True) -> str:
-        """The double nearest to the number that a text holds, null where it holds none.
+        """Give the double nearest to the number in a text, null where there is none.
 
-        ``money``: also where a currency or marks between thousands stand beside its digits, which takes a regular
-        expression that nobody reads.
+        ``money``: read currencies and thousands separators too. This takes a long regular expression, so SQL that is
+        printed for people goes without it.
         """
         infinite, no_number = (self.cast(self.literal(name), self.double) for name in ("Infinity", "NaN"))
         return (

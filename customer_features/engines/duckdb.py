@@ -289,7 +289,7 @@ class Engine:
 
     @contextmanager
     def _hinting(self, part: Part) -> Iterator[None]:
-        """Fields without a column are told with what the part's first rows propose."""
+        """Add proposals from the part's first rows to an error about missing columns."""
         try:
             yield
         except MissingColumns as error:

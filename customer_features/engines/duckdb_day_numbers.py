@@ -1,6 +1,6 @@
 """Days that are numbers: seconds, milliseconds or microseconds since 1970, or Excel's serial days.
 
-Which of them a column holds is told by its range, which no two of them share, and only where every value is inside.
+The range of the values tells which of these a column holds: the ranges do not overlap, and all values must lie in one.
 """
 
 from __future__ import annotations

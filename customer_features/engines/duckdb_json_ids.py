@@ -158,7 +158,7 @@ def _of_extractions(mapped: Mapped) -> list[str]:
 
 
 def refuse_objects(connection: duckdb.DuckDBPyConnection, part: Part, fields: Mapping[str, Mapped]) -> None:
-    """Raise ColumnError where a column that serves as an id holds nothing but objects, with the paths inside."""
+    """Raise ColumnError for an id column that holds only objects, naming the paths inside."""
     for field in IDS:
         for column in _read_whole(fields[field]) if field in fields else []:
             if column not in part.unreadable or not part.of_json:
@@ -176,7 +176,7 @@ def refuse_objects(connection: duckdb.DuckDBPyConnection, part: Part, fields: Ma
 
 
 def refuse_other_kinds(part: Part, fields: Mapping[str, Mapped]) -> None:
-    """Raise ColumnError where a field of ids is text that stands for an object or an array."""
+    """Raise ColumnError for an id field whose text is a JSON object or array."""
     for field in IDS:
         for column, kind in part.no_ids.items():
             if field in fields and fields[field].sql == quoted(column):
