@@ -69,7 +69,7 @@ def test_on_the_command_line(cli: Cli, tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     found = manifest_of(out)["warnings"]
     assert named(found) == [("placeholder_dates", 4), ("stale_data", 83)]
-    assert "3 rows of 1900-01-01, 1 rows of 9999-12-31" in found[0]["message"]
+    assert "3 rows of 1900-01-01, 1 row of 9999-12-31" in found[0]["message"]
     assert "Warning:    stale_data: the newest row is of 2025-01-31" in ran.err
 
 
