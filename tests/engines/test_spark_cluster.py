@@ -178,7 +178,7 @@ def test_faulty_rows_of_a_heavy_customer(batch: Batch) -> None:
     refused, done = batch.done["refused"], batch.done["set aside"]
     assert refused.code == 1, refused.said
     said = [line for line in refused.said.splitlines() if line.startswith("Error: ")]
-    stopped = rf"Error: \d+ of {ROWS} rows are faulty: (29|30)\.\d\d% is more than the 1\.00%"
+    stopped = rf"Error: \d+,\d\d\d of {ROWS:,} rows are faulty: (29|30)\.\d\d% is more than the 1\.00%"
     assert re.match(stopped, "".join(said)), said
     assert list(batch.out("refused").parent.iterdir()) == []
     assert done.code == 0, done.said
