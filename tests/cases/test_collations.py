@@ -81,8 +81,11 @@ def test_d4_printed_spark(spark_session: Any) -> None:
     )
     rows = f"SELECT {nocase}, date, amount FROM VALUES {values} AS t({COLUMNS})"
     spark_session.sql(rows).createOrReplaceTempView("transactions")
-    found = spark_session.sql(customer_features.sql("spark", **CHOICES).rstrip().rstrip(";"))
-    table = found.select("customer_id", "purchase_total", "visit_frequency", "product_diversity").toArrow()
+    try:
+        found = spark_session.sql(customer_features.sql("spark", **CHOICES).rstrip().rstrip(";"))
+        table = found.select("customer_id", "purchase_total", "visit_frequency", "product_diversity").toArrow()
+    finally:
+        spark_session.catalog.dropTempView("transactions")
     assert sorted(tuple(row.values()) for row in table.to_pylist()) == EXPECTED
 
 

@@ -281,7 +281,8 @@ def _link(folder: Path, there: Path, file: Path) -> None:
 def _postgresql() -> Iterator[Any]:
     from tests import database
 
-    return database.serving()
+    with database.serving() as port:
+        yield port
 
 
 def _spark() -> Iterator[Any]:
