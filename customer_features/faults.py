@@ -349,6 +349,10 @@ WARNINGS: dict[str, Warn] = {
         ),
         Warn("looks_like_null", "ids look like what programs write for no value: {found} they are missing"),
         Warn(
+            "rounded_ids",
+            "a spreadsheet has rounded ids, so different ones may have become one: {found}; export them again as text",
+        ),
+        Warn(
             "near_duplicate_ids",
             "ids differ in nothing but case, surrounding blanks, Unicode form or a fraction of zeros: {found} joins"
             " them",

@@ -42,7 +42,7 @@ NETTING = Options.parse(today="2025-04-24", returns="net", future="exclude")
 def test_names_and_order() -> None:
     assert [fault.name for fault in FAULTS] == DECISION_12
     assert set(WARNINGS) == {
-        *("repeated_transaction_id", "duplicate_row", "looks_like_repeated_totals", "looks_like_null"),
+        *("repeated_transaction_id", "duplicate_row", "looks_like_repeated_totals", "looks_like_null", "rounded_ids"),
         *("near_duplicate_ids", "one_order_per_customer", "no_loyalty_matches", "points_not_read"),
         *("placeholder_dates", "stale_data"),
     }

@@ -1,4 +1,4 @@
-"""Warnings about ids: some that look alike, some that look like none, and ids of orders taken for those of customers.
+"""Warnings about ids: alike, missing in disguise, rounded by a spreadsheet, or those of orders instead of customers.
 
 Customers are looked at once they are rolled up, and only counts are compared first.
 """
@@ -30,6 +30,10 @@ NULL_LIKE = (
 """What programs write where there is no value, in lower case."""
 _WRITTEN = {form for text in NULL_LIKE for form in (text, text.upper(), text.capitalize())} | {"NaN", "NaT", "N/a"}
 NULL_TOKENS = ", ".join(map(literal, sorted(_WRITTEN)))
+_ROUNDED = "contains({0}, 'E+') AND regexp_full_match({0}, '[1-9]([.][0-9]+)?E[+][0-9]{{2,3}}')"
+"""SQL of whether an id is a long number as spreadsheets show it: 1.23457E+12. The first test is the cheap one."""
+_SHEET = 1_048_576
+"""Rows of the largest sheet of a spreadsheet."""
 _FIELDS = ("customer_id", "transaction_id", "product_id")
 _BLANKS = " \t\n\r\v\f\u00a0\u2007\u200b\u202f\u3000\ufeff"
 _OTHER = r"[\t-\r\x{{200b}}\x{{feff}}]"
@@ -78,7 +82,7 @@ def find_warnings(run: Run) -> list[dict[str, Any]]:
     customers, joined, visits = run.one(
         f"SELECT COUNT(*), COUNT(DISTINCT {HASH.format(everything)}), COALESCE(MAX(visits), 0) FROM {run.customers}"
     )
-    found = _null_like(run)
+    found = _null_like(run) + _rounded(run)
     if joined < customers:
         found += _near_duplicates(run, int(customers), everything)
     if customers > 1:
@@ -118,6 +122,24 @@ def _null_like(run: Run) -> list[dict[str, Any]]:
     options = " ".join(f"--null {shlex.quote(text)}" for text in tokens)
     what = f"{', '.join(told)}; they count as they are, and with {options}"
     return [_warning("looks_like_null", total, what)]
+
+
+def _rounded(run: Run) -> list[dict[str, Any]]:
+    """A warning where ids are numbers that a spreadsheet rounded, with the rows of each field."""
+    relations = {"customer_id": (run.customers, "SUM(used)")}
+    # No larger table was ever a sheet, and all its orders and products take a while to look at.
+    (rows,) = run.one(f"SELECT COALESCE(SUM(used), 0) FROM {run.customers}")
+    if rows <= _SHEET * len(run.staged):
+        relations |= dict.fromkeys(_FIELDS[1:], (run.used, "COUNT(*)"))
+    told, total = [], 0
+    for field, (relation, count) in relations.items():
+        rows, example = run.one(
+            f"SELECT COALESCE({count}, 0), MIN({field}) FROM {relation} WHERE {_ROUNDED.format(field)}"
+        )
+        if rows:
+            told.append(f"{field} is a number such as '{example}' in {counted(int(rows), 'row')}")
+            total += int(rows)
+    return [_warning("rounded_ids", total, ", ".join(told))] if told else []
 
 
 def _near_duplicates(run: Run, customers: int, everything: str) -> list[dict[str, Any]]:

@@ -141,6 +141,18 @@ def test_ids_that_look_like_none_are_counted_by_field(cli: Cli, tmp_path: Path) 
     assert "product_id is 'N/A' or 'None' in 3 rows;" in said
 
 
+def test_ids_that_a_spreadsheet_rounded_are_counted_by_field(cli: Cli, tmp_path: Path) -> None:
+    rows = ["1.23457E+12,1,2025-04-01,1,p", "1.23457E+12,2,2025-04-01,1,4.00638E+12", "E+1,3E+05,2025-04-01,1,1e5"]
+    text = "\n".join([HEADER, *rows, ""])
+    found, said, totals = built(cli, tmp_path, text, *EMAIL)
+    assert totals == {"1.23457E+12": 2.0, "E+1": 1.0}
+    assert found["rounded_ids"]["count"] == 4
+    assert (
+        "customer_id is a number such as '1.23457E+12' in 2 rows, transaction_id is a number such as '3E+05' in 1 row,"
+        " product_id is a number such as '4.00638E+12' in 1 row; export them again as text"
+    ) in said
+
+
 OLIST = "order_id,customer_id,customer_unique_id,date,amount,sku,customer_city\n" + "".join(
     f"o{place},per_order_{place},person_{place % 3},2025-04-01,1,p{place % 2},Berlin\n" for place in range(6)
 )

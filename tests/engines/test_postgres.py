@@ -114,7 +114,7 @@ def test_the_very_bytes_of_a_run_that_copies_the_rows(
     assert len(copied["manifest"]["faults"]) >= 8
 
 
-OF_COPIES = {"near_duplicate_ids", "looks_like_null", "one_order_per_customer"}
+OF_COPIES = {"near_duplicate_ids", "looks_like_null", "rounded_ids", "one_order_per_customer"}
 """Warnings about ids, which the engine that copies the rows gives alone."""
 
 

@@ -1259,6 +1259,21 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
+        "engines/duckdb_ids.py",
+        (
+            "rounded orders and products pass",
+            "if rows <= _SHEET * len(run.staged):",
+            "if rows > _SHEET * len(run.staged):",
+            "tests/cases/test_id_warnings.py::test_ids_that_a_spreadsheet_rounded_are_counted_by_field",
+        ),
+        (
+            "ids of one digit are not rounded ones",
+            "[1-9]([.][0-9]+)?E",
+            "[1-9][.][0-9]+E",
+            "tests/cases/test_id_warnings.py::test_ids_that_a_spreadsheet_rounded_are_counted_by_field",
+        ),
+    ),
+    *_of(
         "dialects/spark.py",
         (
             "Spark: one half of a total",
