@@ -40,6 +40,8 @@ class Source:
     """How people named the fields whose SQL is made of what they gave."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What amounts in text are read of: SQL by the name that people know it by."""
+    whole: tuple[str, ...] = ()
+    """Fields of ids in text that are read as the whole numbers that they are: 17850.0 as 17850."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from customer_features.engines.clickhouse_clients import Client, client_of
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.repetitions import find_warnings
 from customer_features.engines.warehouse import SAMPLED, Judged, judge
+from customer_features.engines.warehouse_ids import read_as_whole
 from customer_features.errors import ColumnError, MissingExtra, SourceError
 from customer_features.options import Options
 from customer_features.portable import IDS, Portable, Source
@@ -169,6 +170,7 @@ class Run:
         _refuse_joined(fields, names, source)
         sql: dict[str, str] = {}
         kinds: dict[str, Type] = {}
+        ids: dict[str, str] = {}
         for name, mapped in fields.items():
             try:
                 types, _ = self._described(f"(SELECT {mapped.sql} AS x FROM {relation})", source)
@@ -176,10 +178,15 @@ class Run:
                 reason = str(error).removeprefix(f"{source}: ")
                 raise ColumnError(f"{source}: {name}={mapped.shown} cannot be computed: {reason}") from None
             sql[name], kinds[name] = self._as_field(name, mapped, types["x"], relation, source)
+            if name in IDS and re.match(r"(LowCardinality\(|Nullable\()*String", types["x"]):
+                ids[name] = sql[name]
+        whole = read_as_whole(Warehouse(self._client).rows, _DIALECT, relation, ids)
+        sql |= whole
         amounts = {}
         if "amount" in fields:
             amounts = amount_texts(fields["amount"], is_text=kinds["amount"].kind is Kind.TEXT)
-        return Source(relation, sql, kinds, texts={shown: _DIALECT.text(text) for shown, text in amounts.items()})
+        read = {shown: _DIALECT.text(text) for shown, text in amounts.items()}
+        return Source(relation, sql, kinds, texts=read, whole=tuple(whole))
 
     def _holds_numbers(self, relation: str, text: str) -> bool:
         [row] = self._client.table(most_are_numbers(_DIALECT, text, relation, SAMPLED)).to_pylist()

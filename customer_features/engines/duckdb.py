@@ -632,11 +632,12 @@ class Engine:
                     continue
                 found = True
                 staged.readings.staged[name] = whole_number(staged.readings.staged[name])
-                inner = f"(SELECT * REPLACE ({whole_number(name)} AS {name}) FROM {staged.relation}_as_written)"
-                self.connection.execute(f"ALTER VIEW {staged.relation} RENAME TO {staged.relation}_as_written")
+                written = f"{staged.relation}_with_{name}_as_written"
+                inner = f"(SELECT * REPLACE ({whole_number(name)} AS {name}) FROM {written})"
+                self.connection.execute(f"ALTER VIEW {staged.relation} RENAME TO {written}")
                 self.connection.execute(f"CREATE TEMP VIEW {staged.relation} AS SELECT * FROM {inner}")
             if found:
-                self.outcome.notes.append(f"{name}: whole numbers that are written as 17850.0 are read as 17850")
+                self.outcome.note_whole(name)
 
     def _look_at_currencies(self) -> None:
         if any(_number_texts(staged.fields, staged.types) for staged in self._staged):

@@ -71,6 +71,10 @@ class Outcome:
                 f" {self.quarantined} quarantined; nothing was published"
             )
 
+    def note_whole(self, field: str) -> None:
+        """Note that ids in text are read as whole numbers."""
+        self.notes.append(f"{field}: whole numbers that are written as 17850.0 are read as 17850")
+
     def loyalty_warnings(self) -> list[dict[str, Any]]:
         """A warning where the loyalty scores are of no customer that has rows."""
         named = self.loyalty.get("customers", 0)

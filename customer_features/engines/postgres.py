@@ -26,6 +26,7 @@ from customer_features.engines.duckdb_session import spilling_to
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.postgres_fields import (
     FLOATS,
+    TEXTS,
     as_field,
     check_version,
     holds_numbers,
@@ -35,6 +36,7 @@ from customer_features.engines.postgres_fields import (
 )
 from customer_features.engines.repetitions import find_warnings
 from customer_features.engines.warehouse import Judged, judge
+from customer_features.engines.warehouse_ids import read_as_whole
 from customer_features.errors import FoundFault, MissingExtra, SourceError
 from customer_features.fetchers.postgresql import AS_IS, DATED, DECIMAL, Columns, columns_of, keep, query_of
 from customer_features.options import Options
@@ -254,13 +256,16 @@ class PushDown:
         check_version(version, kinds, session.fail)
         for name in IDS if look else ():
             refuse_fractions(session, columns.relation, self.fields[name], self.types[name], self.source)
+        relation = f"{columns.relation} AS q"
+        ids = {name: sql[name] for name in IDS if look and self.types[name] in TEXTS}
+        whole = read_as_whole(session.rows, _DIALECT, relation, ids)
+        sql |= whole
         # First the row's number, then what the messages of faulty rows are made of, then the columns as they are.
         own = ("ROW_NUMBER() OVER ()", *(sql[name] for name in IDS), self.fields["date"].sql, self.fields["amount"].sql)
         originals = (
             quoted_there(name) + ("" if kind in {*AS_IS, *DATED, *DECIMAL} else "::text")
             for name, kind in zip(columns.schema.names, columns.types, strict=True)
         )
-        relation = f"{columns.relation} AS q"
         amounts = amount_texts(self.fields["amount"], is_text=kinds["amount"].kind is Kind.TEXT) if look else {}
         source = Source(
             relation,
@@ -268,6 +273,7 @@ class PushDown:
             kinds,
             (*own, *originals),
             texts={shown: f'({text})::text COLLATE "C"' for shown, text in amounts.items()},
+            whole=tuple(whole),
         )
         written = _DIALECT
         if self.loyalty is None:

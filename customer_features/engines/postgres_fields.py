@@ -19,7 +19,7 @@ TYPED_SINCE = 160_000
 _WHOLE = {"int2", "int4", "int8"}
 FLOATS = {"float4", "float8"}
 _MOMENTS = {"date": Kind.DATE, "timestamp": Kind.TIMESTAMP, "timestamptz": Kind.INSTANT}
-_TEXTS = {"text", "varchar", "bpchar", "citext", "name"}
+TEXTS = {"text", "varchar", "bpchar", "citext", "name"}
 SAMPLED = 1000
 """So many texts tell whether a column holds numbers."""
 _NO_TEXT = {"bool", *_MOMENTS}
@@ -93,7 +93,7 @@ def refuse_fractions(session: Session, relation: str, mapped: Mapped, type_name:
 def texts_and_numbers(columns: Any) -> tuple[set[str], set[str]]:
     """The columns of text and those of numbers among the columns of a query."""
     kinds = dict(zip(columns.schema.names, columns.types, strict=True))
-    texts = {name for name, kind in kinds.items() if kind in _TEXTS}
+    texts = {name for name, kind in kinds.items() if kind in TEXTS}
     return texts, {name for name, kind in kinds.items() if kind in {*_WHOLE, *FLOATS, "numeric", "money"}}
 
 

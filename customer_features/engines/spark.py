@@ -19,10 +19,11 @@ from customer_features.engines.outcome import Outcome
 from customer_features.engines.spark_columns import check_names, source_of, texts_and_numbers
 from customer_features.engines.spark_warnings import find_warnings
 from customer_features.engines.warehouse import SAMPLED, Judged, judge
+from customer_features.engines.warehouse_ids import read_as_whole
 from customer_features.errors import ColumnError, MissingExtra
 from customer_features.features import names as feature_names
 from customer_features.options import Grain, Options
-from customer_features.portable import LOYALTY, Source
+from customer_features.portable import IDS, LOYALTY, Source
 from customer_features.portable_faults import faulty_rows
 from customer_features.portable_one_pass import OnePass
 from customer_features.typed_fields import all_typed, amount_texts, most_are_numbers
@@ -202,7 +203,7 @@ class Engine:
         self._fields = all_typed(
             self._fields, texts, numbers, DIALECT, lambda text: self._holds_numbers(rows, text), self.options.null
         )
-        source = source_of(self.warehouse.frame, rows, self._fields, self.name)
+        source = self._with_whole_ids(source_of(self.warehouse.frame, rows, self._fields, self.name))
         amounts = amount_texts(self._fields["amount"], is_text=source.types["amount"].kind is Kind.TEXT)
         source = replace(source, texts={shown: DIALECT.text(text) for shown, text in amounts.items()})
         source = replace(source, originals=tuple(self._original(field) for field in self._frame.schema.fields))
@@ -231,7 +232,13 @@ class Engine:
         fields = all_typed(
             fields, texts, numbers, DIALECT, lambda text: self._holds_numbers(scores, text), self.options.null
         )
-        return source_of(self.warehouse.frame, scores, fields, "loyalty")
+        return self._with_whole_ids(source_of(self.warehouse.frame, scores, fields, "loyalty"))
+
+    def _with_whole_ids(self, source: Source) -> Source:
+        ids = {name: source.fields[name] for name in IDS if name in source.fields}
+        texts = {name: sql for name, sql in ids.items() if source.types[name].kind is Kind.TEXT}
+        whole = read_as_whole(self.warehouse.rows, DIALECT, source.relation, texts)
+        return replace(source, fields={**source.fields, **whole}, whole=tuple(whole))
 
     def _original(self, field: Any) -> str:
         quoted = DIALECT.quoted(field.name)

@@ -75,6 +75,8 @@ def judge(
     listed = portable.source
     if (currency := _look_at_texts(warehouse, portable, source)) is not None:
         outcome.notes.append(f"'{currency}' beside the amounts is read as their currency")
+    for name in listed.whole:
+        outcome.note_whole(name)
     # Original columns are carried where they are listed alone: one may be dear, or keep an engine from going parallel.
     portable = replace(portable, source=replace(listed, originals=()))
     if options.grain is Grain.REPEATED_TOTAL and "orders" not in portable.ready:

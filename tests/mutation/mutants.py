@@ -1274,6 +1274,21 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
+        "engines/warehouse_ids.py",
+        (
+            "ids in a warehouse are whole numbers beside others",
+            "if found[2 * place] and found[2 * place + 1] == 0]",
+            "if found[2 * place]]",
+            "tests/cases/test_numbers.py::test_d8_whole_numbers_written_as_floats[clickhouse]",
+        ),
+        (
+            "ids in a warehouse lose a digit",
+            "LENGTH({texts[field]}) - 2",
+            "LENGTH({texts[field]}) - 3",
+            "tests/cases/test_numbers.py::test_d8_whole_numbers_written_as_floats[clickhouse]",
+        ),
+    ),
+    *_of(
         "dialects/spark.py",
         (
             "Spark: one half of a total",
