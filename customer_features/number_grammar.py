@@ -20,8 +20,9 @@ _CLASSES = {".": "[.]", ",": ",", "'": "('|\u2019)", " ": _BLANK}
 
 NEGATIVE = f"([(]|{_MINUS})"
 """Stands in a text of money below zero."""
-TWO_SIGNS = f"([(+]|{_MINUS})[^_]*([+]|{_MINUS})"
-"""More than one sign, which no number has."""
+_TWO_SIGNS = f"([(+]|{_MINUS})[^_]*([+]|{_MINUS})"
+_OF_CURRENCY = f"([A-Za-z]|{_SYMBOLS}|лв|руб|zł|Kč)"
+_TWO_CURRENCIES = f"{_OF_CURRENCY}[^_]*[0-9][^_]*{_OF_CURRENCY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +46,26 @@ class Marks:
 
     @property
     def money(self) -> str:
-        """The whole of a text of money."""
+        """The whole of a text of money, unless it has :attr:`no_money` in it."""
+        # One form for all, as engines compile it anew in every query: what it takes beyond money, ``no_money`` excludes.
         decimal = _CLASSES[self.decimal]
         # No thousands begin with a zero: 0,500 is a half with a decimal comma, and nothing with a decimal point.
         groups = "|".join(f"[1-9][0-9]{{0,2}}({_CLASSES[mark]}[0-9]{{3}})+" for mark in self.groups)
         if "," in self.groups:
             groups += "|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}"  # lakh and crore
-        number = f"(({groups}|[0-9]+)({decimal}[0-9]+)?)"
-        alone = f"({number}|{decimal}[0-9]+)"
-        forms = (
-            (alone, _SIGN),
-            (_SYMBOL, _SIGN, alone, _SIGN),
-            # After a point a blank must stand: Rs.50 is 50 rupees to some, and half a rupee to a machine.
-            (f"{_WORD}([.]{_BLANK})?", _SIGN, number, _SIGN),
-            (alone, _SIGN, f"({_SYMBOL}|{_WORD}[.]?)", _SIGN),
-        )
-        inside = "|".join(_BLANKS.join((_SIGN, *form)) for form in forms)
-        inner = f"[(]{_BLANKS}({inside}){_BLANKS}[)]|{inside}|{_SYMBOL}{_BLANKS}[(]{_BLANKS}{alone}{_BLANKS}[)]"
+        number = f"(({groups}|[0-9]+)({decimal}[0-9]+)?|{decimal}[0-9]+)"
+        # After a point a blank must stand: Rs.50 is 50 rupees to some, and half a rupee to a machine.
+        before = f"(({_SYMBOL}|{_WORD}([.]{_BLANK})?){_BLANKS}{_SIGN}{_BLANKS})?"
+        after = f"({_BLANKS}{_SIGN}{_BLANKS}({_SYMBOL}|{_WORD}[.]?))?"
+        inside = f"{_SIGN}{_BLANKS}{before}{number}{after}{_BLANKS}{_SIGN}"
+        inner = f"[(]{_BLANKS}{inside}{_BLANKS}[)]|{inside}|{_SYMBOL}{_BLANKS}[(]{_BLANKS}{number}{_BLANKS}[)]"
         return f"{_BLANKS}'?{_BLANKS}({inner}){_BLANKS}"
+
+    @property
+    def no_money(self) -> str:
+        """What no text of money has in it: two signs, two currencies, or a word straight before a decimal mark."""
+        word = f"{_WORD}([.]{_BLANK})?{_BLANKS}{_SIGN}{_BLANKS}{_CLASSES[self.decimal]}[0-9]"
+        return f"{_TWO_SIGNS}|{_TWO_CURRENCIES}|{word}"
 
     @property
     def with_other_decimal(self) -> str:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from customer_features.columns import literal
-from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW, NEGATIVE, TWO_SIGNS
+from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW, NEGATIVE
 from customer_features.number_grammar import Marks as Marks
 
 PLAIN = Marks()
@@ -35,7 +35,7 @@ def number_of_text(sql: str, marks: Marks = PLAIN) -> str:
     signed = f"CASE WHEN regexp_matches({sql}, {literal(NEGATIVE)}) THEN -{value} ELSE {value} END"
     money = (
         f"CASE WHEN regexp_full_match({sql}, {literal(marks.money)})"
-        f" AND NOT regexp_matches({sql}, {literal(TWO_SIGNS)}) THEN {signed} END"
+        f" AND NOT regexp_matches({sql}, {literal(marks.no_money)}) THEN {signed} END"
     )
     # The second is computed for the texts alone that the first does not read.
     return f"COALESCE({plain_number(sql, marks)}, {money})"

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from customer_features.date_texts import DAY, OFFSET, TIME
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
-from customer_features.number_grammar import NEGATIVE, TWO_SIGNS, Marks
+from customer_features.number_grammar import NEGATIVE, Marks
 from customer_features.options import Window
 
 try:
@@ -214,7 +214,7 @@ class Dialect:
 
     def is_money(self, sql: str) -> str:
         """Whether a text is a number with what exports write around one."""
-        return f"{self.matches(sql, f'^{MARKS.money}$')} AND NOT {self.matches(sql, TWO_SIGNS)}"
+        return f"{self.matches(sql, f'^{MARKS.money}$')} AND NOT {self.matches(sql, MARKS.no_money)}"
 
     def _number_of_money(self, sql: str) -> str:
         """The number in a text of money; plain numbers are read without this."""

@@ -412,7 +412,7 @@ MUTANTS: list[Mutant] = [
         ),
         (
             "money with two signs is read",
-            " AND NOT regexp_matches({sql}, {literal(TWO_SIGNS)}) THEN {signed} END",
+            " AND NOT regexp_matches({sql}, {literal(marks.no_money)}) THEN {signed} END",
             " THEN {signed} END",
             "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
@@ -486,10 +486,22 @@ MUTANTS: list[Mutant] = [
             "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
-            "half a currency may touch a number",
-            'f"{_WORD}([.]{_BLANK})?"',
-            'f"{_WORD}[.]?"',
+            "a number may stand between two currencies",
+            'return f"{_TWO_SIGNS}|{_TWO_CURRENCIES}|{word}"',
+            'return f"{_TWO_SIGNS}|{word}"',
             "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "a decimal mark may follow a currency's word",
+            'return f"{_TWO_SIGNS}|{_TWO_CURRENCIES}|{word}"',
+            'return f"{_TWO_SIGNS}|{_TWO_CURRENCIES}"',
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+        ),
+        (
+            "half a currency may touch a number",
+            "{_WORD}([.]{_BLANK})?){_BLANKS}",
+            "{_WORD}[.]?){_BLANKS}",
+            "tests/test_text_numbers.py::test_every_form_by_its_value[marks1-1]",
         ),
         (
             "every mark parts thousands",
