@@ -74,6 +74,15 @@ def marked(table: pa.Table, columns: list[str]) -> pa.Table:
     return table
 
 
+def typed_as_json(table: pa.Table, columns: list[str]) -> pa.Table:
+    """Return the table with columns of text typed as the JSON that they hold: a string there is text in quotes."""
+    for column in columns:
+        place, kind = table.schema.get_field_index(column), pa.json_()
+        chunks = [pa.ExtensionArray.from_storage(kind, chunk) for chunk in table.column(place).cast(pa.string()).chunks]
+        table = table.set_column(place, column, pa.chunked_array(chunks, kind))
+    return table
+
+
 def fitted(table: pa.Table, name: str) -> tuple[pa.Table, frozenset[str]]:
     """The table in types that the engine reads as what they are, and its columns of numbers in text, quoted.
 

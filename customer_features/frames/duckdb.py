@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from customer_features.columns import quoted
 from customer_features.errors import ColumnError
-from customer_features.frames.arrow import beside, marked, rows_of, spooled
+from customer_features.frames.arrow import beside, marked, rows_of, spooled, typed_as_json
 from customer_features.frames.base import Kind, unread
 
 _BY_TEXT = {"UHUGEINT", "BIGNUM", "BIT", "TIME WITH TIME ZONE"}
@@ -76,6 +76,7 @@ class Relation(Kind):
         except Exception as error:
             raise unread(self.name, error, self.called) from None
         table = spooled(reader, folder, self.name, self.called)
+        table = typed_as_json(table, [names[place] for place in places if types[place] == "JSON"])
         return marked(table, [names[place] for place in places if types[place] in {"UHUGEINT", "BIGNUM"}])
 
     def _on_its_connection(self, table: pa.Table, columns: str) -> Any:

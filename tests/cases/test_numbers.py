@@ -280,7 +280,9 @@ def test_n4_in_python() -> None:
 def test_d8_whole_numbers_written_as_floats(door: Door) -> None:
     table = amounts("1.00", "2.00", customer_id=["13047.0", "17850.0"])
     assert door(table, {}) == ({"13047": 1.0, "17850": 2.0}, {})
-    table = amounts("1.00", "2.00", customer_id=["13047.0", "17850"], transaction_id=["7", "7.0"], product_id=["7.0", "A"])
+    table = amounts(
+        "1.00", "2.00", customer_id=["13047.0", "17850"], transaction_id=["7", "7.0"], product_id=["7.0", "A"]
+    )
     assert door(table, {}) == ({"13047": 1.0, "17850": 2.0}, {})
     # An id that is none keeps the whole column as it is written.
     table = amounts("1.00", "2.00", customer_id=["13047.0", "C-1"])

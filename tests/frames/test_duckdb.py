@@ -89,3 +89,21 @@ def test_names_that_sql_takes_for_one(connection: Any) -> None:
 def test_only_what_is_needed_is_computed(connection: Any) -> None:
     dear = connection.sql("SELECT *, error('dear') AS never FROM t")
     assert build(dear, today=TODAY, returns="net", on_fault="quarantine", max_faults=1).fetchall()[0][0] == "a"
+
+
+def test_ids_of_json_are_read_by_an_expression_alone(connection: Any) -> None:
+    """A string in JSON stands in quotes, which are no part of an id."""
+    ids = connection.sql("SELECT * REPLACE (to_json(customer_id) AS customer_id) FROM t")
+    for door in (build, check):
+        with pytest.raises(
+            ColumnError, match="'customer_id' is of type JSON and cannot be customer_id: allowed is text"
+        ):
+            door(ids, today=TODAY, returns="net", on_fault="quarantine", max_faults=1)
+    given = {
+        "returns": "net",
+        "on_fault": "quarantine",
+        "max_faults": 1,
+        "columns": {"customer_id": "customer_id ->> '$'"},
+    }
+    with pytest.warns():
+        assert build(ids, today=TODAY, **given).fetchall()[0][0] == "a"
