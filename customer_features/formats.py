@@ -243,9 +243,11 @@ def _json(file: File, how: How) -> Part:
         document: Document = read_document(stream.read(), file.name)
     columns = {key: pa.array(values, pa.string()) for key, values in document.columns.items()}
     flags = {f"customer_features: no {key}": pa.array(values) for key, values in document.unreadable.items()}
-    part = table_part(pa.table({**columns, **flags}), file.name, how.connection)
+    numbers = {f"customer_features: number {key}": pa.array(values) for key, values in document.numbers.items()}
+    part = table_part(pa.table({**columns, **flags, **numbers}), file.name, how.connection)
     part.columns = dict.fromkeys(columns, "VARCHAR")
     part.unreadable = {key: quoted(f"customer_features: no {key}") for key in document.unreadable}
+    part.json_numbers = {key: quoted(f"customer_features: number {key}") for key in document.numbers}
     part.files, part.stated = [file], document.stated
     return part
 

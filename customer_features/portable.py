@@ -108,8 +108,6 @@ class Portable:
     def incomplete(self) -> str:
         """One row: how many customers with a vector have a row that is faulty by itself or by its order."""
         faulty = self._of_faulty_rows
-        if self.options.grain is Grain.REPEATED_TOTAL:
-            faulty += f" UNION ALL SELECT customer_id FROM {self.name('orders')} WHERE NOT ({self._agreeing()})"
         return self._query(
             f"SELECT COUNT(*) AS incomplete FROM (SELECT DISTINCT customer_id FROM ({faulty}) f) d"
             f" JOIN {self.name('customers')} c ON d.customer_id = c.customer_id WHERE {self._sound}",
@@ -118,14 +116,19 @@ class Portable:
 
     @property
     def _of_faulty_rows(self) -> str:
-        """The customers' ids of the rows that are faulty by themselves."""
-        return f"SELECT customer_id FROM {self.name('readings')} WHERE NOT ({self.faultless})"
+        """The customers' ids of the rows that are faulty by themselves or by their order."""
+        faulty = f"SELECT customer_id FROM {self.name('readings')} WHERE NOT ({self.faultless})"
+        if self.options.grain is Grain.REPEATED_TOTAL:
+            faulty += f" UNION ALL SELECT customer_id FROM {self.name('orders')} WHERE NOT ({self._agreeing()})"
+        return faulty
 
     def without_vector(self) -> str:
-        """One row: how many customers have faulty rows and none that counts."""
-        gone = f"(SELECT DISTINCT customer_id FROM ({self._of_faulty_rows}) f) d"
+        """One row: how many customers have faulty rows, or are faulty as a whole, and have no row that counts."""
+        customers = f"SELECT customer_id FROM {self.name('customers')} WHERE"
+        faulty = f"{self._of_faulty_rows} UNION ALL {customers} NOT ({self._sound})"
+        gone = f"(SELECT DISTINCT customer_id FROM ({faulty}) f) d"
         return self._query(
-            f"SELECT COUNT(*) AS gone FROM {gone} LEFT JOIN {self.name('customers')} c"
+            f"SELECT COUNT(*) AS gone FROM {gone} LEFT JOIN ({customers} {self._sound}) c"
             " ON d.customer_id = c.customer_id WHERE c.customer_id IS NULL AND d.customer_id <> ''",
             upto="customers" if "customers" not in self.ready else "readings",
         )

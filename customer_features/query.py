@@ -46,23 +46,26 @@ def excluded(relation: str, options: Options) -> str | None:
 
 def incomplete(relation: str, options: Options, orders_out: bool, customers_out: bool) -> str:
     """The customers who have a vector and a row that is faulty by itself or by its order."""
-    faulty = _of_faulty_rows(relation, options)
-    if orders_out:
-        faulty += " UNION ALL SELECT customer_id FROM conflicting_orders"
+    faulty = _of_faulty_rows(relation, options, orders_out)
     without = " ANTI JOIN faulty_customers USING (customer_id)" if customers_out else ""
     return f"SELECT customer_id FROM customers_measured SEMI JOIN ({faulty}) USING (customer_id){without}"
 
 
-def _of_faulty_rows(relation: str, options: Options) -> str:
-    """The customers' ids of the rows that are faulty by themselves."""
+def _of_faulty_rows(relation: str, options: Options, orders_out: bool) -> str:
+    """The customers' ids of the rows that are faulty by themselves or by their order."""
     conditions = " OR ".join(f"({rule.sql})" for rule in row_faults(options))
     rows = f"SELECT *, {date_literal(options.today)} AS today FROM {relation}"
-    return f"SELECT customer_id FROM ({rows}) WHERE {conditions}"
+    orders = " UNION ALL SELECT customer_id FROM conflicting_orders" if orders_out else ""
+    return f"SELECT customer_id FROM ({rows}) WHERE {conditions}{orders}"
 
 
-def without_vector(relation: str, options: Options) -> str:
-    """How many customers have faulty rows and none that counts."""
-    gone = f"({_of_faulty_rows(relation, options)}) ANTI JOIN customers_measured USING (customer_id)"
+def without_vector(relation: str, options: Options, orders_out: bool, customers_out: bool) -> str:
+    """How many customers have faulty rows, or are faulty as a whole, and have no row that counts."""
+    faulty, counting = _of_faulty_rows(relation, options, orders_out), "customers_measured"
+    if customers_out:
+        faulty += " UNION ALL SELECT customer_id FROM faulty_customers"
+        counting = f"(SELECT customer_id FROM {counting} ANTI JOIN faulty_customers USING (customer_id))"
+    gone = f"({faulty}) ANTI JOIN {counting} USING (customer_id)"
     return f"SELECT COUNT(DISTINCT customer_id) FROM {gone} WHERE customer_id <> ''"
 
 

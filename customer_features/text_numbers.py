@@ -120,7 +120,12 @@ def refusal(shown: str, field: str, found: Evidence) -> str:
 
 
 def amount_hint_sql(found: str, marks: Marks = PLAIN) -> str:
-    """SQL of what to say, beside the message, of an amount that only the other decimal mark explains."""
+    """SQL of what to say, beside the message, of an amount that only the other decimal mark explains.
+
+    Where both marks are given nothing is proposed: the other one would change the value of what is read now.
+    """
+    if marks.thousands is not None:
+        return "''"
     hint = {
         ".": "; a decimal comma is read with --decimal , alone",
         ",": "; a decimal point is read without --decimal , alone",

@@ -98,7 +98,7 @@ def _reading(field: str, kind: str, options: Options) -> str:
             return f"its day in {options.timezone}" if "ZONE" in kind or "TZ" in kind else "its day"
         return "as it is"
     if field in ("amount", "loyalty_score"):
-        read = f"text, with the decimal mark {options.decimal}" if text else "as it is"
+        read = f"text, with the decimal mark {options.decimal or '.'}" if text else "as it is"
         return f"{read}; to 1/10000, half up" if field == "amount" else f"{read}; 0 to 1"
     if kind in ("DOUBLE", "FLOAT"):
         return "whole numbers, as text"

@@ -46,6 +46,7 @@ from customer_features.engines.duckdb_json_ids import (
     refuse_structs,
     unreadable,
 )
+from customer_features.engines.duckdb_json_types import with_comma
 from customer_features.engines.duckdb_numbers import holds_numbers, refuse_currencies, refuse_two_readings
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
@@ -262,7 +263,7 @@ class Engine:
         readings = self._readings(part, fields, types)
         if self.options.decimal is None:
             texts = _number_texts(fields, types)
-            refuse_two_readings(self.connection, part.name, "amount", texts, part.sound_rows)
+            refuse_two_readings(self.connection, part, "amount", texts)
         for name, fraction in readings.integral.items():
             self._refuse_fractions(part, fields[name], fraction)
         relation = f"staged_{number}"
@@ -336,6 +337,7 @@ class Engine:
         number = next(name for name in NUMBERS if name in fields)
         beside = {shown: sql for name in fields if name not in NUMBERS for shown, sql in fields[name].read.items()}
         fields[number] = replace(fields[number], read={**beside, **fields[number].read})
+        fields |= {name: self._with_mark(part, fields[name]) for name in NUMBERS if name in fields}
         refuse_structs(self.connection, part, fields, types)
         refuse_other_kinds(part, fields)
         return fields, types
@@ -356,19 +358,27 @@ class Engine:
                 sql,
                 texts,
                 {column for column, kind in part.columns.items() if is_number(kind)},
-                lambda text: number_of_text(text, self._marks),
-                lambda text: holds_numbers(self.connection, part.sound_rows, text, self._marks),
+                lambda text: number_of_text(self._written(part, text), self._marks),
+                lambda text: holds_numbers(self.connection, part, self._written(part, text), self._marks),
                 shown=f"{name}={mapped.shown}",
                 wants_number=name in NUMBERS,
                 anywhere=anywhere,
                 type_of=lambda text: self._kind(part, text),
-                exact=lambda text: decimal_of_text(text, self._marks),
+                exact=lambda text: decimal_of_text(self._written(part, text), self._marks),
             )
             try:
                 return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
             except duckdb.Error as found:
                 error = error if anywhere else found
         raise ColumnError(f"{part.name}: {name}={mapped.shown} cannot be computed: {first_line(error)}") from None
+
+    def _with_mark(self, part: Part, mapped: Mapped) -> Mapped:
+        """A number whose texts have the decimal mark that is asked for, also where they are numbers of JSON."""
+        read = {shown: self._written(part, sql) for shown, sql in mapped.read.items()}
+        return replace(mapped, sql=self._written(part, mapped.sql) if is_column(mapped.sql) else mapped.sql, read=read)
+
+    def _written(self, part: Part, text: str) -> str:
+        return with_comma(part, text) if self.options.decimal == "," else text
 
     def _on_local_clock(self, part: Part, mapped: Mapped, type_name: str) -> tuple[Mapped, str]:
         """The expression of the date, its instants in the business timezone, and its type."""
@@ -468,7 +478,7 @@ class Engine:
             customer = whole_number(customer)
         if score == "points" and self.options.decimal is None:
             texts = _number_texts(fields, types, score)
-            refuse_two_readings(self.connection, part.name, score, texts, part.sound_rows)
+            refuse_two_readings(self.connection, part, score, texts)
         scores = read_loyalty(fields[score], types[score], part.name, self._marks, max_points)
         select = query.staged({"customer_id": customer, **scores}, part.relation)
         self.connection.execute(
@@ -527,7 +537,11 @@ class Engine:
             f"CREATE TEMP TABLE faulty_customers AS {query.faulty_customers('customers_measured', options)}"
         )
         self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
-        self._look_for_incomplete()
+        if not self._clean:
+            self._look_for_incomplete()
+        if self._customers_out or not self._clean:
+            gone = query.without_vector(self._all_rows, options, self._orders_out, self._customers_out)
+            out.note_gone(self._count(gone))
         if self.loyalty is not None:
             out.loyalty = self._loyalty_counts()
         given = (self.connection, self._counted, options)
@@ -547,8 +561,6 @@ class Engine:
 
     def _look_for_incomplete(self) -> None:
         """Find the customers with a vector who lost rows, and set them aside whole where the options say so."""
-        if self._clean:
-            return
         options = self.options
         incomplete = query.incomplete(self._all_rows, options, self._orders_out, self._customers_out)
         if options.incomplete is Incomplete.QUARANTINE:
@@ -557,7 +569,6 @@ class Engine:
             self._customers_out = self._count("SELECT COUNT(*) FROM faulty_customers") > 0
         else:
             self.outcome.customers_incomplete = self._count(f"SELECT COUNT(*) FROM ({incomplete})")
-        self.outcome.note_gone(self._count(query.without_vector(self._all_rows, options)))
 
     def _loyalty_counts(self) -> dict[str, int]:
         """How many customers the loyalty scores name, and how many of them have no row that counts."""
@@ -607,8 +618,7 @@ class Engine:
         """Look at all numbers in text where some row is faulty: what could not be read may tell of the others."""
         for staged in self._staged:
             if texts := _number_texts(staged.fields, staged.types):
-                rows = staged.part.sound_rows
-                refuse_two_readings(self.connection, staged.part.name, "amount", texts, rows, sampled=False)
+                refuse_two_readings(self.connection, staged.part, "amount", texts, sampled=False)
 
     def _read_whole_numbers(self) -> None:
         """Read text ids that are whole numbers with a fraction of zeros, 17850.0, as the whole numbers that they are.
@@ -641,8 +651,8 @@ class Engine:
 
     def _look_at_currencies(self) -> None:
         if any(_number_texts(staged.fields, staged.types) for staged in self._staged):
-            staged = self._staged[0]
-            shown, source = staged.fields["amount"].shown, staged.part.name
+            shown = self._staged[0].fields["amount"].shown
+            source = ", ".join(staged.part.name for staged in self._staged)
             if (currency := refuse_currencies(self.connection, self._all_rows, shown, source)) is not None:
                 self.outcome.notes.append(f"'{currency}' beside the amounts is read as their currency")
 

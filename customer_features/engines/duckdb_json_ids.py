@@ -13,6 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from customer_features.columns import IDS, Mapped, literal, quoted
+from customer_features.engines.duckdb_json_types import EXTRACTIONS, NO_IDS, no_id, tell_types
 from customer_features.errors import ColumnError, did_you_mean
 from customer_features.parts import Part
 from customer_features.reading import FIT, unfit
@@ -20,11 +21,8 @@ from customer_features.reading import FIT, unfit
 if TYPE_CHECKING:
     import duckdb
 
-_NONE = "('OBJECT', 'ARRAY', 'BOOLEAN')"
 _LISTED = 5
 """So many paths inside a column are named."""
-_FLAG = "customer_features: no id "
-_EXTRACTIONS = (exp.JSONExtract, exp.JSONExtractScalar)
 
 
 def inside_json(mapped: Mapped) -> Mapped:
@@ -91,25 +89,15 @@ def mark(connection: duckdb.DuckDBPyConnection, part: Part, fields: Mapping[str,
             if _any(connection, [field], staged):
                 looked_at += plain
         elif columns := [
-            column for column in _read_whole(fields[field]) if _any(connection, [quoted(column)], relation)
+            column
+            for column in _read_whole(fields[field])
+            if column in part.columns and _any(connection, [quoted(column)], relation)
         ]:
             looked_at += columns
     if not looked_at:
         return False
-    reader, replaced, flags = part.reader, [], []
-    for column in dict.fromkeys(looked_at):
-        name = quoted(column)
-        for before in ("{", " "):
-            declared = f"{before}{literal(column)}: 'VARCHAR'"
-            reader = reader.replace(declared, declared.replace("'VARCHAR'", "'JSON'"))
-        replaced.append(
-            f"CASE WHEN json_type({name}) = 'VARCHAR' THEN {name} ->> '$' ELSE CAST({name} AS VARCHAR) END AS {name}"
-        )
-        flag = quoted(f"{_FLAG}{column}")
-        flags.append(f"json_type({name}) IN {_NONE} AS {flag}")
-        part.unreadable[column] = f"COALESCE({flag}, FALSE)"
-    part.reader = reader
-    part.around = f"SELECT * REPLACE ({', '.join(replaced)}), {', '.join(flags)} FROM {{rows}}"
+    tell_types(part, looked_at)
+    part.unreadable |= {column: no_id(column) for column in looked_at}
     return True
 
 
@@ -148,12 +136,12 @@ def _inside(column: exp.Column) -> bool:
 def _of_extractions(mapped: Mapped) -> list[str]:
     tree = sqlglot.parse_one(mapped.sql, dialect="duckdb")
     found = []
-    for node in tree.find_all(*_EXTRACTIONS):
-        if isinstance(node.parent, _EXTRACTIONS):
+    for node in tree.find_all(*EXTRACTIONS):
+        if isinstance(node.parent, EXTRACTIONS):
             continue
         value = node.this.sql(dialect="duckdb")
         path = node.expression.sql(dialect="duckdb")
-        found.append(f"COALESCE(CASE WHEN json_valid({value}) THEN json_type({value}, {path}) END IN {_NONE}, FALSE)")
+        found.append(f"COALESCE(CASE WHEN json_valid({value}) THEN json_type({value}, {path}) END IN {NO_IDS}, FALSE)")
     return found
 
 

@@ -6,23 +6,26 @@ A few rows are looked at first. All are looked at where these do not tell.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from customer_features.counts import counted
 from customer_features.engines.duckdb_dates import SAMPLED
+from customer_features.engines.duckdb_json_types import without_numbers
 from customer_features.errors import ColumnError
 from customer_features.text_numbers import Evidence, Marks, evidence, evidence_items, number_of_text, refusal
 
 if TYPE_CHECKING:
     import duckdb
 
+    from customer_features.parts import Part
 
-def holds_numbers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, marks: Marks) -> bool:
+
+def holds_numbers(connection: duckdb.DuckDBPyConnection, part: Part, sql: str, marks: Marks) -> bool:
     """Whether most of the first values of a text, in SQL, are numbers."""
     number = number_of_text("text", marks)
     rows = connection.execute(
-        f"SELECT {number} IS NOT NULL FROM (SELECT {sql} AS text FROM {relation})"
+        f"SELECT {number} IS NOT NULL FROM (SELECT {sql} AS text FROM {part.sound_rows})"
         f" WHERE text IS NOT NULL AND text <> '' LIMIT {SAMPLED}"
     ).fetchall()
     return 2 * sum(bool(readable) for (readable,) in rows) > len(rows)
@@ -30,27 +33,43 @@ def holds_numbers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str
 
 def refuse_two_readings(
     connection: duckdb.DuckDBPyConnection,
-    source: str,
+    part: Part,
     field: str,
     texts: Mapping[str, str],
-    relation: str,
     *,
     sampled: bool = True,
 ) -> None:
     """Raise ColumnError where the numbers of a column can be read with a decimal point or with a decimal comma.
 
-    ``texts``: SQL of what is read as a number, by the name that people know it by; ``relation``: the source's rows;
-    ``sampled``: a few rows may settle it.
+    ``texts``: SQL of what is read as a number, by the name that people know it by; ``sampled``: a few rows of a file
+    may settle it. Each file is asked by itself: another one may be written in another way.
     """
     for shown, sql in texts.items():
-        if sampled and _sample(connection, sql, relation).settled:
-            continue
-        [row] = connection.execute(
-            f"SELECT {evidence_items('text')} FROM (SELECT {sql} AS text FROM {relation})"
-        ).fetchall()
-        found = Evidence(*row)
-        if found.in_doubt is not None:
-            raise ColumnError(f"{source}: {refusal(shown, field, found)}")
+        for name, relation in _by_file(part):
+            if sampled and _sample(connection, sql, relation).settled:
+                continue
+            found = _evidence(connection, sql, relation)
+            if found.in_doubt is not None and (strings := without_numbers(part, sql)) != sql:
+                # Numbers of JSON are in no doubt, and tell nothing of the texts beside them.
+                found = _evidence(connection, strings, part.relation)
+            if found.in_doubt is not None:
+                raise ColumnError(f"{name}: {refusal(shown, field, found)}")
+
+
+def _by_file(part: Part) -> Iterator[tuple[str, str]]:
+    """Give each file of a part by its name, with the rows that are sound in it, or the part if it has no files."""
+    if len(part.files) < 2:
+        yield part.name, part.sound_rows
+        return
+    for file in part.files:
+        yield file.name, part.over([file], "ignore_errors=true" if part.kind == "csv" else "")
+
+
+def _evidence(connection: duckdb.DuckDBPyConnection, sql: str, relation: str) -> Evidence:
+    [row] = connection.execute(
+        f"SELECT {evidence_items('text')} FROM (SELECT {sql} AS text FROM {relation})"
+    ).fetchall()
+    return Evidence(*row)
 
 
 def _sample(connection: duckdb.DuckDBPyConnection, sql: str, relation: str) -> Evidence:

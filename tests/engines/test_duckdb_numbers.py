@@ -8,9 +8,11 @@ import pytest
 from customer_features.engines.duckdb_numbers import holds_numbers, refuse_currencies, refuse_two_readings
 from customer_features.engines.duckdb_whole_ids import whole_number, written_as_floats
 from customer_features.errors import ColumnError
+from customer_features.parts import Part
 from customer_features.text_numbers import PLAIN, currency_of_text, number_of_text
 
 MANY = ["10.50"] * 1500
+PART = Part("s", "t", {"x": "VARCHAR"})
 
 
 def connection_over(texts: list[str]) -> duckdb.DuckDBPyConnection:
@@ -36,16 +38,16 @@ def test_columns_with_two_readings(texts: list[str], refused: bool) -> None:
     connection = connection_over(texts)
     if refused:
         with pytest.raises(ColumnError, match="which could be"):
-            refuse_two_readings(connection, "s", "amount", {"x": "x"}, "t")
+            refuse_two_readings(connection, PART, "amount", {"x": "x"})
     else:
-        refuse_two_readings(connection, "s", "amount", {"x": "x"}, "t")
+        refuse_two_readings(connection, PART, "amount", {"x": "x"})
 
 
 def test_a_sample_does_not_settle_what_all_rows_contradict() -> None:
     connection = connection_over([*MANY, *["12,50"] * 100, "1,250"])
-    refuse_two_readings(connection, "s", "amount", {"x": "x"}, "t")
+    refuse_two_readings(connection, PART, "amount", {"x": "x"})
     with pytest.raises(ColumnError, match="which could be"):
-        refuse_two_readings(connection, "s", "amount", {"x": "x"}, "t", sampled=False)
+        refuse_two_readings(connection, PART, "amount", {"x": "x"}, sampled=False)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_one_currency_beside_amounts(texts: list[str], marks: list[str]) -> None
 
 def test_a_column_holds_numbers_where_most_of_its_texts_do() -> None:
     for texts, expected in ((["1", "$2", "x"], True), (["1", "x"], False), (["x", "y"], False), ([""], False)):
-        assert holds_numbers(connection_over(texts), "t", "x", PLAIN) is expected, texts
+        assert holds_numbers(connection_over(texts), PART, "x", PLAIN) is expected, texts
 
 
 @pytest.mark.parametrize(

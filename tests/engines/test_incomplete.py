@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 
 import customer_features
+from tests.conftest import Cli
 
 LINES = pa.table(
     {
@@ -42,3 +45,28 @@ def test_each_is_counted_once(grain: str, said: str) -> None:
 def test_they_can_be_set_aside_whole(grain: str, kept: set[str]) -> None:
     customers, _ = built(grain=grain, incomplete="quarantine")
     assert customers == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--grain", "line"], "1 customer has no vector"),
+        (["--grain", "line", "--incomplete", "quarantine"], "2 customers have no vector"),
+        (["--grain", "repeated_total"], "1 customer has no vector"),
+        (["--grain", "repeated_total", "--incomplete", "quarantine"], "3 customers have no vector"),
+    ],
+)
+def test_those_without_a_vector_are_counted(words: list[str], said: str, cli: Cli, tmp_path: Path) -> None:
+    source = tmp_path / "rows.csv"
+    pyarrow.csv.write_csv(LINES, source)
+    ran = cli("build", source, "--out", tmp_path / "f.csv", "--today", "2025-04-02", "--max-faults", "1", *words)
+    assert f"{said}: none of their rows counts" in ran.err
+
+
+def test_so_are_those_who_are_faulty_as_a_whole(cli: Cli, tmp_path: Path) -> None:
+    source = tmp_path / "rows.csv"
+    source.write_text("customer_id,transaction_id,date,amount,product_id\na,1,2025-04-01,-5,p\nb,1,2025-04-01,5,p\n")
+    words = ("--returns", "net", "--max-faults", "1", "--today", "2025-04-02")
+    ran = cli("build", source, "--out", tmp_path / "f.csv", *words)
+    assert "1 only_returns" in ran.err
+    assert "1 customer has no vector" in ran.err

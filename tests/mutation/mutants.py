@@ -1301,6 +1301,60 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
+        "engines/duckdb_json_types.py",
+        (
+            "numbers of JSON keep their point beside decimal commas",
+            "THEN REPLACE({text}, '.', ',') ELSE",
+            "THEN {text} ELSE",
+            "tests/cases/test_json_numbers.py::test_a_number_of_json_has_a_decimal_point[words2]",
+        ),
+        (
+            "numbers of JSON tell of the texts beside them",
+            'f"CASE WHEN NOT {number} THEN {text} END"',
+            "text",
+            "tests/cases/test_json_numbers.py::test_a_number_of_json_has_a_decimal_point[words0]",
+        ),
+        (
+            "numbers inside objects are texts",
+            "node = tree.find(*EXTRACTIONS) if part.of_json else None",
+            "node = None",
+            "tests/cases/test_json_numbers.py::test_numbers_inside_objects_and_expressions",
+        ),
+    ),
+    *_of(
+        "document.py",
+        (
+            "numbers of a document are texts",
+            "numbers[key].append(isinstance(value, _Number))",
+            "numbers[key].append(False)",
+            "tests/cases/test_json_numbers.py::test_a_number_of_json_has_a_decimal_point[words2]",
+        ),
+    ),
+    *_of(
+        "engines/duckdb_numbers.py",
+        (
+            "one file settles how another one is read",
+            "if len(part.files) < 2:",
+            "if True:",
+            "tests/cases/test_json_numbers.py::test_each_file_is_in_doubt_by_itself",
+        ),
+    ),
+    *_of(
+        "query.py",
+        (
+            "customers set aside whole have vectors",
+            'faulty += " UNION ALL SELECT customer_id FROM faulty_customers"',
+            "pass",
+            "tests/engines/test_incomplete.py::test_so_are_those_who_are_faulty_as_a_whole",
+        ),
+        (
+            "customers set aside whole count still",
+            'counting = f"(SELECT customer_id FROM {counting} ANTI JOIN faulty_customers USING (customer_id))"',
+            "pass",
+            "tests/engines/test_incomplete.py::test_so_are_those_who_are_faulty_as_a_whole",
+        ),
+    ),
+    *_of(
         "dialects/spark.py",
         (
             "Spark: one half of a total",
