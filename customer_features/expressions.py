@@ -117,7 +117,21 @@ def parsed(field: str, text: str, dialect: str, option: str = "map") -> exp.Expr
         raise InvalidOption(option, f"{shown} must be an expression over one row: no sums, no queries")
     if inner.find(exp.Placeholder, exp.Parameter) or any(node.comments for node in inner.walk()):
         raise InvalidOption(option, f"{shown} must be an expression over one row: no comments, no parameters")
-    return inner
+    return _with_steps(inner) if dialect == "duckdb" else inner
+
+
+def _with_steps(tree: exp.Expression) -> exp.Expression:
+    """A tree of DuckDB whose steps of time stay what they are.
+
+    SQLGlot takes the second argument of ``date_add`` for a number of days, also where it is ``to_days(...)``.
+    """
+
+    def step(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.DateAdd) or isinstance(node.expression, exp.Interval):
+            return node
+        return exp.paren(exp.Add(this=exp.paren(node.this), expression=exp.paren(node.expression)))
+
+    return tree.transform(step)
 
 
 def columns_in(sql: str, dialect: str = "duckdb") -> set[str]:

@@ -7,7 +7,8 @@ fault of its row, so the places that read it are listed beside the expression.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,13 @@ ARITHMETIC = (
 )
 _CHOICES = (exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.Case, exp.If, exp.Paren)
 """What gives one of its operands: a number where they are numbers."""
+_OPERATIONS = {"divide": "//", "intdiv": "//", "fmod": "%", "modulo": "%"}
+"""Functions of two operands that are another spelling of an operator on whole numbers."""
+_INTERVALS = re.compile("to_(microseconds|milliseconds|seconds|minutes|hours|days|weeks|months|quarters|years)")
+_EXACT_DIGITS = 15
+"""A double tells two numbers of so many digits apart, and a number of so many digits from any whole number."""
+DECIMALS = 12
+"""Digits after the point of the decimals that texts are compared as."""
 _SORTING = (exp.Greatest, exp.Least, exp.Array)
 COMPARISONS = (
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ),
@@ -62,8 +70,9 @@ def numeric(
     wants_number: bool,
     dialect: str = "duckdb",
     anywhere: bool = False,
+    exact: Callable[[str, int | None], str],
+    exact_operation: Callable[[str, str, str], str],
     type_of: Callable[[str], str | None] = lambda sql: None,
-    exact: Callable[[str], str] | None = None,
 ) -> Numeric:
     """Read the text columns of an expression as numbers where it computes with them.
 
@@ -73,11 +82,15 @@ def numeric(
     day stays the text that it is.
     ``anywhere``: arguments of functions that are not known are numbers too. ``type_of``: ``text`` or ``number`` for
     what is no column, such as a part of a struct; None where that is not known, or another type. ``exact``: SQL of the
-    decimal that a text holds, for a cast to one.
+    decimal that a text holds, with so many digits after its point (None: as an integer cast needs), null where it fits
+    none. ``exact_operation``: SQL of ``//`` or ``%`` between two such decimals.
 
     Raises InvalidOption where a text that is no number stands in the place of one.
     """
-    work = _Reading(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of, not wants_number, exact)
+    work = _Reading(
+        *(texts, numbers, number, holds_numbers, shown, dialect, anywhere, type_of),
+        *(not wants_number, exact, exact_operation),
+    )
     root = exp.Paren(this=sqlglot.parse_one(sql, dialect=dialect))
     if wants_number:
         work.as_number(root.this)
@@ -99,11 +112,14 @@ class _Reading:
         anywhere: bool,
         type_of: Callable[[str], str | None],
         keeps_text: bool,
-        exact: Callable[[str], str] | None,
+        exact: Callable[[str, int | None], str],
+        exact_operation: Callable[[str, str, str], str],
     ) -> None:
         self.texts, self.numbers, self.number, self.holds_numbers = texts, numbers, number, holds_numbers
         self.dialect, self.anywhere, self._type_of = dialect, anywhere, type_of
-        self.shown, self.keeps_text, self.exact = shown, keeps_text, exact
+        self.shown, self.keeps_text, self.exact, self.exact_operation = shown, keeps_text, exact, exact_operation
+        self._as: Callable[[str], str] = number
+        """How a text is read at the place that is looked at."""
         self.read: dict[str, str] = {}
         self._numbers: list[str] = []
 
@@ -124,10 +140,14 @@ class _Reading:
                     self._choice(branch)
         elif isinstance(node, exp.Nullif) and self._compares_texts(node):
             self._cast(node)  # what is left is read
+        elif isinstance(node, exp.Nullif):
+            self._nullif(node)
+        elif (operation := _operation(node)) and self._reads_text(node):
+            self._operate(node, operation)
         elif isinstance(node, (*ARITHMETIC, *_CHOICES)):
-            of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
-            for child in list(node.iter_expressions()):
-                (self._choice if of_choice else self.as_number)(child)
+            with self._reading(self._read_within(node)):
+                for child in list(node.iter_expressions()):
+                    (self._choice if isinstance(node, exp.Coalesce) else self.as_number)(child)
         elif isinstance(node, exp.Cast):
             self.as_it_is(node)
         else:
@@ -137,14 +157,17 @@ class _Reading:
 
     def as_it_is(self, node: Any) -> None:
         """Look for numbers below a node that may be of any type."""
+        with self._reading(self.number):
+            self._as_it_is(node)
+
+    def _as_it_is(self, node: Any) -> None:
         if isinstance(node, exp.Cast):
-            if self.exact is not None and node.to.is_type("decimal") and self._is_text(node.this):
-                self._cast(node.this, self.exact)
-            elif node.to.is_type(*exp.DataType.NUMERIC_TYPES):
-                self.as_number(node.this)
+            if node.to.is_type(*exp.DataType.NUMERIC_TYPES):
+                with self._reading(self._read_for(node.to)):
+                    self.as_number(node.this)
             else:
                 self.as_it_is(node.this)
-        elif isinstance(node, ARITHMETIC) and not node.find(exp.Interval):
+        elif (isinstance(node, ARITHMETIC) or _operation(node)) and not _of_intervals(node):
             self.as_number(node)
         elif self.keeps_text and isinstance(node, (*_SORTING, exp.Coalesce, exp.Nullif)):
             for side in list(node.iter_expressions()):
@@ -152,10 +175,11 @@ class _Reading:
                     side.replace(exp.Literal.string(side.name))
                 else:
                     self.as_it_is(side)
-        elif isinstance(node, (*COMPARISONS, *_SORTING, exp.Coalesce)) and self._is_of_numbers(node):
-            of_choice = isinstance(node, (exp.Coalesce, exp.Nullif))
+        elif isinstance(node, COMPARISONS) and self._compares_numbers(node):
+            self._nullif(node) if isinstance(node, exp.Nullif) else self._compare(node)
+        elif isinstance(node, (*_SORTING, exp.Coalesce)) and self._is_of_numbers(node):
             for child in list(node.iter_expressions()):
-                (self._choice if of_choice else self.as_number)(child)
+                (self._choice if isinstance(node, exp.Coalesce) else self.as_number)(child)
         elif isinstance(node, exp.Case):
             self._cases(node, numbers=False)
         else:
@@ -172,14 +196,114 @@ class _Reading:
             tests = [branch.this for branch in node.args["ifs"]]
             compared = exp.In(this=subject.copy(), expressions=[test.copy() for test in tests])
             of_numbers = self._compares_numbers(compared)
-            for one in (subject, *tests):
-                (self.as_number if of_numbers else self.as_it_is)(one)
+            if of_numbers and any(self._needs_exact(subject, test) for test in tests):
+                for test in tests:
+                    test.replace(exp.EQ(this=subject.copy(), expression=test.copy()))
+                subject.pop()
+                subject = None
+            else:
+                for one in (subject, *tests):
+                    (self.as_number if of_numbers else self.as_it_is)(one)
         for branch in node.args["ifs"]:
             if subject is None:
                 self.as_it_is(branch.this)
             value(branch.args["true"])
         if (default := node.args.get("default")) is not None:
             value(default)
+
+    # -- exact readings ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self, read: Callable[[str], str]) -> Iterator[None]:
+        """Read the texts below as this."""
+        before, self._as = self._as, read
+        try:
+            yield
+        finally:
+            self._as = before
+
+    def _read_for(self, to: Any) -> Callable[[str], str]:
+        """How a text is read for a cast to a type of numbers: by way of a double, ids of 17 digits would merge."""
+        if to.is_type(*exp.DataType.INTEGER_TYPES):
+            return lambda sql: self.exact(sql, None)
+        if to.is_type(*exp.DataType.FLOAT_TYPES):
+            return self.number
+        sizes = [size.name for size in to.expressions]
+        scale = int(sizes[1]) if len(sizes) == 2 and sizes[1].isdecimal() else DECIMALS
+        return lambda sql: self.exact(sql, scale)
+
+    def _read_within(self, node: Any) -> Callable[[str], str]:
+        """How the operands of a node are read, in the place of what is read as decimals or as doubles."""
+        if self._as is self.number or isinstance(node, (*_CHOICES, exp.Neg, exp.Abs)):
+            return self._as
+        return self._decimal if isinstance(node, (exp.Add, exp.Sub)) else self.number
+
+    def _decimal(self, sql: str) -> str:
+        return self.exact(sql, DECIMALS)
+
+    def _operate(self, node: Any, operation: str) -> None:
+        """Divide to a whole number, or to its remainder, exactly: of doubles ``//`` is a plain division."""
+        operands = list(node.iter_expressions())
+        with self._reading(self._decimal):
+            for operand in operands:
+                self.as_number(operand)
+        left, right = map(self._sql, node.iter_expressions())
+        self._stand_in(node, self.exact_operation(operation, left, right))
+
+    def _compare(self, node: Any) -> None:
+        """Compare as numbers: as doubles where these tell all values apart, else as decimals."""
+        if isinstance(node, (exp.In, exp.Between)):
+            if isinstance(node, exp.In):
+                pairs = [(exp.EQ, other) for other in node.expressions]
+            else:
+                pairs = [(exp.GTE, node.args["low"]), (exp.LTE, node.args["high"])]
+            if any(self._needs_exact(node.this, other) for _, other in pairs):
+                made = [kind(this=node.this.copy(), expression=other.copy()) for kind, other in pairs]
+                joined = (exp.or_ if isinstance(node, exp.In) else exp.and_)(*made, copy=False, wrap=False)
+                node.replace(exp.paren(joined, copy=False))
+                for one in made:
+                    self._compare(one)
+                return
+        elif self._needs_exact(node.this, node.expression):
+            # A number that no such decimal holds, such as 1e30 or infinity, is compared as a double.
+            doubles, decimals = exp.paren(node), exp.paren(node)
+            self._compare_as(doubles.this, self.number)
+            self._compare_as(decimals.this, self._decimal)
+            sides = [side.copy() for side in (decimals.this.this, decimals.this.expression) if side.find(exp.Column)]
+            held = exp.and_(*(exp.Not(this=exp.Is(this=exp.paren(side), expression=exp.null())) for side in sides))
+            node.replace(exp.paren(exp.Case(ifs=[exp.If(this=held, true=decimals)], default=doubles), copy=False))
+            return
+        self._compare_as(node, self.number)
+
+    def _compare_as(self, node: Any, read: Callable[[str], str]) -> None:
+        with self._reading(read):
+            for side in list(node.iter_expressions()):
+                self.as_number(side)
+
+    def _nullif(self, node: Any) -> None:
+        value, other = node.this, node.expression
+        if self._needs_exact(value, other) or self._as is not self.number:
+            same = exp.If(this=exp.EQ(this=value.copy(), expression=other.copy()), true=exp.null())
+            whole = exp.paren(exp.Case(ifs=[same], default=value.copy()), copy=False)
+            node.replace(whole)
+            self._compare(same.this)
+            self._choice(whole.this.args["default"])
+        else:
+            self._choice(value)
+            self._choice(other)
+
+    def _needs_exact(self, one: Any, other: Any) -> bool:
+        """Whether two values that are compared can be different numbers, and the same double."""
+        constants = [side for side in (one, other) if not side.find(exp.Column)]
+        if any(map(_is_short, constants)):
+            return False
+        return self._reads_text(one) or self._reads_text(other)
+
+    def _reads_text(self, node: Any) -> bool:
+        """Whether a text stands in a node, but for what is cast to a type that its author chose."""
+        return any(map(self._is_text, node.walk(prune=lambda one: isinstance(one, exp.Cast))))
+
+    # -- single values -------------------------------------------------------------------------------------
 
     def _choice(self, node: Any) -> None:
         """Make a number of a value among others; an empty text is nothing."""
@@ -207,15 +331,19 @@ class _Reading:
             parent = parent.parent
         return parent is not None
 
-    def _cast(self, node: Any, number: Callable[[str], str] | None = None) -> None:
+    def _cast(self, node: Any) -> None:
         sql = self._sql(node)
         inner: Any = node
         while isinstance(inner, (exp.Nullif, exp.Paren)):
             inner = inner.this
         self.read[inner.name if isinstance(inner, exp.Column) else sql] = sql
-        # A name stands for the number until the end: parsing the dialect's own words again might change them.
+        self._stand_in(node, self._as(sql))
+
+    def _stand_in(self, node: Any, sql: str) -> None:
+        """Put SQL in the place of a node."""
+        # A name stands for it until the end: parsing the dialect's own words again might change them.
         node.replace(exp.column(_STANDS_FOR.format(len(self._numbers))))
-        self._numbers.append(f"({(number or self.number)(sql)})")
+        self._numbers.append(f"({sql})")
 
     def _sql(self, node: Any) -> str:
         return str(node.sql(dialect=self.dialect, normalize_functions=False))
@@ -275,7 +403,7 @@ class _Reading:
         if values := values_of(node):
             return any(map(self._is_number, values))
         if isinstance(node, ARITHMETIC):
-            return not node.find(exp.Interval)
+            return not _of_intervals(node)
         return not isinstance(node, _TEXTS) and self._typed(node) == "number"
 
     def _typed(self, node: Any) -> str | None:
@@ -291,6 +419,26 @@ def values_of(node: Any) -> list[Any]:
     if isinstance(node, exp.If):
         return [value for value in (node.args.get("true"), node.args.get("false")) if value is not None]
     return list(node.iter_expressions()) if isinstance(node, (exp.Coalesce, exp.Greatest, exp.Least)) else []
+
+
+def _operation(node: Any) -> str | None:
+    """The operator on whole numbers that a node is, if any."""
+    if isinstance(node, exp.Anonymous):
+        return _OPERATIONS.get(node.name.lower()) if len(node.expressions) == 2 else None
+    return "//" if isinstance(node, exp.IntDiv) else "%" if isinstance(node, exp.Mod) else None
+
+
+def _of_intervals(node: Any) -> bool:
+    """Whether arithmetic is one of times."""
+    made = (_INTERVALS.fullmatch(one.name.lower()) for one in node.find_all(exp.Anonymous))
+    return node.find(exp.Interval) is not None or any(made)
+
+
+def _is_short(node: Any) -> bool:
+    """Whether a constant is a number of so few digits that no whole number but itself is the same double."""
+    return all(
+        re.fullmatch("[^0-9]*([0-9][^0-9eE]*){0,%d}" % _EXACT_DIGITS, one.name) for one in node.find_all(exp.Literal)
+    )
 
 
 def _is_string(node: Any) -> bool:

@@ -187,6 +187,11 @@ def unglobbed(path: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", path)
 
 
+def reason_of(error: BaseException) -> str:
+    """Why the engine cannot compute an expression, without the list of functions that it knows instead."""
+    return first_line(error).partition(" Candidate functions:")[0]
+
+
 def first_line(error: BaseException) -> str:
     """What an engine's error says, without its advice about its own options."""
     text = str(error).split("\n\n")[0]

@@ -30,23 +30,40 @@ def plain_number(sql: str, marks: Marks = PLAIN) -> str:
 
 def number_of_text(sql: str, marks: Marks = PLAIN) -> str:
     """SQL of the number that a text holds, be it money; null where it holds none."""
+    # The second is computed for the texts alone that the first does not read.
+    return f"COALESCE({plain_number(sql, marks)}, {_of_money(sql, 'DOUBLE', marks)})"
+
+
+def _of_money(sql: str, kind: str, marks: Marks) -> str:
+    """SQL of the number in a text of money, of a type; null where it is none."""
     bare = f"regexp_replace({sql}, {literal(marks.beside_digits)}, '', 'g')"
-    value = f"TRY_CAST(REPLACE({bare}, {literal(marks.decimal)}, '.') AS DOUBLE)"
+    value = f"TRY_CAST(REPLACE({bare}, {literal(marks.decimal)}, '.') AS {kind})"
     signed = f"CASE WHEN regexp_matches({sql}, {literal(NEGATIVE)}) THEN -{value} ELSE {value} END"
-    money = (
+    return (
         f"CASE WHEN regexp_full_match({sql}, {literal(marks.money)})"
         f" AND NOT regexp_matches({sql}, {literal(marks.no_money)}) THEN {signed} END"
     )
-    # The second is computed for the texts alone that the first does not read.
-    return f"COALESCE({plain_number(sql, marks)}, {money})"
 
 
-def decimal_of_text(sql: str, marks: Marks = PLAIN) -> str:
-    """SQL of the decimal of 12 places that a text holds; null where it holds no number, or one of too many digits."""
+def decimal_of_text(sql: str, scale: int, marks: Marks = PLAIN) -> str:
+    """SQL of the decimal of so many places that a text holds; null where it holds no number, or one of many digits."""
+    kind = f"DECIMAL(38, {scale})"
     point = sql if marks.decimal == "." else f"REPLACE({sql}, {literal(marks.decimal)}, '.')"
-    others = f"TRY_CAST({number_of_text(sql, marks)} AS DECIMAL(38, 12))"
-    plain = f"CASE WHEN {plain_number(sql, marks)} IS NOT NULL THEN TRY_CAST({point} AS DECIMAL(38, 12)) END"
-    return f"COALESCE({plain}, {others})"
+    plain = f"CASE WHEN {plain_number(sql, marks)} IS NOT NULL THEN TRY_CAST({point} AS {kind}) END"
+    return f"COALESCE({plain}, {_of_money(sql, kind, marks)})"
+
+
+def exact_operation(operation: str, left: str, right: str) -> str:
+    """SQL of the whole quotient (``//``) or the remainder (``%``) of two numbers of at most 12 places, exactly."""
+    # The engine's own operators take decimals for doubles, so this is computed in units of the last place.
+    units, divisor = _in_last_places(left), f"NULLIF({_in_last_places(right)}, 0)"
+    if operation == "//":
+        return f"{units} // {divisor}"
+    return f"CAST({units} % {divisor} AS DOUBLE) / 1e12"
+
+
+def _in_last_places(sql: str) -> str:
+    return f"CAST(REPLACE(CAST(TRY_CAST({sql} AS DECIMAL(38, 12)) AS VARCHAR), '.', '') AS HUGEINT)"
 
 
 def currency_of_text(sql: str, marks: Marks = PLAIN) -> str:

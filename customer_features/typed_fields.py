@@ -49,6 +49,8 @@ def typed(
         holds_numbers,
         shown=f"{field}={mapped.shown}",
         wants_number=wanted,
+        exact=lambda text, scale: dialect.decimal_of_text(text, scale, money=money),
+        exact_operation=dialect.exact_operation,
         dialect=dialect.sqlglot,
     )
     typed_sql = replace(mapped, sql=made.sql, read=made.read)

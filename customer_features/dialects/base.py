@@ -216,9 +216,32 @@ class Dialect:
         """Whether a text is a number with what exports write around one."""
         return f"{self.matches(sql, f'^{MARKS.money}$')} AND NOT {self.matches(sql, MARKS.no_money)}"
 
+    def decimal_of_text(self, sql: str, scale: int | None, *, money: bool = True) -> str:
+        """The exact decimal in a text, null where it holds none; ``scale``: its places (None: as an integer needs)."""
+        places = self.places_of_integer if scale is None else scale
+        plain = f"CASE WHEN {self.matches(sql, NUMBER)} THEN {self.exact_decimal(self.trimmed(sql), places)}"
+        if not money:
+            return f"{plain} END"
+        value = self.exact_decimal(self.without(sql, MARKS.beside_digits), places)
+        return f"{plain} WHEN {self.is_money(sql)} THEN {self._signed(sql, value)} END"
+
+    places_of_integer: ClassVar[int] = 0
+    """Digits after the point of a decimal that is cast to an integer: none where the cast rounds as well."""
+
+    def exact_decimal(self, sql: str, places: int) -> str:
+        """A plain number in text as a decimal, null where it does not fit."""
+        return self.try_cast(sql, f"DECIMAL(38, {places})")
+
+    def exact_operation(self, operation: str, left: str, right: str) -> str:
+        """The whole quotient (``//``) or the remainder (``%``) of two numbers."""
+        left, right = (self.cast(f"({side})", "DECIMAL(38, 12)") for side in (left, right))
+        return f"TRUNC({left} / NULLIF({right}, 0))" if operation == "//" else f"MOD({left}, NULLIF({right}, 0))"
+
     def _number_of_money(self, sql: str) -> str:
         """The number in a text of money; plain numbers are read without this."""
-        value = self.nearest_double(self.without(sql, MARKS.beside_digits))
+        return self._signed(sql, self.nearest_double(self.without(sql, MARKS.beside_digits)))
+
+    def _signed(self, sql: str, value: str) -> str:
         return f"CASE WHEN {self.matches(sql, NEGATIVE)} THEN -({value}) ELSE {value} END"
 
     def without(self, sql: str, pattern: str) -> str:

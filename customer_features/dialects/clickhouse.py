@@ -62,6 +62,21 @@ class ClickHouse(Dialect):
     def nearest_double(self, sql: str) -> str:
         return f"toFloat64OrNull({sql})"
 
+    places_of_integer = 12  # the cast of a decimal to an integer drops the places
+
+    def exact_decimal(self, sql: str, places: int) -> str:
+        return f"toDecimal256OrNull({sql}, {places})"
+
+    def exact_operation(self, operation: str, left: str, right: str) -> str:
+        # In units of the last place: what the operators make of decimals depends on their scales.
+        units, divisor = (
+            f"toInt256(toDecimal256OrNull(toString({side}), 12) * toDecimal256('1000000000000', 0))"
+            for side in (left, right)
+        )
+        if operation == "//":
+            return f"toInt64(intDivOrNull({units}, {divisor}))"
+        return f"toFloat64(moduloOrNull({units}, {divisor})) / 1e12"
+
     def units_of_decimal(self, sql: str, scale: int | None) -> str:
         digits = max(scale or 0, 4)
         wide = f"toDecimal256({sql}, {digits})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from customer_features import money
 from customer_features.dialects.base import Dialect
 from customer_features.options import Window
+from customer_features.text_numbers import exact_operation
 
 
 class DuckDB(Dialect):
@@ -35,6 +36,9 @@ class DuckDB(Dialect):
 
     def whole_division(self, numerator: str, divisor: str) -> str:
         return f"{numerator} // {divisor}"
+
+    def exact_operation(self, operation: str, left: str, right: str) -> str:
+        return exact_operation(operation, left, right)
 
     def before(self, today: str, window: Window) -> str:
         count, step = (window.months, "MONTH") if window.months else (window.days, "DAY")

@@ -60,6 +60,13 @@ class Postgres(Dialect):
             f" ELSE CAST({infinite} AS DOUBLE PRECISION) END"
         )
 
+    def exact_decimal(self, sql: str, places: int) -> str:
+        return self.try_cast(sql, "NUMERIC")
+
+    def exact_operation(self, operation: str, left: str, right: str) -> str:
+        left, right = (self.cast(f"({side})", "NUMERIC") for side in (left, right))
+        return f"{'DIV' if operation == '//' else 'MOD'}({left}, NULLIF({right}, 0))"
+
     def units_of_decimal(self, sql: str, scale: int | None) -> str:
         # The cast rounds a half away from zero, which is upwards from zero on and costs two operations less.
         wide = self.cast(sql, "DECIMAL")

@@ -34,6 +34,12 @@ class Spark(Dialect):
     def trimmed(self, sql: str) -> str:
         return f"REGEXP_REPLACE({sql}, {self.literal(BLANK)}, '')"
 
+    places_of_integer = 12  # the cast of a decimal to an integer drops the places
+
+    def exact_operation(self, operation: str, left: str, right: str) -> str:
+        left, right = (self.cast(f"({side})", "DECIMAL(38, 12)") for side in (left, right))
+        return f"{left} {'DIV' if operation == '//' else '%'} NULLIF({right}, 0)"
+
     def total(self, units: str) -> str:
         return self.joined(*(f"SUM({half})" for half in self.halves(units)))
 

@@ -6,9 +6,9 @@ file, to set the faulty rows aside with their row numbers and original values.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -47,6 +47,7 @@ from customer_features.engines.duckdb_json_ids import (
     unreadable,
 )
 from customer_features.engines.duckdb_json_types import with_comma
+from customer_features.engines.duckdb_mappings import blamed
 from customer_features.engines.duckdb_numbers import holds_numbers, refuse_currencies, refuse_two_readings
 from customer_features.engines.duckdb_products import count_products
 from customer_features.engines.duckdb_quarantine import Quarantine, Staged
@@ -61,9 +62,9 @@ from customer_features.faults import WARNINGS
 from customer_features.instants import on_local_clock
 from customer_features.numeric_columns import numeric
 from customer_features.options import Grain, Incomplete, Options
-from customer_features.parts import Part, first_line
+from customer_features.parts import Part, reason_of
 from customer_features.reading import NUMERIC, Readings, is_number, is_text, read, read_identifier, read_loyalty
-from customer_features.text_numbers import Marks, decimal_of_text, number_of_text
+from customer_features.text_numbers import Marks, decimal_of_text, exact_operation, number_of_text
 from customer_features.written_days import counts_sql
 
 try:
@@ -100,6 +101,7 @@ class Engine:
         self.loyalty = loyalty
         self.outcome = Outcome()
         self._staged: list[Staged] = []
+        self._mapped: list[tuple[Part, Mapping[str, Mapped]]] = []
         self._customer_key = ""
         self._steps_done = 0
         self._day_numbers: list[dict[str, str]] = []
@@ -160,7 +162,7 @@ class Engine:
 
         Raises SourceError, ColumnError, and DataFaults where the options say to stop.
         """
-        with translated(*self.parts, self.loyalty):
+        with translated(*self.parts, self.loyalty), self.blaming():
             self.stage()
             self._read_whole_numbers()
             self._look_at_currencies()
@@ -246,12 +248,16 @@ class Engine:
     def stage(self) -> list[Staged]:
         """Make the staged relation of each part, and the table of loyalty scores; no row is judged yet."""
         for number, part in enumerate(self.parts):
-            with translated(part):
+            with translated(part), self.blaming():
                 self._stage(number, part)
         if self.loyalty is not None:
-            with translated(self.loyalty):
+            with translated(self.loyalty), self.blaming():
                 self.stage_loyalty(self.loyalty)
         return self._staged
+
+    def blaming(self) -> AbstractContextManager[None]:
+        """Errors that an expression of the mapping causes as ColumnError."""
+        return blamed(self.connection, self._mapped)
 
     def _stage(self, number: int, part: Part) -> None:
         optional = OPTIONAL if self.loyalty is None else ()
@@ -325,6 +331,7 @@ class Engine:
     def _typed(self, part: Part, wanted: dict[str, Mapped]) -> tuple[dict[str, Mapped], dict[str, str]]:
         fields: dict[str, Mapped] = {}
         types: dict[str, str] = {}
+        self._mapped.append((part, ChainMap(fields, wanted)))
         for name, mapped in wanted.items():
             if part.of_json:
                 refuse_absent(self.connection, part, name, mapped)
@@ -364,13 +371,14 @@ class Engine:
                 wants_number=name in NUMBERS,
                 anywhere=anywhere,
                 type_of=lambda text: self._kind(part, text),
-                exact=lambda text: decimal_of_text(self._written(part, text), self._marks),
+                exact=lambda text, scale: decimal_of_text(self._written(part, text), scale or 0, self._marks),
+                exact_operation=exact_operation,
             )
             try:
                 return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
             except duckdb.Error as found:
                 error = error if anywhere else found
-        raise ColumnError(f"{part.name}: {name}={mapped.shown} cannot be computed: {first_line(error)}") from None
+        raise ColumnError(f"{part.name}: {name}={mapped.shown} cannot be computed: {reason_of(error)}") from None
 
     def _with_mark(self, part: Part, mapped: Mapped) -> Mapped:
         """A number whose texts have the decimal mark that is asked for, also where they are numbers of JSON."""

@@ -26,8 +26,9 @@ def scores_of(
 
     As an Arrow table of the step ``loyalty_scores`` in ``portable``; ``nul``: whether its text may hold a NUL.
     """
-    with translated(part):
-        Engine(connection, [], options, columns=columns, loyalty=part).stage_loyalty(part)
+    engine = Engine(connection, [], options, columns=columns, loyalty=part)
+    with translated(part), engine.blaming():
+        engine.stage_loyalty(part)
     named = "customer_id IS NOT NULL" + ("" if nul else " AND NOT contains(customer_id, chr(0))")
     shown = "loyalty_shown" if nul else "REPLACE(loyalty_shown, chr(0), '␀')"
     rows = connection.sql(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import customer_features
-from customer_features.errors import InvalidOption
+from customer_features.errors import ColumnError, InvalidOption
 from customer_features.options import Options
 from tests import spark_door, warehouses
 
@@ -247,3 +247,62 @@ def test_d2_printed_sql(kind: str | None) -> None:
         connection.register("transactions", rows)
         query = customer_features.sql("duckdb", **asked, types={} if kind is None else {"date": kind})
         assert connection.sql(query).to_arrow_table()["recency_days"].to_pylist() == [23.0]
+
+
+INSTANT = pa.table(
+    {
+        **{name: ["a"] for name in ("customer_id", "transaction_id", "product_id")},
+        "amount": [1.0],
+        "seconds": [EVENING],
+        "ts": pa.array([EVENING * 1_000_000], pa.timestamp("us", "UTC")),
+        "local": pa.array([EVENING * 1_000_000], pa.timestamp("us")),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "day"),
+    [
+        ("time_bucket(interval 1 day, ts)", 1),
+        ("time_bucket(interval 1 day, ts, timestamptz '2025-01-01 05:00:00+00')", 1),
+        ("time_bucket(interval 1 day, local)", 2),
+        ("date_trunc('day', ts)", 1),
+        ("strptime(strftime(ts, '%Y-%m-%d'), '%Y-%m-%d')", 1),
+        ("make_date(year(ts), month(ts), date_part('day', ts))", 1),
+        ("make_date(2025, 4, extract(day from ts))", 1),
+        ("make_date(2025, 4, CASE dayname(ts) WHEN 'Tuesday' THEN 1 ELSE 2 END)", 1),
+        ("make_date(2025, 4, isodow(ts) - 1)", 1),
+        ("substring(ts::varchar, 1, 10)", 1),
+        ("substring(ts || '', 1, 10)", 1),
+        ("ts::date", 1),
+        ("ts::timestamp_s", 1),
+        ("ts - interval 1 hour", 1),
+        ("date_add(ts, interval 1 day)", 2),
+        ("to_timestamp(epoch(ts))", 1),
+        ("to_timestamp(extract(epoch from ts))", 1),
+        ("to_timestamp(date_part('epoch', ts))", 1),
+        ("epoch_ms(epoch_ms(ts))", 1),
+        ("make_timestamp(seconds * 1000000)", 1),
+        ("timestamp '1970-01-01' + to_seconds(seconds)", 1),
+        ("timestamp 'epoch' + seconds * interval 1 second", 1),
+        ("date '1970-01-01' + to_days(20180 + 0 * seconds::int)", 2),
+        ("make_timestamptz(2025, 4, day(local), 2, 0, 0)", 2),
+        ("coalesce(ts, local)", 1),
+        ("CASE WHEN ts < '2025-04-02' THEN date '2025-04-01' ELSE date '2025-04-02' END", 1),
+        ("CASE WHEN ts < '2025-04-02T00:00:00Z' THEN date '2025-04-01' ELSE date '2025-04-02' END", 2),
+        ("ts AT TIME ZONE 'UTC'", 2),
+        ("timezone('UTC', ts)", 2),
+    ],
+)
+def test_functions_of_an_instant_go_by_the_timezone(expression: str, day: int) -> None:
+    assert days_read(INSTANT, expression) == [date(2025, 4, day)]
+
+
+def test_the_end_of_an_instants_month_goes_by_the_timezone() -> None:
+    first = INSTANT.set_column(5, "ts", pa.array([1743476400_000_000], pa.timestamp("us", "UTC")))
+    assert days_read(first, "last_day(ts)") == [date(2025, 3, 31)]
+
+
+def test_a_text_beside_a_bucket_is_refused() -> None:
+    with pytest.raises(ColumnError, match="third argument of time_bucket is not read"):
+        days_read(INSTANT, "time_bucket(interval 1 day, ts, 'America/New_York')")

@@ -502,3 +502,85 @@ def test_every_field_can_be_a_constant() -> None:
 
 
 assert set(WAREHOUSES) == {"printed", "postgres", "clickhouse", "spark"}
+
+
+# -- Long ids, whole quotients ---------------------------------------------------------------------------
+
+ODD, EVEN = "9007199254740993", "9007199254740992"
+"""Two whole numbers of one double."""
+BIGINT = {"clickhouse": "Int64"}
+TEXT = {"postgres": "text", "clickhouse": "String", "spark": "string"}
+
+
+def kinds_of(request: Any) -> tuple[str, str]:
+    """The words of a door's dialect for a whole number of 64 bits and for text."""
+    name = request.node.callspec.params["door"]
+    return BIGINT.get(name, "bigint"), TEXT.get(name, "varchar")
+
+
+@through("csv", *ENGINES, "printed")
+def test_long_ids_cast_to_an_integer_stay_apart(door: Door, request: Any) -> None:
+    whole, text = kinds_of(request)
+    table = rows(customer_id=[f"000{ODD}", f"000{EVEN}"], amount=["3.50", "1.50"])
+    for sql, end in (
+        (f"cast(customer_id as {whole})", ""),
+        (f"cast(coalesce(customer_id, '0') as {whole})", ""),
+        (f"cast(nullif(customer_id, '0') as {whole})", ""),
+        (f"concat(cast(cast(customer_id as {whole}) as {text}), '-x')", "-x"),
+    ):
+        assert door(table, {"customer_id": sql}) == ({f"{ODD}{end}": 3.5, f"{EVEN}{end}": 1.5}, {}), sql
+
+
+@through("csv", *ENGINES, "printed")
+def test_long_ids_compared_with_a_number_stay_apart(door: Door) -> None:
+    table = rows(**{"order_ref": [ODD, EVEN], "amount": ["3.50", "1.50"]})
+    for test in (
+        f"order_ref = {ODD}",
+        f"order_ref IN (5, {ODD})",
+        f"order_ref >= {ODD}",
+        f"order_ref BETWEEN {ODD} AND 9900000000000000000",
+        f"nullif(order_ref, {ODD}) IS NULL",
+    ):
+        found = door(table, {"amount": f"CASE WHEN {test} THEN 0 ELSE amount END"})
+        assert found == ({"c0": 0.0, "c1": 1.5}, {}), test
+    assert door(table, {"amount": f"CASE order_ref WHEN {ODD} THEN 0 ELSE amount END"}) == ({"c0": 0.0, "c1": 1.5}, {})
+    customers = {"customer_id": f"CASE WHEN order_ref <> {ODD} THEN customer_id ELSE 'x' END"}
+    assert door(table, customers) == ({"x": 3.5, "c1": 1.5}, {})
+
+
+@through("csv", *ENGINES)
+def test_long_ids_in_two_columns_stay_apart(door: Door) -> None:
+    table = rows(**{"order_ref": [ODD, EVEN], "other": [ODD, ODD], "amount": ["3.50", "1.50"]})
+    for test in ("order_ref = other", f"order_ref = '{ODD}'", f"order_ref IN ('{ODD}')", "order_ref >= other"):
+        found = door(table, {"amount": f"CASE WHEN {test} THEN 0 ELSE amount END"})
+        assert found == ({"c0": 0.0, "c1": 1.5}, {}), test
+
+
+@through("csv", *ENGINES)
+def test_numbers_that_no_decimal_holds_are_compared_as_doubles(door: Door) -> None:
+    table = rows(**{"one": ["1e30", "1.0", ""], "other": ["2e30", "1", "3"], "amount": ["1", "1", "1"]})
+    found = door(table, {"amount": "CASE WHEN one < other THEN 2 WHEN one = other THEN 3 ELSE amount END"})
+    assert found == ({"c0": 2.0, "c1": 3.0, "c2": 1.0}, {})
+
+
+DIVISIONS = {"postgres": "div({}, {})", "clickhouse": "{} DIV {}", "spark": "{} DIV {}"}
+
+
+@through("csv", *ENGINES, "printed")
+def test_a_whole_quotient_of_texts(door: Door, request: Any) -> None:
+    form = DIVISIONS.get(request.node.callspec.params["door"], "{} // {}")
+    table = rows(price=["1050", "199", "0.3", "12.5", "x"], size=["100", "100", "0.1", "5", "1"], amount=["1"] * 5)
+    whole = {"c0": 10.0, "c1": 1.0, "c2": 3.0, "c3": 2.0}
+    assert door(table, {"amount": form.format("price", "size")}) == (whole, {"unreadable_amount": 1})
+    rest = {"c0": 50.0, "c1": 99.0, "c2": 0.0, "c3": 2.5}
+    assert door(table, {"amount": "price % size"}) == (rest, {"unreadable_amount": 1})
+
+
+@through("csv", *ENGINES)
+def test_a_text_cast_to_an_integer_is_cut_as_a_decimal_is(door: Door, request: Any) -> None:
+    name = request.node.callspec.params["door"]
+    cut = name in {"clickhouse", "spark"}
+    table = rows(price=["2.5", "7", "x"], amount=["1"] * 3)
+    kind = "Int32" if name == "clickhouse" else "int"
+    found = door(table, {"amount": f"cast(price as {kind})"})
+    assert found == ({"c0": 2.0 if cut else 3.0, "c1": 7.0}, {"unreadable_amount": 1})

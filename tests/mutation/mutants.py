@@ -604,6 +604,24 @@ MUTANTS: list[Mutant] = [
             "[coalesce(nullif(amount, 0), list_price)-expected9]",
         ),
         (
+            "an integer cast goes through a double",
+            "return lambda sql: self.exact(sql, None)",
+            "return self.number",
+            "tests/test_numeric_columns.py::test_long_ids_stay_apart[cast(customer_id as bigint)]",
+        ),
+        (
+            "long ids are compared as doubles",
+            "return self._reads_text(one) or self._reads_text(other)",
+            "return False",
+            "tests/test_numeric_columns.py::test_long_ids_are_compared_exactly[order_id = '9007199254740993']",
+        ),
+        (
+            "a whole quotient is a plain one",
+            "elif (operation := _operation(node)) and self._reads_text(node):",
+            "elif (operation := _operation(node)) and not self._reads_text(node):",
+            "tests/test_numeric_columns.py::test_whole_quotients_of_texts[price // qty-expected0]",
+        ),
+        (
             "the subject of a case is text",
             "(self.as_number if of_numbers else self.as_it_is)(one)",
             "self.as_it_is(one)",
@@ -769,6 +787,13 @@ MUTANTS: list[Mutant] = [
             "return node if kind is None or _is_naive(kind) else",
             "tests/test_instants.py::test_instants_are_put_on_the_local_clock"
             "[EPOCH_MS(ts)-TIMEZONE('Asia/Tokyo', TIMEZONE('UTC', EPOCH_MS(ts)))]",
+        ),
+        (
+            "a function of an instant goes by UTC",
+            "return not isinstance(node, _KEEPING) and _name(node) not in _OF_AN_INSTANT and not _is_epoch(node)",
+            "return isinstance(node, exp.TimestampTrunc)",
+            "tests/cases/test_dates.py::test_functions_of_an_instant_go_by_the_timezone"
+            "[time_bucket(interval 1 day, ts)-1]",
         ),
         (
             "a literal offset goes the wrong way",
