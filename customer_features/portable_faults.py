@@ -109,12 +109,11 @@ def _messages(portable: Portable) -> list[str]:
             value = f"{quote} || transaction_id || {quote}"
         elif rule.scope is Scope.CUSTOMER and rule.name != "loyalty_out_of_range":
             value = f"{quote} || customer_id || {quote}"
+        text = _sentence(dialect, rule.message, value, where)
         if rule.unread and portable.texts_are_scores:
-            cases.append(
-                f"WHEN {dialect.literal(rule.name)} AND {value} LIKE {dialect.literal(_UNREAD)} THEN"
-                f" {_sentence(dialect, rule.unread, value, where)}"
-            )
-        cases.append(f"WHEN {dialect.literal(rule.name)} THEN {_sentence(dialect, rule.message, value, where)}")
+            unread = _sentence(dialect, rule.unread, value, where)
+            text = f"CASE WHEN {value} LIKE {dialect.literal(_UNREAD)} THEN {unread} ELSE {text} END"
+        cases.append(f"WHEN {dialect.literal(rule.name)} THEN {text}")
     return cases
 
 

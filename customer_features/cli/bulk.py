@@ -235,8 +235,8 @@ def say_recognised(engine: Results) -> None:
     taken = [f"{name} = {shown}" for name, shown in engine.mapping.items()]
     if not taken:
         return
-    said, more = ", ".join(taken), {}
-    if engine.loyalty is not None and engine.scored_by:
-        scored = ", ".join(f"{name} = {shown}" for name, shown in engine.scored_by.items())
-        said, more = f"{said}; of {engine.loyalty.name}: {scored}", {"loyalty_mapping": engine.scored_by}
-    log.say("recognised", said, label="Recognised", mapping=engine.mapping, **more)
+    said, of_scores = ", ".join(taken), engine.scored_by
+    if engine.loyalty is not None and of_scores:
+        scored = ", ".join(f"{name} = {shown}" for name, shown in of_scores.items())
+        said = f"{said}; of {engine.loyalty.name}: {scored}"
+    log.say("recognised", said, label="Recognised", mapping=engine.mapping, loyalty_mapping=of_scores)
