@@ -109,17 +109,18 @@ def _messages(portable: Portable) -> list[str]:
             value = f"{quote} || transaction_id || {quote}"
         elif rule.scope is Scope.CUSTOMER and rule.name != "loyalty_out_of_range":
             value = f"{quote} || customer_id || {quote}"
-        text = _sentence(dialect, rule.message, value, where)
+        source = where if rule.unread else ""
+        text = _sentence(dialect, rule.message, value, source)
         if rule.unread and portable.texts_are_scores:
-            unread = _sentence(dialect, rule.unread, value, where)
+            unread = _sentence(dialect, rule.unread, value, source)
             text = f"CASE WHEN {value} LIKE {dialect.literal(_UNREAD)} THEN {unread} ELSE {text} END"
         cases.append(f"WHEN {dialect.literal(rule.name)} THEN {text}")
     return cases
 
 
-def _sentence(dialect: Dialect, message: str, value: str, where: str) -> str:
-    """A rule's message with a value filled in, and the source that it stands in."""
+def _sentence(dialect: Dialect, message: str, value: str, source: str) -> str:
+    """A rule's message with a value filled in, and behind it the source that it stands in."""
     before, hole, after = message.partition("{found}")
     if not hole:
         return dialect.literal(before)
-    return f"{dialect.literal(before)} || COALESCE({value}, '') || {dialect.literal(f'{where}{after}')}"
+    return f"{dialect.literal(before)} || COALESCE({value}, '') || {dialect.literal(f'{source}{after}')}"
