@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from customer_features.columns import check_fields, with_constants
+from customer_features.columns import check_fields, check_scores, with_constants
 from customer_features.engines.clickhouse import Run
 from customer_features.engines.duckdb_loyalty import scores_of
 from customer_features.engines.duckdb_session import connected, spilling_to
@@ -128,8 +128,10 @@ def check(
 
 def _run(client: Any, given: str, options: Options, columns: Mapping[str, str] | None, loyalty: Any) -> Run:
     check_fields(columns or {})
+    if loyalty is not None:
+        check_scores(columns or {}, with_points=False)
     if loyalty is not None and not isinstance(loyalty, str):
         with connected() as connection, scratch(spilling_to()) as folder:
             part = scores_part(loyalty, columns or {}, connection, folder)
-            loyalty, _ = scores_of(connection, part, options, columns or {})
+            loyalty = scores_of(connection, part, options, columns or {})
     return Run(client, given, options, columns=columns, scores=loyalty)

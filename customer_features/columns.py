@@ -238,18 +238,60 @@ def serving(field: str, columns: Iterable[str]) -> list[str]:
 
 
 def resolve_loyalty(
-    columns: Iterable[str], mapping: Mapping[str, str], source: str, score: str = "loyalty_score"
+    columns: Iterable[str],
+    mapping: Mapping[str, str],
+    source: str,
+    score: str = "loyalty_score",
+    *,
+    dialect: str = "duckdb",
 ) -> dict[str, Mapped]:
     """:func:`resolve` of a source of loyalty scores, whose fields are the customer's id and ``score``."""
-    needed = ("customer_id", score)
+    check_scores(mapping, with_points=score == "points")
+    columns, needed = list(columns), ("customer_id", score)
     mapping = {name: sql for name, sql in mapping.items() if name in needed}
     try:
-        return resolve(columns, mapping, source, needed, ())
+        return resolve(columns, mapping, source, needed, (), dialect=dialect)
     except ColumnError:
         # The customers' column may bear another name here than among the transactions.
         if mapping.pop("customer_id", None) is None:
             raise
-        return resolve(columns, mapping, source, needed, ())
+        return resolve(columns, mapping, source, needed, (), dialect=dialect)
+
+
+def check_scores(mapping: Mapping[str, str], *, with_points: bool) -> None:
+    """Raise InvalidOption where the mapping does not go with a source of loyalty scores, or of points."""
+    for field, reason in (
+        ("loyalty_score", "the loyalty source gives a score for each customer"),
+        ("customer_id", "every score of the loyalty source would be of this one customer"),
+    ):
+        if isinstance(mapping.get(field), Constant):
+            raise InvalidOption("constant", f"{field} does not go with loyalty: {reason}; give one of the two")
+    if with_points and "loyalty_score" in mapping:
+        raise InvalidOption(
+            "max_points",
+            "makes the score of the loyalty source's points, and loyalty_score is mapped as well; give one of the two",
+        )
+
+
+def scores_of_rows(columns: Iterable[str], mapping: Mapping[str, str]) -> list[str]:
+    """List the columns of rows that would serve as loyalty_score, where a mapping does not name that of the scores."""
+    return [] if "loyalty_score" in mapping else serving("loyalty_score", columns)
+
+
+def two_scores(column: str, source: str, scores: str, names: Iterable[str], max_points: float | None) -> ColumnError:
+    """Make the error for rows that hold scores beside a loyalty source, ``scores``, of the columns ``names``."""
+    found = serving("loyalty_score" if max_points is None else "points", names)
+    named = found[0] if found else "COLUMN"
+    if max_points is None:
+        option, expression, instead = shell_map("loyalty_score", named, found), named, ""
+    else:
+        expression = f"{quoted(named)} / {max_points:.15g}"
+        option, instead = shell_map("loyalty_score", expression), " in the place of max_points"
+    return ColumnError(
+        f"{source}: '{column}' holds loyalty scores, and so does {scores}; take those of {scores} with"
+        f" {option}{instead} (in Python: columns={{'loyalty_score': {expression!r}}}), or leave the loyalty source out"
+        " for those of the rows"
+    )
 
 
 def columns_used(fields: Mapping[str, Mapped], columns: Iterable[str]) -> set[str]:

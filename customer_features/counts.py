@@ -1,4 +1,4 @@
-"""Counts in words."""
+"""Counts and ids in words."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 def are(count: int) -> str:
     """The verb that goes with a count."""
     return "is" if count == 1 else "are"
+
+
+def told_apart(text: str) -> str:
+    """A text in quotes as people can tell it from another that looks the same."""
+    return repr(text) if text.isprintable() and text.isascii() else ascii(text)

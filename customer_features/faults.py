@@ -98,6 +98,8 @@ class Fault:
     message: str
     mend: str
     rows: Callable[[Any, Options], bool]
+    unread: str = ""
+    """The message where what was found is a text that holds no number; it stands in quotes then."""
     applies: Callable[[Options], bool] = lambda options: True
     in_files: bool = False
     """Met in files alone: a table has no syntax of its own, and each of its columns one type."""
@@ -257,6 +259,7 @@ FAULTS: list[Fault] = [
         "loyalty_score {found} is out of range: allowed is a number from 0 to 1, or nothing",
         "scale the score to 0-1, for example points / max_points_cap",
         lambda customer, options: customer.loyalty_faulty,
+        unread="loyalty_score {found} cannot be read: allowed is a number from 0 to 1, or nothing",
     ),
     Fault(
         "conflicting_loyalty",
@@ -364,6 +367,11 @@ WARNINGS: dict[str, Warn] = {
         Warn(
             "no_loyalty_matches",
             "{found}: every score is 0; check that both write customers' ids alike",
+        ),
+        Warn(
+            "near_loyalty_ids",
+            "scores are left over, and customers go without one, whose ids differ in nothing but case, surrounding"
+            " blanks, Unicode form or a fraction of zeros: {found}; write the ids of both alike",
         ),
         Warn(
             "points_not_read",

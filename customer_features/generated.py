@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from customer_features.columns import NUMBERS, Constant, Mapped, check_fields, with_constants
+from customer_features.columns import NUMBERS, Constant, Mapped, check_fields, check_scores, with_constants
 from customer_features.dialects import Dialect, Kind, Type, dialect
 from customer_features.errors import InvalidOption, MissingExtra, did_you_mean
 from customer_features.expressions import columns_in, parsed, unresolved
@@ -80,7 +80,8 @@ def sql(
         A date, several (a column ``as_of`` stands after ``customer_id`` then), or an SQL expression such as
         ``"CURRENT_DATE"``. By default the current date in ``timezone`` at the time of the query.
     loyalty
-        A table with ``customer_id`` and ``loyalty_score``, or ``points`` with ``max_points``.
+        A table with ``customer_id`` and ``loyalty_score``, or ``points`` with ``max_points``. With it ``columns``
+        names the ``loyalty_score`` of this table.
     grain, future, returns, window, timezone
         As in :func:`customer_features.build`.
     form
@@ -143,18 +144,20 @@ def portable(
     if spoken.name == "duckdb":
         zone = Options.parse(timezone=choices.get("timezone")).timezone
         fields["date"] = on_local_clock(fields["date"], zone, lambda sql: None, (columns or {}).get("date", "date"))
-    if LOYALTY in given:
+    if loyalty is not None:
+        check_scores(columns or {}, with_points=max_points is not None)
+    elif LOYALTY in given:
         fields[LOYALTY] = expression_of(spoken, LOYALTY, given[LOYALTY])
-    kinds = {**_TYPES, **_told(spoken, types or {}, [*fields, *(["points"] if max_points is not None else [])])}
+    score = LOYALTY if max_points is None else "points"
+    kinds = {**_TYPES, **_told(spoken, types or {}, [*fields, *([] if loyalty is None else [score])])}
     shown, texts = dict(fields), {}
     for name in NUMBERS:
-        if name in fields and kinds[name].kind is Kind.TEXT:
-            made = _of_texts(spoken, name, fields[name])
-            fields[name] = made.sql
-            if name == "amount":
-                texts = amount_texts(made, is_text=True)
-        elif name in fields and kinds[name].kind is Kind.DOUBLE and not isinstance((columns or {}).get(name), Constant):
-            fields[name] = with_doubles(fields[name], spoken.sqlglot, lambda column: spoken.cast(column, spoken.double))
+        if name not in fields or isinstance((columns or {}).get(name), Constant):
+            continue
+        made = _number(spoken, name, fields[name], kinds[name])
+        fields[name] = made.sql
+        if name == "amount":
+            texts = amount_texts(made, is_text=kinds[name].kind is Kind.TEXT)
     expression = None
     if isinstance(today, str) and not _DAY.fullmatch(today):
         expression = spoken.a_day(expression_of(spoken, "today", today))
@@ -167,9 +170,9 @@ def portable(
     if max_points is not None and loyalty is None:
         raise InvalidOption("max_points", "goes with the table that holds the points: give loyalty")
     if loyalty is not None:
-        read = LOYALTY if max_points is None else "points"
-        names = {name: expression_of(spoken, name, name) for name in ("customer_id", read)}
-        scores = Source(table_of(spoken, loyalty), names, kinds)
+        names = {"customer_id": expression_of(spoken, "customer_id", "customer_id")}
+        names[score] = _number(spoken, score, expression_of(spoken, score, given.get(score, score)), kinds[score]).sql
+        scores = Source(table_of(spoken, loyalty), names, kinds, name=loyalty)
     return Portable(
         spoken,
         options,
@@ -223,6 +226,15 @@ def expression_of(spoken: Dialect, field: str, text: str) -> str:
     if to_the_letter:
         return str(tree.sql(dialect=spoken.sqlglot))
     return _quoted(spoken, tree)
+
+
+def _number(spoken: Dialect, field: str, sql: str, kind: Type) -> Mapped:
+    """An expression whose columns are read as numbers, where they are text or their type is not told."""
+    if kind.kind is Kind.TEXT:
+        return _of_texts(spoken, field, sql)
+    if kind.kind is Kind.DOUBLE:
+        sql = with_doubles(sql, spoken.sqlglot, lambda column: spoken.cast(column, spoken.double))
+    return Mapped(sql, sql, recognised=False)
 
 
 def _of_texts(spoken: Dialect, field: str, sql: str) -> Mapped:

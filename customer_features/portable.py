@@ -19,7 +19,7 @@ from customer_features.dialects.base import Dialect, Kind, Type
 from customer_features.faults import Fault, Scope, group_faults, row_faults
 from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW
 from customer_features.options import Future, Grain, Options, Returns
-from customer_features.query import covered
+from customer_features.query import covered, nearly_scored
 
 FIELDS = (*IDS, "date", "amount")
 LOYALTY = "loyalty_score"
@@ -40,6 +40,8 @@ class Source:
     """How people named the fields whose SQL is made of what they gave."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What amounts in text are read of: SQL by the name that people know it by."""
+    name: str = ""
+    """What people call it, where messages about rows of another source name it."""
     whole: tuple[str, ...] = ()
     """Fields of ids in text that are read as the whole numbers that they are: 17850.0 as 17850."""
 
@@ -172,6 +174,11 @@ class Portable:
             f" LEFT JOIN {self.name('customers')} c ON s.customer_id = c.customer_id",
             upto="customers" if "customers" not in self.ready else "loyalty_scores",
         )
+
+    def near_scores(self, limit: int) -> str:
+        """Left-over scores and customers without one whose ids are nearly the same, as of ``nearly_scored``."""
+        select = nearly_scored(self.name("customers"), self.name("loyalty_scores"), self.dialect.nearly, limit)
+        return self._query(select, upto="customers" if "customers" not in self.ready else "loyalty_scores")
 
     def rows_that_count(self, *, all_sound: bool = False) -> str:
         """The rows of which vectors are made; ``all_sound``: no order and no customer was found faulty."""
@@ -511,6 +518,31 @@ class Portable:
         read = f"SELECT {customer} AS customer_id, {score} AS loyalty_read FROM {source.relation}"
         scored = f"SELECT customer_id, loyalty_read, {', '.join(items)} FROM ({read}) r"
         return f"SELECT customer_id, {', '.join(score_aggregates(dialect))} FROM ({scored}) l GROUP BY customer_id"
+
+    def score_found(self, sql: str) -> str:
+        """A faulty score as a message shows it, in quotes where it cannot be read, over its text."""
+        cap, kind = self.options.max_points if self.loyalty is not None else None, self._score_type
+        if kind is None:
+            return sql  # it was read elsewhere, and stands as it is shown
+        shown = sql if cap is None else f"{sql} || {self.dialect.literal(f' / {cap:.15g}')}"
+        if kind.kind is not Kind.TEXT:
+            return shown
+        quote = self.dialect.literal("'")
+        read = number(self.dialect, sql, kind)
+        return f"CASE WHEN ({read}) IS NULL THEN {quote} || {sql} || {quote} ELSE {shown} END"
+
+    @property
+    def _score_type(self) -> Type | None:
+        """The type of what scores are read of; None where they are not, or not in this query."""
+        if self.loyalty is None:
+            return self.source.types.get(LOYALTY)
+        return self.loyalty.types.get(LOYALTY if self.options.max_points is None else "points")
+
+    @property
+    def texts_are_scores(self) -> bool:
+        """Whether some score may be a text that cannot be read."""
+        kind = self._score_type
+        return self.loyalty is not None if kind is None else kind.kind is Kind.TEXT
 
     # -- as-of dates ---------------------------------------------------------------------------------------
 

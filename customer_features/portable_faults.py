@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from customer_features.dialects import Dialect
 from customer_features.faults import Fault, Scope
 from customer_features.portable import LOYALTY, Portable
+
+_UNREAD = "%'"
+"""What a score that cannot be read is like: it stands in quotes."""
 
 
 def faulty_rows(portable: Portable, originals: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> str:
@@ -63,7 +67,7 @@ def _named(portable: Portable) -> str:
         ]
         if step == "customers":
             columns.append("loyalty_shown")
-            select.append("q.loyalty_shown AS loyalty_shown")
+            select.append(f"{portable.score_found('q.loyalty_shown')} AS loyalty_shown")
         broken = " OR ".join(sql for _, sql in scope_rules)
         joins += (
             f" LEFT JOIN (SELECT {', '.join(columns)} FROM {portable.name(step)} WHERE {broken}) {letter}"
@@ -90,6 +94,8 @@ def _all(portable: Portable, rules: list[tuple[Fault, str]]) -> str:
 def _messages(portable: Portable) -> list[str]:
     """For each fault that there can be, its sentence with what was found."""
     dialect = portable.dialect
+    scores = "" if portable.loyalty is None else portable.loyalty.name
+    where = f" in {scores}" if scores else ""
     found = {"date": dialect.text("date_read"), "amount": dialect.text("amount_read"), LOYALTY: "loyalty_shown"}
     rules = [
         *portable.row_rules,
@@ -103,9 +109,18 @@ def _messages(portable: Portable) -> list[str]:
             value = f"{quote} || transaction_id || {quote}"
         elif rule.scope is Scope.CUSTOMER and rule.name != "loyalty_out_of_range":
             value = f"{quote} || customer_id || {quote}"
-        before, hole, after = rule.message.partition("{found}")
-        text = dialect.literal(before)
-        if hole:
-            text = f"{text} || COALESCE({value}, '') || {dialect.literal(after)}"
+        source = where if rule.unread else ""
+        text = _sentence(dialect, rule.message, value, source)
+        if rule.unread and portable.texts_are_scores:
+            unread = _sentence(dialect, rule.unread, value, source)
+            text = f"CASE WHEN {value} LIKE {dialect.literal(_UNREAD)} THEN {unread} ELSE {text} END"
         cases.append(f"WHEN {dialect.literal(rule.name)} THEN {text}")
     return cases
+
+
+def _sentence(dialect: Dialect, message: str, value: str, source: str) -> str:
+    """A rule's message with a value filled in, and behind it the source that it stands in."""
+    before, hole, after = message.partition("{found}")
+    if not hole:
+        return dialect.literal(before)
+    return f"{dialect.literal(before)} || COALESCE({value}, '') || {dialect.literal(f'{source}{after}')}"

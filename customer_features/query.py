@@ -7,13 +7,15 @@ that names a feature or a fault is read from their tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from customer_features import features
 from customer_features.columns import literal, quoted
 from customer_features.faults import FAULTS, Fault, Scope, group_faults, row_faults
 from customer_features.options import Future, Grain, Options, Returns
+from customer_features.reading import QUOTE
+from customer_features.text_numbers import PLAIN, Marks, amount_hint_sql, marks_of
 
 
 def date_literal(day: date) -> str:
@@ -251,11 +253,14 @@ def _names(rules: list[Fault]) -> str:
     return f"list_filter([{cases}], lambda name: name IS NOT NULL)"
 
 
-def quarantined(relation: str, options: Options, orders_out: bool, customers_out: bool) -> str:
+def quarantined(
+    relation: str, options: Options, orders_out: bool, customers_out: bool, scores: str | None = None
+) -> str:
     """Rows of a relation that are set aside: ``fault``, ``faults`` and ``message`` beside all its columns.
 
     The relation holds the staged columns, ``*_found`` and ``*_hint``, under names that no source column bears.
-    ``orders_out``, ``customers_out``: whether the tables of conflicting orders and faulty customers exist.
+    ``orders_out``, ``customers_out``: whether the tables of conflicting orders and faulty customers exist;
+    ``scores``: the loyalty source, by name.
     """
     rules = row_faults(options)
     today = date_literal(options.today)
@@ -279,7 +284,7 @@ def quarantined(relation: str, options: Options, orders_out: bool, customers_out
     return (
         f"SELECT * EXCLUDE (own, outside, of_group, names), names[1] AS fault,"
         " array_to_string(names, ',') AS faults,"
-        f" {message(customers_out)} AS message"
+        f" {message(customers_out, scores, marks_of(options))} AS message"
         f" FROM (SELECT *, {names} AS names FROM ({inner})) WHERE len(names) > 0"
     )
 
@@ -291,13 +296,14 @@ _TOTALS_ROW = (
 )
 
 
-def message(customers_out: bool) -> str:
-    """SQL of the sentence for ``names[1]``, with what was found filled in."""
+def message(customers_out: bool, scores: str | None = None, marks: Marks = PLAIN) -> str:
+    """SQL of the sentence for ``names[1]``, with what was found filled in; ``scores``: the loyalty source, by name."""
+    score = "COALESCE(loyalty_shown, '')" if customers_out else "''"
     found = {
         "id": "unreadable_id",
         "date": "date_found",
         "amount": "amount_found",
-        "loyalty_score": "COALESCE(loyalty_shown, '')" if customers_out else "''",
+        "loyalty_score": score if scores is None else f"{score} || {literal(f' in {scores}')}",
         "transactions": "'''' || customer_id || ''''",
     }
     cases = []
@@ -307,11 +313,40 @@ def message(customers_out: bool) -> str:
             value = "'''' || transaction_id || ''''"
         elif rule.name == "conflicting_loyalty":
             value = "'''' || customer_id || ''''"
-        before, hole, after = rule.message.partition("{found}")
-        text = f"{literal(before)} || {value} || {literal(after)}" if hole else literal(before)
+        text = _sentence(rule.message, value)
+        if rule.unread:
+            bare = f"trim({score}, {QUOTE})"
+            unread = f"{_sentence(rule.unread, value)} || {amount_hint_sql(bare, marks)}"
+            text = f"CASE WHEN suffix({score}, {QUOTE}) THEN {unread} ELSE {text} END"
         if rule.name in ("unreadable_date", "unreadable_amount"):
             text += f" || {rule.field}_hint"
         if rule.name.startswith("missing_"):
             text += f" || CASE WHEN {_TOTALS_ROW} THEN '; it looks like a totals row, which is no purchase' ELSE '' END"
         cases.append(f"WHEN {literal(rule.name)} THEN {text}")
     return f"CASE names[1] {' '.join(cases)} END"
+
+
+def _sentence(message: str, found: str) -> str:
+    """SQL of a rule's message with what was found filled in."""
+    before, hole, after = message.partition("{found}")
+    return f"{literal(before)} || {found} || {literal(after)}" if hole else literal(before)
+
+
+def nearly_scored(customers: str, scores: str, alike: Callable[[str], str], limit: int) -> str:
+    """SELECT left-over scores and customers without one whose ids are nearly the same: both ids, and how many.
+
+    ``customers``, ``scores``: relations of customer_id; ``alike``: SQL of what such ids share, of an id.
+    """
+    left_over = (
+        f"SELECT {alike('s.customer_id')} AS shared, MIN(s.customer_id) AS scored FROM {scores} s"
+        f" LEFT JOIN {customers} c ON s.customer_id = c.customer_id WHERE c.customer_id IS NULL AND s.customer_id <> ''"
+        f" GROUP BY {alike('s.customer_id')}"
+    )
+    without = (
+        f"SELECT {alike('c.customer_id')} AS shared, c.customer_id AS bought FROM {customers} c"
+        f" LEFT JOIN {scores} s ON c.customer_id = s.customer_id WHERE s.customer_id IS NULL"
+    )
+    return (
+        f"SELECT l.scored AS scored, w.bought AS bought, COUNT(*) OVER () AS pairs FROM ({left_over}) l"
+        f" JOIN ({without}) w ON l.shared = w.shared ORDER BY bought LIMIT {limit}"
+    )

@@ -20,6 +20,8 @@ from customer_features.written_days import written
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 NUMERIC = "NUMERIC"
 """The type of a text that holds a decimal number of any length, NaN or Infinity; the engine itself has none."""
+QUOTE = "''''"
+"""An apostrophe, in SQL."""
 _SHOWN = 60
 """Characters of an id that is none, in its message."""
 _DAYS = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
@@ -249,15 +251,15 @@ def unreadable(mapped: Mapped, marks: Marks) -> str | None:
     return f"COALESCE({' OR '.join(cells)}, FALSE)" if cells else None
 
 
-def in_column(field: str, shown: str) -> str:
-    """What stands behind a cell's text in a message, which puts an amount, and no score, in quotes."""
-    return f"' in column '{shown}" if field == "amount" else f" in column '{shown}'"
+def in_column(shown: str) -> str:
+    """What stands behind a cell's text in a message, which puts all of it in quotes."""
+    return f"' in column '{shown}"
 
 
-def amount_found(mapped: Mapped, type_name: str, marks: Marks, field: str = "amount") -> str:
+def amount_found(mapped: Mapped, type_name: str, marks: Marks) -> str:
     """SQL of the amount as it was found: of an expression the first cell that cannot be read, with its column."""
     whole = _amount_text(mapped.sql, type_name)
-    return _first_unreadable(mapped, marks, whole, lambda shown: f" || {literal(in_column(field, shown))}")
+    return _first_unreadable(mapped, marks, whole, lambda shown: f" || {literal(in_column(shown))}")
 
 
 def _first_unreadable(mapped: Mapped, marks: Marks, whole: str, more: Callable[[str], str] = lambda shown: "") -> str:
@@ -306,9 +308,10 @@ def _in_range(number: str, units: str) -> str:
 def read_loyalty(
     mapped: Mapped, type_name: str, source: str, marks: Marks = PLAIN, max_points: float | None = None
 ) -> dict[str, str]:
-    """SQL of a loyalty score (null where absent or faulty) and of whether it is faulty.
+    """SQL of a loyalty score (null where absent or faulty), of whether it is faulty, and of what was found.
 
-    With ``max_points`` the column holds points, and the score is the contract's ``points / max_points_cap``.
+    What was found stands in quotes where it cannot be read. With ``max_points`` the column holds points, and the score
+    is the contract's ``points / max_points_cap``.
     """
     base, sql = _base(type_name), mapped.sql
     broken = unreadable(mapped, marks)
@@ -326,8 +329,10 @@ def read_loyalty(
     if max_points is not None:
         score = f"({score}) / CAST({max_points!r} AS DOUBLE)"
     fits = f"COALESCE({score} BETWEEN 0 AND 1, FALSE)"
+    found = amount_found(mapped, "VARCHAR", marks)
+    of_cap = "" if max_points is None else f" || {literal(f' / {max_points:.15g}')}"
     return {
         "loyalty": f"CASE WHEN {fits} THEN {score} END",
         "loyalty_faulty": f"({present}) AND NOT {fits}",
-        "loyalty_found": amount_found(mapped, "VARCHAR", marks, "loyalty_score"),
+        "loyalty_found": f"CASE WHEN ({score}) IS NULL THEN {QUOTE} || {found} || {QUOTE} ELSE {found}{of_cap} END",
     }

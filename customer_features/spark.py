@@ -25,7 +25,7 @@ try:
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("building on Spark", "spark") from error
 
-from customer_features.columns import check_fields, with_constants
+from customer_features.columns import check_fields, check_scores, with_constants
 
 if TYPE_CHECKING:
     from customer_features.engines.spark import Engine
@@ -254,6 +254,8 @@ def engine_over(
             _check_frame(frame, called)
     refuse_old(str(transactions.sparkSession.version), "the cluster's Spark")
     check_fields(columns or {})
+    if loyalty is not None:
+        check_scores(columns or {}, with_points=options.max_points is not None)
     from customer_features.engines.spark import Engine
 
     return Engine(transactions, options, columns=columns, loyalty=loyalty, name=name)

@@ -153,8 +153,9 @@ def _say(label: str, text: str) -> None:
 
 def _say_recognised(engine: Engine) -> None:
     taken = [f"{name} = {shown}" for name, shown in engine.mapping.items()]
+    scored = [f"{name} = {shown}" for name, shown in engine.scored_by.items()]
     if taken:
-        _say("Recognised", ", ".join(taken))
+        _say("Recognised", ", ".join(taken) + (f"; of loyalty: {', '.join(scored)}" if scored else ""))
 
 
 def _summary(engine: Engine, out: str, aside: str, manifest: str, seconds: float) -> None:

@@ -13,10 +13,17 @@ from dataclasses import dataclass
 from customer_features.columns import literal
 from customer_features.number_grammar import BESIDE_NUMBER, EVIDENCE, FEW, NEGATIVE
 from customer_features.number_grammar import Marks as Marks
+from customer_features.options import Options
 
 PLAIN = Marks()
+
 _OF_THE_CAST = ("_", "+-", "(")
 """In a text that the engine's cast takes, and that is no number: 1_000, +-1, nan(1)."""
+
+
+def marks_of(options: Options) -> Marks:
+    """Return the marks that the options say."""
+    return Marks(options.decimal or ".", options.thousands)
 
 
 def plain_number(sql: str, marks: Marks = PLAIN) -> str:

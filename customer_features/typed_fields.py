@@ -54,7 +54,7 @@ def typed(
         dialect=dialect.sqlglot,
     )
     typed_sql = replace(mapped, sql=made.sql, read=made.read)
-    return _with_cells(field, typed_sql, made.read, dialect, number) if wanted and made.read else typed_sql
+    return _with_cells(typed_sql, made.read, dialect, number) if wanted and made.read else typed_sql
 
 
 def all_typed(
@@ -74,17 +74,15 @@ def all_typed(
         number = next(name for name in NUMBERS if name in made)
         mapped = made[number]
         own = mapped.read or ({mapped.shown: mapped.sql} if mapped.shown in texts else {})
-        made[number] = replace(_with_cells(number, mapped, read, dialect, dialect.number_of_text), read={**own, **read})
+        made[number] = replace(_with_cells(mapped, read, dialect, dialect.number_of_text), read={**own, **read})
     return made
 
 
-def _with_cells(
-    field: str, mapped: Mapped, read: Mapping[str, str], dialect: Dialect, number: Callable[[str], str]
-) -> Mapped:
+def _with_cells(mapped: Mapped, read: Mapping[str, str], dialect: Dialect, number: Callable[[str], str]) -> Mapped:
     """The text of a number, or of the first cell that is to be one and is none."""
     cases = [
         f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({number(sql)}) IS NULL"
-        f" THEN {dialect.text(sql)} || {dialect.literal(in_column(field, shown))}"
+        f" THEN {dialect.text(sql)} || {dialect.literal(in_column(shown))}"
         for shown, sql in read.items()
     ]
     return replace(mapped, sql=f"CASE {' '.join(cases)} ELSE {dialect.text(f'({mapped.sql})')} END")

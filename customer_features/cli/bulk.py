@@ -14,7 +14,7 @@ from customer_features.addresses import DATABASES, named, scheme_of
 from customer_features.cli.log import log
 from customer_features.cli.progress import progress
 from customer_features.cli.shared import as_of_dates
-from customer_features.columns import parse_constants, parse_mapping, shell_map, with_constants
+from customer_features.columns import check_scores, parse_constants, parse_mapping, shell_map, with_constants
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_plan import Plan, plan
 from customer_features.engines.duckdb_session import connected
@@ -68,6 +68,8 @@ class Given:
                 given.pop(name, None)
         check_tolerated(Options.parse(**given))  # a wrong value is said before any file is read
         mapping = with_constants(parse_mapping(assignments), parse_constants(constants))
+        if loyalty is not None:
+            check_scores(mapping, with_points="max_points" in given)
         if push_down:
             _check_push_down(sources, query, given)
         return cls(sources, mapping, loyalty, query, memory_limit, spill_dir, spill_limit, push_down, given)
@@ -231,5 +233,10 @@ def say_started(command: str, sources: tuple[str, ...], **fields: str) -> None:
 def say_recognised(engine: Results) -> None:
     """Which columns were taken for which fields: all of them, for a wrong one gives wrong numbers."""
     taken = [f"{name} = {shown}" for name, shown in engine.mapping.items()]
-    if taken:
-        log.say("recognised", ", ".join(taken), label="Recognised", mapping=engine.mapping)
+    if not taken:
+        return
+    said, of_scores = ", ".join(taken), engine.scored_by
+    if engine.loyalty is not None and of_scores:
+        scored = ", ".join(f"{name} = {shown}" for name, shown in of_scores.items())
+        said = f"{said}; of {engine.loyalty.name}: {scored}"
+    log.say("recognised", said, label="Recognised", mapping=engine.mapping, loyalty_mapping=of_scores)

@@ -33,6 +33,9 @@ BLANK = "[ \\t\\n\\x0b\\f\\r]"
 """What may stand around a number in text."""
 NUMBER = f"^{BLANK}*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?{BLANK}*$"
 """A decimal number in text, as every door reads one."""
+_AROUND = "[ \\t\\n\\x0b\\f\\r\u00a0]"
+_SLIPS = f"^{_AROUND}+|([.]0)?{_AROUND}+$|[.]0$"
+"""What programs write around ids, or behind them, and people do not see: blanks, and the fraction of a float."""
 MARKS = Marks()
 """A decimal point, and any other mark between thousands."""
 INFINITE = f"^{BLANK}*[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?{BLANK}*$"
@@ -247,6 +250,14 @@ class Dialect:
     def without(self, sql: str, pattern: str) -> str:
         """A text without what matches a regular expression."""
         return f"REGEXP_REPLACE({sql}, {self.literal(pattern)}, '')"
+
+    def nearly(self, sql: str) -> str:
+        """What ids share that differ in case, surrounding blanks or a fraction of zeros alone."""
+        return self.lower(self.without(sql, _SLIPS))
+
+    def lower(self, sql: str) -> str:
+        """A text in lower case."""
+        return f"LOWER({sql})"
 
     def is_plain(self, sql: str) -> str:
         """Whether a text is a number and nothing else, where that is cheap to say."""

@@ -50,6 +50,9 @@ class ClickHouse(Dialect):
     def without(self, sql: str, pattern: str) -> str:
         return f"replaceRegexpAll(assumeNotNull({sql}), {self.literal(pattern)}, '')"
 
+    def lower(self, sql: str) -> str:
+        return f"lowerUTF8({sql})"
+
     def matches(self, sql: str, pattern: str) -> str:
         return f"match(assumeNotNull({sql}), {self.literal(pattern)})"
 

@@ -29,6 +29,10 @@ class Postgres(Dialect):
     def without(self, sql: str, pattern: str) -> str:
         return f"REGEXP_REPLACE({sql}, {self.literal(pattern)}, '', 'g')"
 
+    def lower(self, sql: str) -> str:
+        # The collation "C" knows the letters of ASCII alone.
+        return f'LOWER({sql} COLLATE "default")'
+
     def text_to_match(self, sql: str) -> str:
         # The server matches no pattern under a collation that is not deterministic.
         return self.identifier(sql)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -16,12 +16,22 @@ from typing import Any
 from sqlglot import exp
 
 from customer_features import features
-from customer_features.columns import OPTIONAL, REQUIRED, Mapped, quoted, resolve
+from customer_features.columns import (
+    OPTIONAL,
+    REQUIRED,
+    Mapped,
+    quoted,
+    resolve,
+    resolve_loyalty,
+    scores_of_rows,
+    two_scores,
+)
 from customer_features.dialects import Kind, Type, dialect
 from customer_features.engines.clickhouse_clients import Client, client_of
+from customer_features.engines.duckdb_loyalty import Scores
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.repetitions import find_warnings
-from customer_features.engines.warehouse import SAMPLED, Judged, judge
+from customer_features.engines.warehouse import SAMPLED, Judged, judge, refuse_two_scores
 from customer_features.engines.warehouse_ids import read_as_whole
 from customer_features.errors import ColumnError, MissingExtra, SourceError
 from customer_features.options import Options
@@ -76,8 +86,7 @@ class Warehouse:
 
 
 class Run:
-    """One run over a table or a query; ``scores``: of loyalty, a table or query as well, or an Arrow table of each
-    customer's score (customer_id, faulty_scores, least_loyalty, greatest_loyalty, faulty_score)."""
+    """One run over a table or a query; ``scores``: of loyalty, a table or query as well, or :class:`Scores`."""
 
     def __init__(
         self,
@@ -86,7 +95,7 @@ class Run:
         options: Options,
         *,
         columns: Mapping[str, str] | None = None,
-        scores: Any = None,
+        scores: str | Scores | None = None,
     ) -> None:
         self.options = options
         self.columns = dict(columns or {})
@@ -161,8 +170,10 @@ class Run:
         self, relation: str, names: Mapping[str, str], source: str, needed: Sequence[str], optional: Sequence[str]
     ) -> Source:
         """A relation's columns as fields. Raises ColumnError where one is missing or unfit."""
-        mapping = {name: sql for name, sql in self.columns.items() if name in (*needed, *optional)}
-        fields = resolve(names, mapping, source, needed, optional, dialect="clickhouse")
+        if needed == REQUIRED:
+            fields = resolve(names, self.columns, source, needed, optional, dialect="clickhouse")
+        else:
+            fields = resolve_loyalty(names, self.columns, source, dialect="clickhouse")
         texts, numbers = _texts_and_numbers(names)
         fields = all_typed(
             fields, texts, numbers, _DIALECT, lambda text: self._holds_numbers(relation, text), self.options.null
@@ -202,13 +213,24 @@ class Run:
             shown = _shown(self.scores)
             relation = self._isolated(self.scores)
             columns, _ = self._described(relation, shown)
+            self._refuse_two_scores(warehouse, names, shown, columns)
             loyalty = self._fields(relation, columns, shown, ("customer_id", "loyalty_score"), ())
+            loyalty = replace(loyalty, name=shown)
         elif self.scores is not None:
-            loyalty, table = Source("", {}, {}), warehouse.named("loyalty_scores")
+            self._refuse_two_scores(warehouse, names, self.scores.name, [self.scores.mapping["loyalty_score"]])
+            loyalty, table = Source("", {}, {}, name=self.scores.name), warehouse.named("loyalty_scores")
             self._client.run(f"CREATE TEMPORARY TABLE {table} ({_SCORES}) ENGINE = Memory")
-            self._client.fill(table, self.scores)
+            self._client.fill(table, self.scores.rows)
             ready = {"loyalty_scores": table}
         return Portable(dialect("clickhouse"), self.options, source, loyalty=loyalty, ready=ready)
+
+    def _refuse_two_scores(
+        self, warehouse: Warehouse, names: Iterable[str], scores: str, columns: Iterable[str]
+    ) -> None:
+        """Raise ColumnError where the rows hold loyalty scores beside the loyalty source."""
+        for column in scores_of_rows(names, self.columns):
+            error = two_scores(column, self.source, scores, columns, None)
+            refuse_two_scores(warehouse, _DIALECT, self._relation, column, self.options, error)
 
     def _as_field(self, name: str, mapped: Mapped, type_name: str, relation: str, source: str) -> tuple[str, Type]:
         """The SQL and the kind of a column of a type, as a field."""

@@ -27,8 +27,10 @@ from customer_features.columns import (
     quoted,
     resolve,
     resolve_loyalty,
+    scores_of_rows,
     serving,
     shell_map,
+    two_scores,
 )
 from customer_features.engines import duckdb_broken as broken
 from customer_features.engines import duckdb_ids
@@ -56,6 +58,7 @@ from customer_features.engines.duckdb_shares import create, shares
 from customer_features.engines.duckdb_warnings import find_warnings
 from customer_features.engines.duckdb_whole_ids import whole_number, written_as_floats
 from customer_features.engines.outcome import Outcome
+from customer_features.engines.repetitions import NAMED
 from customer_features.errors import ColumnError, FoundFault, MissingExtra
 from customer_features.expressions import is_column, without_tokens
 from customer_features.faults import WARNINGS
@@ -64,7 +67,7 @@ from customer_features.numeric_columns import numeric
 from customer_features.options import Grain, Incomplete, Options
 from customer_features.parts import Part, reason_of
 from customer_features.reading import NUMERIC, Readings, is_number, is_text, read, read_identifier, read_loyalty
-from customer_features.text_numbers import Marks, decimal_of_text, exact_operation, number_of_text
+from customer_features.text_numbers import Marks, decimal_of_text, exact_operation, marks_of, number_of_text
 from customer_features.written_days import counts_sql
 
 try:
@@ -105,7 +108,8 @@ class Engine:
         self._customer_key = ""
         self._steps_done = 0
         self._day_numbers: list[dict[str, str]] = []
-        self._quarantine = Quarantine(connection, options)
+        self.scored: dict[str, Mapped] = {}
+        self._quarantine = Quarantine(connection, options, None if loyalty is None else loyalty.name)
         self._orders_out = self._customers_out = self._clean = False
 
     @property
@@ -134,6 +138,11 @@ class Engine:
             else ", ".join(f"{one} ({part})" for part, one in shown.items())
             for name, shown in by_part.items()
         }
+
+    @property
+    def scored_by(self) -> dict[str, str]:
+        """The same of the loyalty source."""
+        return {name: mapped.shown for name, mapped in self.scored.items()}
 
     @property
     def types(self) -> dict[str, str]:
@@ -263,6 +272,8 @@ class Engine:
         optional = OPTIONAL if self.loyalty is None else ()
         with self._hinting(part):
             wanted = resolve(part.names, self.columns, part.name, REQUIRED, optional)
+        if self.loyalty is not None:
+            self._refuse_two_scores(part, self.loyalty)
         _refuse_unread(part, wanted)
         fields, types = self._typed(part, wanted)
         fields["date"], types["date"] = self._on_local_clock(part, fields["date"], types["date"])
@@ -290,9 +301,17 @@ class Engine:
             self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
         self._staged.append(Staged(part, fields, readings, relation, types))
 
+    def _refuse_two_scores(self, part: Part, loyalty: Part) -> None:
+        """Raise ColumnError where the rows hold loyalty scores beside the loyalty source."""
+        for column in scores_of_rows(part.columns, self.columns):
+            nothing = ", ".join(map(literal, ("", *self.options.null)))
+            some = f"CAST({quoted(column)} AS VARCHAR) NOT IN ({nothing})"
+            if self.connection.execute(f"SELECT 1 FROM {part.sound_rows} WHERE {some} LIMIT 1").fetchall():
+                raise two_scores(column, part.name, loyalty.name, loyalty.names, self.options.max_points)
+
     @property
     def _marks(self) -> Marks:
-        return Marks(self.options.decimal or ".", self.options.thousands)
+        return marks_of(self.options)
 
     @contextmanager
     def _hinting(self, part: Part) -> Iterator[None]:
@@ -465,6 +484,7 @@ class Engine:
         score = "loyalty_score" if max_points is None else "points"
         with self._hinting(part):
             wanted = resolve_loyalty(part.names, self.columns, part.name, score)
+        self.scored = wanted
         _refuse_unread(part, wanted)
         fields, types = self._typed(part, wanted)
         if part.of_json and mark(self.connection, part, fields, None):
@@ -552,6 +572,9 @@ class Engine:
             out.note_gone(self._count(gone))
         if self.loyalty is not None:
             out.loyalty = self._loyalty_counts()
+            if out.loyalty["unknown_customers"]:
+                near = query.nearly_scored("customers_measured", "loyalty_scores", duckdb_ids.nearly, NAMED)
+                out.near_scores = [(str(one), str(other), int(count)) for one, other, count in self._rows(near)]
         given = (self.connection, self._counted, options)
         with memory_kept(self.connection) as memory:
             if options.as_of:
@@ -586,8 +609,11 @@ class Engine:
         ).fetchall()[0]
         return {"customers": int(named), "unknown_customers": int(unknown or 0)}  # null over no scores
 
+    def _rows(self, sql: str) -> list[Any]:
+        return self.connection.sql(sql).fetchall()
+
     def _count(self, sql: str) -> int:
-        return int(self.connection.sql(sql).fetchall()[0][0])
+        return int(self._rows(sql)[0][0])
 
     def _count_sources(self) -> None:
         for staged in self._staged:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from customer_features.columns import literal, quoted, shell_map, words_of_mapping
-from customer_features.counts import counted
+from customer_features.counts import counted, told_apart
 from customer_features.engines.duckdb_hints import customer_like
 from customer_features.engines.repetitions import FIRST_ROWS, NAMED
 from customer_features.faults import WARNINGS
@@ -74,11 +74,16 @@ class Run:
         return tuple(self.connection.sql(sql).fetchall()[0])
 
 
+def nearly(sql: str) -> str:
+    """SQL of what ids share that differ in case, surrounding blanks, Unicode form or a fraction of zeros alone."""
+    for exact, _ in _STEPS.values():
+        sql = exact.format(sql)
+    return sql
+
+
 def find_warnings(run: Run) -> list[dict[str, Any]]:
     """Warnings about the ids of the rows that counted: name, number of cases and a sentence."""
-    everything = "customer_id"
-    for exact, _ in _STEPS.values():
-        everything = exact.format(everything)
+    everything = nearly("customer_id")
     customers, joined, visits = run.one(
         f"SELECT COUNT(*), COUNT(DISTINCT {HASH.format(everything)}), COALESCE(MAX(visits), 0) FROM {run.customers}"
     )
@@ -174,15 +179,10 @@ def _near_duplicates(run: Run, customers: int, everything: str) -> list[dict[str
         f"SELECT MIN(customer_id), MAX(customer_id) FROM {run.customers} GROUP BY {everything}"
         f" HAVING COUNT(*) > 1 ORDER BY 1 LIMIT {NAMED}"
     ).fetchall()
-    shown = "; ".join(f"{_quoted(one)} and {_quoted(other)}" for one, other in examples)
+    shown = "; ".join(f"{told_apart(one)} and {told_apart(other)}" for one, other in examples)
     kinds = f" ({listed})" if listed else ""
     what = f"{counted(surplus, 'customer')} of {customers:,}{kinds}, e.g. {shown}"
     return [_warning("near_duplicate_ids", surplus, f"{what}; {shell_map('customer_id', expression)}")]
-
-
-def _quoted(text: str) -> str:
-    """A text as people can tell it from another that looks the same."""
-    return repr(text) if text.isprintable() and text.isascii() else ascii(text)
 
 
 def _one_order_per_customer(run: Run, customers: int, visits: int) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from customer_features.engines.duckdb import Engine
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
     import duckdb
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Each customer's score: ``rows`` is an Arrow table of the step ``loyalty_scores`` in ``portable``.
+
+    ``others``: how many scores are of no customer that the other engine can have; ``mapping``: the column or
+    expression of each field, as people named it.
+    """
+
+    name: str
+    rows: Any
+    others: int
+    mapping: dict[str, str]
+
+
 def scores_of(
     connection: duckdb.DuckDBPyConnection,
     part: Part,
@@ -21,11 +36,8 @@ def scores_of(
     columns: Mapping[str, str],
     *,
     nul: bool = True,
-) -> tuple[Any, int]:
-    """Each customer's score, and how many scores are of no customer that the other engine can have.
-
-    As an Arrow table of the step ``loyalty_scores`` in ``portable``; ``nul``: whether its text may hold a NUL.
-    """
+) -> Scores:
+    """Read each customer's score; ``nul``: whether the other engine's text may hold a NUL."""
     engine = Engine(connection, [], options, columns=columns, loyalty=part)
     with translated(part), engine.blaming():
         engine.stage_loyalty(part)
@@ -36,4 +48,4 @@ def scores_of(
         f" highest_loyalty AS greatest_loyalty, {shown} AS faulty_score FROM loyalty_scores WHERE {named}"
     ).to_arrow_table()
     [(count,)] = connection.sql("SELECT COUNT(*) FROM loyalty_scores").fetchall()
-    return rows, int(count) - int(rows.num_rows)
+    return Scores(part.name, rows, int(count) - int(rows.num_rows), engine.scored_by)

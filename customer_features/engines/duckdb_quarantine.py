@@ -39,11 +39,12 @@ class Staged:
 
 
 class Quarantine:
-    """A table of the rows that are set aside."""
+    """A table of the rows that are set aside; ``scores``: the loyalty source, by name."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, options: Options) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, options: Options, scores: str | None = None) -> None:
         self._connection = connection
         self._options = options
+        self._scores = scores
         self._originals: dict[str, tuple[str, str]] = {}
 
     def create(self, parts: list[dict[str, str]]) -> None:
@@ -81,10 +82,11 @@ class Quarantine:
         targets = "".join(f", {quoted(name)}" for name, _ in shown)
         values = "".join(f", {alias}" for alias in carried)
         hints = f"'' AS unreadable_id, '' AS date_hint, {amount_hint_sql('amount_found')} AS amount_hint"
+        message = query.message(customers_out=True, scores=self._scores)
         named = f"SELECT *, string_split(faults, ',') AS names, {hints} FROM {relation}"
         self._connection.execute(
             f"INSERT INTO quarantine ({_PLACE}, source, row_number, fault, faults, message{targets})"
-            f" SELECT 0, {literal(source)}, row_number, names[1], faults, {query.message(customers_out=True)}{values}"
+            f" SELECT 0, {literal(source)}, row_number, names[1], faults, {message}{values}"
             f" FROM ({named})"
         )
 
@@ -119,7 +121,7 @@ class Quarantine:
         more = [f"{quoted(name)} AS {alias}" for alias, name in carried.items()]
         readings = {**staged.readings.staged, **staged.readings.found}
         inner = query.staged(readings, relation, "row_number() OVER () AS row_number", *more)
-        aside = query.quarantined(f"({inner})", self._options, orders_out, customers_out)
+        aside = query.quarantined(f"({inner})", self._options, orders_out, customers_out, self._scores)
         source = literal(part.name if file is None else file.name)
         shown = [self._originals[name.lower()] for name in carried.values()]
         targets = "".join(f", {quoted(name)}" for name, _ in shown)

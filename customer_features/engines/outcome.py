@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_features.counts import are, counted
+from customer_features.counts import are, counted, told_apart
 from customer_features.errors import DataFaults, FoundFault
 from customer_features.faults import WARNINGS
 from customer_features.options import OnFault, Options
@@ -32,6 +32,8 @@ class Outcome:
     rows_by_source: dict[str, int] = field(default_factory=dict)
     loyalty: dict[str, int] = field(default_factory=dict)
     """Of a loyalty file: how many customers it names, and how many of them have no row that counts."""
+    near_scores: list[tuple[str, str, int]] = field(default_factory=list)
+    """Left-over scores and customers without one whose ids are nearly the same: both ids of a few, and how many."""
 
     def exclude(self, after_today: int, before_window: int) -> None:
         """Count the rows that the dates leave out."""
@@ -76,13 +78,26 @@ class Outcome:
         self.notes.append(f"{field}: whole numbers that are written as 17850.0 are read as 17850")
 
     def loyalty_warnings(self) -> list[dict[str, Any]]:
-        """A warning where the loyalty scores are of no customer that has rows."""
+        """Warnings where the loyalty scores are of no customer that has rows, or of some in other words."""
+        return self._no_matches() + self._near_matches()
+
+    def _no_matches(self) -> list[dict[str, Any]]:
         named = self.loyalty.get("customers", 0)
         if not named or named > self.loyalty["unknown_customers"]:
             return []
         whom = "the one customer" if named == 1 else f"none of the {named:,} customers"
         what = f"{whom} with a loyalty score {'has no row' if named == 1 else 'has a row'} that counts"
         return [{"name": "no_loyalty_matches", "count": named, "message": WARNINGS["no_loyalty_matches"].says(what)}]
+
+    def _near_matches(self) -> list[dict[str, Any]]:
+        if not self.near_scores:
+            return []
+        count = self.near_scores[0][2]
+        shown = "; ".join(
+            f"{told_apart(bought)} has rows and {told_apart(scored)} a score" for scored, bought, _ in self.near_scores
+        )
+        said = WARNINGS["near_loyalty_ids"].says(f"{counted(count, 'customer')}, e.g. {shown}")
+        return [{"name": "near_loyalty_ids", "count": count, "message": said}]
 
     def stop_on_faults(self, options: Options, found: Callable[[], list[FoundFault]]) -> None:
         """Raise DataFaults where the options say that these faults are too many; ``found`` gives the first of them."""

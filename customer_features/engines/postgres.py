@@ -17,7 +17,7 @@ from typing import Any
 
 from customer_features import features
 from customer_features.addresses import shown
-from customer_features.columns import OPTIONAL, REQUIRED, Mapped, literal, quoted, resolve
+from customer_features.columns import OPTIONAL, REQUIRED, Mapped, literal, quoted, resolve, scores_of_rows, two_scores
 from customer_features.dialects import Kind, dialect
 from customer_features.engines.duckdb import LISTED
 from customer_features.engines.duckdb_loyalty import scores_of
@@ -35,7 +35,7 @@ from customer_features.engines.postgres_fields import (
     types_of,
 )
 from customer_features.engines.repetitions import find_warnings
-from customer_features.engines.warehouse import Judged, judge
+from customer_features.engines.warehouse import Judged, judge, refuse_two_scores
 from customer_features.engines.warehouse_ids import read_as_whole
 from customer_features.errors import FoundFault, MissingExtra, SourceError
 from customer_features.fetchers.postgresql import AS_IS, DATED, DECIMAL, Columns, columns_of, keep, query_of
@@ -137,7 +137,8 @@ class PushDown:
         self.source = shown(address)
         self._address = address
         self._query = query_of(address, query)
-        self._quarantine = Quarantine(connection, options)
+        self.scored_by: dict[str, str] = {}
+        self._quarantine = Quarantine(connection, options, None if loyalty is None else loyalty.name)
         self._fetched_faulty = False
         self.listed: int | None = LISTED
         """So many faulty rows of a refused run are fetched; None for all."""
@@ -242,6 +243,10 @@ class PushDown:
         """
         optional = OPTIONAL if self.loyalty is None else ()
         self.fields = resolve(columns.schema.names, self.columns, self.source, REQUIRED, optional, dialect="postgres")
+        if look and self.loyalty is not None:
+            for column in scores_of_rows(columns.schema.names, self.columns):
+                error = two_scores(column, self.source, self.loyalty.name, self.loyalty.names, self.options.max_points)
+                refuse_two_scores(Server(session), _DIALECT, f"{columns.relation} AS q", column, self.options, error)
         texts, numbers = texts_and_numbers(columns)
         self.fields = all_typed(
             self.fields, texts, numbers, _DIALECT, lambda text: holds_numbers(session, columns, text), self.options.null
@@ -282,7 +287,7 @@ class PushDown:
             written,
             self.options,
             source,
-            loyalty=Source("", {}, {}),  # it stands in a table already
+            loyalty=Source("", {}, {}, name=self.loyalty.name),  # it stands in a table already
             ready={"loyalty_scores": str(scores)},
         )
 
@@ -290,14 +295,15 @@ class PushDown:
 
     def _put_scores(self, server: Server, part: Part) -> tuple[str, int]:
         """Put each customer's score into a table; how many scores are of no customer that the server can hold."""
-        rows, others = scores_of(self.connection, part, self.options, self.columns, nul=False)
+        scores = scores_of(self.connection, part, self.options, self.columns, nul=False)
+        self.scored_by = scores.mapping
         table = server.table("loyalty_scores")
         server.session.execute(
             f'CREATE TEMP TABLE {quoted_there(table.name)} (customer_id text COLLATE "C", faulty_scores int,'
             " least_loyalty double precision, greatest_loyalty double precision, faulty_score text) ON COMMIT DROP"
         )
-        server.session.append(table, rows, temporary=True)
-        return table.sql, others
+        server.session.append(table, scores.rows, temporary=True)
+        return table.sql, scores.others
 
     # -- what travels --------------------------------------------------------------------------------------
 

@@ -40,6 +40,11 @@ class Results(Protocol):
         ...
 
     @property
+    def scored_by(self) -> dict[str, str]:
+        """The same of the loyalty source; empty where there is none."""
+        ...
+
+    @property
     def progress(self) -> float:
         """The share of the work that is done, from 0 to 1."""
         ...

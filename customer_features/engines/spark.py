@@ -12,15 +12,15 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from customer_features.columns import OPTIONAL, REQUIRED, Mapped, resolve
+from customer_features.columns import OPTIONAL, REQUIRED, Mapped, resolve, resolve_loyalty, scores_of_rows, two_scores
 from customer_features.dialects import Kind
 from customer_features.dialects.spark import DIALECT
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.spark_columns import check_names, source_of, texts_and_numbers
 from customer_features.engines.spark_warnings import find_warnings
-from customer_features.engines.warehouse import SAMPLED, Judged, judge
+from customer_features.engines.warehouse import SAMPLED, Judged, judge, refuse_two_scores
 from customer_features.engines.warehouse_ids import read_as_whole
-from customer_features.errors import ColumnError, MissingExtra
+from customer_features.errors import MissingExtra
 from customer_features.features import names as feature_names
 from customer_features.options import Grain, Options
 from customer_features.portable import IDS, LOYALTY, Source
@@ -123,6 +123,8 @@ class Engine:
         self.name = name
         self.columns = dict(columns or {})
         self.outcome = Outcome()
+        self.scored_by: dict[str, str] = {}
+        """The column or expression of each field of the loyalty source."""
         self._frame, self._loyalty = transactions, loyalty
         self._fields: dict[str, Mapped] = {}
         self._judged: Judged | None = None
@@ -198,6 +200,10 @@ class Engine:
         check_names(self._frame, self.name)
         optional = OPTIONAL if self._loyalty is None else ()
         columns = self._frame.columns
+        if self._loyalty is not None:
+            for column in scores_of_rows(columns, self.columns):
+                error = two_scores(column, self.name, "loyalty", self._loyalty.columns, self.options.max_points)
+                refuse_two_scores(self.warehouse, DIALECT, rows, column, self.options, error)
         self._fields = resolve(columns, self.columns, self.name, REQUIRED, optional, dialect=DIALECT.sqlglot)
         texts, numbers = texts_and_numbers(self._frame)
         self._fields = all_typed(
@@ -218,21 +224,15 @@ class Engine:
             return None
         scores = self.warehouse.view("loyalty", self._loyalty)
         check_names(self._loyalty, "loyalty")
-        needed = ("customer_id", LOYALTY if self.options.max_points is None else "points")
-        mapping = {name: sql for name, sql in self.columns.items() if name in needed}
-        columns = self._loyalty.columns
-        try:
-            fields = resolve(columns, mapping, "loyalty", needed, (), dialect=DIALECT.sqlglot)
-        except ColumnError:
-            # The customers' column may bear another name here than among the transactions.
-            if mapping.pop("customer_id", None) is None:
-                raise
-            fields = resolve(columns, mapping, "loyalty", needed, (), dialect=DIALECT.sqlglot)
+        score = LOYALTY if self.options.max_points is None else "points"
+        fields = resolve_loyalty(self._loyalty.columns, self.columns, "loyalty", score, dialect=DIALECT.sqlglot)
+        self.scored_by = {name: mapped.shown for name, mapped in fields.items()}
         texts, numbers = texts_and_numbers(self._loyalty)
         fields = all_typed(
             fields, texts, numbers, DIALECT, lambda text: self._holds_numbers(scores, text), self.options.null
         )
-        return self._with_whole_ids(source_of(self.warehouse.frame, scores, fields, "loyalty"))
+        source = self._with_whole_ids(source_of(self.warehouse.frame, scores, fields, "loyalty"))
+        return replace(source, name="loyalty")
 
     def _with_whole_ids(self, source: Source) -> Source:
         ids = {name: source.fields[name] for name in IDS if name in source.fields}

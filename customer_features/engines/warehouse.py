@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from customer_features.dialects import Dialect
 from customer_features.engines.outcome import Outcome
+from customer_features.engines.repetitions import NAMED
 from customer_features.errors import ColumnError, FoundFault
 from customer_features.faults import FAULTS
-from customer_features.options import Grain
+from customer_features.options import Grain, Options
 from customer_features.portable import Portable
 from customer_features.portable_faults import faulty_rows
 from customer_features.text_numbers import Evidence, refusal
@@ -92,6 +94,9 @@ def judge(
     if portable.loyalty is not None:
         named, unknown = _numbers(warehouse, portable.scores())
         outcome.loyalty = {"customers": named, "unknown_customers": unknown}
+        if unknown:
+            near = warehouse.rows(portable.near_scores(NAMED))
+            outcome.near_scores = [(str(one), str(other), int(count)) for one, other, count in near]
     faulty = None
     if outcome.rows_in != outcome.used + outcome.excluded:
         # What could not be read may tell of the others.
@@ -156,6 +161,16 @@ def _evidence(warehouse: Warehouse, query: str) -> Evidence:
 def _refuse_two_readings(source: str, shown: str, found: Evidence) -> None:
     if found.in_doubt is not None:
         raise ColumnError(f"{source}: {refusal(shown, 'amount', found)}")
+
+
+def refuse_two_scores(
+    warehouse: Warehouse, dialect: Dialect, relation: str, column: str, options: Options, error: ColumnError
+) -> None:
+    """Raise the error where a column of rows, which would serve as loyalty_score, holds anything."""
+    text = dialect.text(dialect.quoted(column))
+    nothing = ", ".join(map(dialect.literal, ("", *options.null)))
+    if warehouse.rows(f"SELECT 1 AS one FROM {relation} WHERE {text} NOT IN ({nothing}) LIMIT 1"):
+        raise error
 
 
 def _numbers(warehouse: Warehouse, sql: str) -> tuple[int, int]:

@@ -12,14 +12,15 @@ import duckdb
 import pyarrow as pa
 
 from customer_features.columns import (
-    OPTIONAL,
     REQUIRED,
     Mapped,
     MissingColumns,
     check_fields,
     columns_used,
+    quoted,
     resolve,
     resolve_loyalty,
+    scores_of_rows,
 )
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_hints import with_values
@@ -55,12 +56,17 @@ class Run:
         self.frame = kind_of(transactions, "transactions")
         self.loyalty = None if loyalty is None else kind_of(loyalty, "loyalty")
         self._names = self.frame.names
-        optional = OPTIONAL if self.loyalty is None else ()
-        self._places = _needed(
-            self.frame, lambda names: resolve(names, self.mapping, "transactions", REQUIRED, optional)
-        )
+        self._places = _needed(self.frame, self._fields)
         if self.loyalty is not None:
             self._scores = _needed(self.loyalty, lambda names: resolve_loyalty(names, self.mapping, "loyalty"))
+
+    def _fields(self, names: list[str]) -> dict[str, Mapped]:
+        """The fields of the rows; beside a loyalty source also scores of the rows' own, which the engine may refuse."""
+        if self.loyalty is None:
+            return resolve(names, self.mapping, "transactions")
+        fields = resolve(names, self.mapping, "transactions", REQUIRED, ())
+        own = scores_of_rows(names, self.mapping)
+        return fields | {f"loyalty_score {place}": Mapped(quoted(one), one, True) for place, one in enumerate(own)}
 
     def vectors(self) -> tuple[Any, Outcome]:
         """The vectors as the kind of frame that was given, and what became of the rows."""

@@ -169,7 +169,7 @@ def describe(engine: Results, output: dict[str, Any], quarantine: dict[str, Any]
             {"path": file.name, "bytes": file.bytes, **({"table": file.version} if file.version else {})}
             for file in engine.loyalty.files
         ]
-        described["loyalty"] = {"sources": scores, **outcome.loyalty}
+        described["loyalty"] = {"sources": scores, "mapping": engine.scored_by, **outcome.loyalty}
     if quarantine is not None:
         described["quarantine"] = quarantine
     return described

@@ -31,6 +31,7 @@ def test_points_over_the_cap_are_the_score(cli: Cli, rows: Path, tmp_path: Path)
     assert manifest["options"]["max_points"] == 1000
     assert manifest["loyalty"] == {
         "sources": [{"path": str(loyalty), "bytes": loyalty.stat().st_size}],
+        "mapping": {"customer_id": "customer_id", "points": "points"},
         "customers": 4,
         "unknown_customers": 2,
     }

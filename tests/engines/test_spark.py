@@ -304,4 +304,6 @@ def test_points(spark_session: Any) -> None:
         assert {row.customer_id: row.loyalty_score for row in engine.vectors().collect()} == {"b": 0.0, "ok": 0.5}
         messages = {row.message for row in engine.faulty_rows().collect() if row.customer_id == "c"}
         engine.warehouse.drop()
-    assert messages == {"loyalty_score 101 is out of range: allowed is a number from 0 to 1, or nothing"}
+    assert messages == {
+        "loyalty_score 101 / 100 in loyalty is out of range: allowed is a number from 0 to 1, or nothing"
+    }

@@ -853,6 +853,30 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
+        "engines/duckdb.py",
+        (
+            "scores of the rows give way in silence",
+            'if self.connection.execute(f"SELECT 1 FROM {part.sound_rows} WHERE {some} LIMIT 1").fetchall():',
+            "if False:",
+            "tests/cases/test_loyalty_sources.py::test_scores_in_two_files_are_refused_and_one_can_be_chosen",
+        ),
+        (
+            "scores of nearly the same ids are not told",
+            'if out.loyalty["unknown_customers"]:',
+            "if False:",
+            "tests/cases/test_loyalty_sources.py::test_the_columns_of_the_loyalty_file_are_stated",
+        ),
+    ),
+    *_of(
+        "reading.py",
+        (
+            "a score that is no number is out of range",
+            "CASE WHEN ({score}) IS NULL THEN {QUOTE}",
+            "CASE WHEN FALSE THEN {QUOTE}",
+            "tests/cases/test_loyalty_sources.py::test_a_faulty_score_names_its_file_and_why",
+        ),
+    ),
+    *_of(
         "query.py",
         (
             "window's eve counts",
