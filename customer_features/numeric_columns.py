@@ -436,9 +436,8 @@ def _of_intervals(node: Any) -> bool:
 
 def _is_short(node: Any) -> bool:
     """Whether a constant is a number of so few digits that no whole number but itself is the same double."""
-    return all(
-        re.fullmatch("[^0-9]*([0-9][^0-9eE]*){0,%d}" % _EXACT_DIGITS, one.name) for one in node.find_all(exp.Literal)
-    )
+    texts = [one.name for one in node.find_all(exp.Literal)]
+    return all("e" not in text.lower() and sum(map(str.isdecimal, text)) <= _EXACT_DIGITS for text in texts)
 
 
 def _is_string(node: Any) -> bool:
