@@ -253,9 +253,8 @@ class _Reading:
     def _compare(self, node: Any) -> None:
         """Compare as numbers: as doubles where these tell all values apart, else as decimals."""
         if isinstance(node, (exp.In, exp.Between)):
-            if isinstance(node, exp.In):
-                pairs = [(exp.EQ, other) for other in node.expressions]
-            else:
+            pairs: list[tuple[type[exp.Binary], Any]] = [(exp.EQ, other) for other in node.expressions]
+            if isinstance(node, exp.Between):
                 pairs = [(exp.GTE, node.args["low"]), (exp.LTE, node.args["high"])]
             if any(self._needs_exact(node.this, other) for _, other in pairs):
                 made = [kind(this=node.this.copy(), expression=other.copy()) for kind, other in pairs]
