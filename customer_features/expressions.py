@@ -127,6 +127,12 @@ def _with_steps(tree: exp.Expression) -> exp.Expression:
     """
 
     def step(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.DateBin) and isinstance(node.args.get("unit"), exp.Var):
+            raise InvalidOption(
+                "map",
+                "a text as the third argument of time_bucket is not read; give a timezone with timezone('NAME', ...)"
+                " around the instant, or an origin as TIMESTAMP '...'",
+            )
         if not isinstance(node, exp.DateAdd) or isinstance(node.expression, exp.Interval):
             return node
         return exp.paren(exp.Add(this=exp.paren(node.this), expression=exp.paren(node.expression)))

@@ -67,11 +67,6 @@ class _Rewriting:
             return self._cast(made)
         if _name(made) == "make_timestamptz":
             return self._made_of_parts(made)
-        if isinstance(made, exp.DateBin) and isinstance(made.args.get("unit"), exp.Var):
-            raise ColumnError(
-                f"date={self.shown}: a text as the third argument of time_bucket is not read; give a timezone with"
-                " timezone('NAME', ...) around the instant, or an origin as TIMESTAMP '...'"
-            )
         return self._on_the_clock(made) if self._is_of_the_clock(made) else made
 
     def _on_the_clock(self, node: exp.Expression) -> Any:

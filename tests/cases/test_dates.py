@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import customer_features
-from customer_features.errors import ColumnError, InvalidOption
+from customer_features.errors import InvalidOption
 from customer_features.options import Options
 from tests import spark_door, warehouses
 
@@ -304,5 +304,5 @@ def test_the_end_of_an_instants_month_goes_by_the_timezone() -> None:
 
 
 def test_a_text_beside_a_bucket_is_refused() -> None:
-    with pytest.raises(ColumnError, match="third argument of time_bucket is not read"):
+    with pytest.raises(InvalidOption, match="third argument of time_bucket is not read"):
         days_read(INSTANT, "time_bucket(interval 1 day, ts, 'America/New_York')")
