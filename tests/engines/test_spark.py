@@ -236,7 +236,7 @@ def test_what_stays_behind(spark_session: Any, tmp_path: Any) -> None:
     """Measures are persisted and read by the vectors, until they are released; the catalogue is as it was."""
     persisted = spark_session.sparkContext._jsc.getPersistentRDDs
     before = persisted().size()  # what other tests of this process left to be released
-    frame = spark_session.sql(f"SELECT *, 'mine' AS fault, 'c' AS `a.b``c` FROM {FAULTY}")
+    frame = spark_session.sql(f"SELECT *, 'mine' AS fault, 'c' AS `a.b``c` FROM {FAULTY}").drop("loyalty_score")
     scores = spark_session.sql("SELECT 'ok' AS customer, 0.25 AS loyalty_score UNION ALL SELECT 'nobody', 1")
     given: dict[str, Any] = {"today": "2025-03-01", "loyalty": scores, "max_faults": 1.0}
     with pytest.warns(UserWarning, match=r"11 of 17 rows are faulty and left out \(missing_customer_id: 2, "):
@@ -247,7 +247,7 @@ def test_what_stays_behind(spark_session: Any, tmp_path: Any) -> None:
     assert found == {"ok": 0.25, "b": 0.0, "c": 0.0}
     assert [field.nullable for field in vectors.schema.fields] == [False] * 7
     aside = spark_session.read.parquet(str(tmp_path / "aside"))
-    assert aside.columns == ["fault", "faults", "message", *frame.columns[:6], "original_fault", "a.b`c"]
+    assert aside.columns == ["fault", "faults", "message", *frame.columns[:5], "original_fault", "a.b`c"]
     assert aside.count() == 11
     listed = check(frame, **given)
     assert sorted(map(str, listed.collect())) == sorted(map(str, aside.collect()))
@@ -299,7 +299,8 @@ def test_warnings(sampled: bool, spark_session: Any, monkeypatch: pytest.MonkeyP
 def test_points(spark_session: Any) -> None:
     scores = spark_session.sql("SELECT 'ok' AS customer, 50 AS points UNION ALL SELECT 'c', 101")
     given = Options.parse(today=TODAY, max_points=100, on_fault="quarantine", max_faults=1.0)
-    with engine_over(spark_session.sql(f"SELECT * FROM {FAULTY}"), given, loyalty=scores) as engine:
+    frame = spark_session.sql(f"SELECT * FROM {FAULTY}").drop("loyalty_score")
+    with engine_over(frame, given, loyalty=scores) as engine:
         assert engine.judge(warn=False).faults["loyalty_out_of_range"] == 2
         assert {row.customer_id: row.loyalty_score for row in engine.vectors().collect()} == {"b": 0.0, "ok": 0.5}
         messages = {row.message for row in engine.faulty_rows().collect() if row.customer_id == "c"}
