@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from customer_features.errors import ColumnError, InvalidOption, MissingExtra, did_you_mean
-from customer_features.expressions import columns_in, resolved
+from customer_features.expressions import columns_in, resolved, written
 
 try:
     from sqlglot import exp
@@ -318,4 +318,4 @@ def _mapped(field: str, expression: str, columns: list[str], source: str, dialec
         return Mapped(exp.Literal.string(expression).sql(dialect=dialect), f"constant '{expression}'", recognised=False)
     tree = resolved(field, expression, columns, source, dialect)
     shown = tree.name if isinstance(tree, exp.Column) else expression
-    return Mapped(tree.sql(dialect=dialect, normalize_functions=False), shown, recognised=False)
+    return Mapped(written(tree, dialect), shown, recognised=False)

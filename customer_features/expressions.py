@@ -166,7 +166,18 @@ def without_tokens(sql: str, texts: Set[str], tokens: Sequence[str], dialect: st
             for token in tokens:
                 kept = exp.Nullif(this=kept, expression=exp.Literal.string(token))
             node.replace(kept)
-    return str(root.this.sql(dialect=dialect, normalize_functions=False))
+    return written(root.this, dialect)
+
+
+def written(tree: Any, dialect: str) -> str:
+    """Return a tree as SQL of a dialect."""
+    if dialect == "clickhouse":
+        # SQLGlot writes its DIV as a cast of a quotient of doubles, which is another number.
+        root = exp.Paren(this=tree.copy())
+        for node in list(root.find_all(exp.IntDiv)):
+            node.replace(exp.Anonymous(this="intDiv", expressions=[node.this, node.expression]))
+        tree = root.this
+    return str(tree.sql(dialect=dialect, normalize_functions=False))
 
 
 def _asked_alone(node: exp.Expression) -> bool:
