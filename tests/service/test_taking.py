@@ -123,7 +123,9 @@ def test_who_came_before_the_limit_has_it_too() -> None:
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == (7 + LATER) * 1000
 
 
-def sent(messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]] | None = None) -> tuple[Any, float]:
+def sent(
+    messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]] | None = None, rate: int = 4096
+) -> tuple[Any, float]:
     """What reaches a server that ``takes`` so long over its n-th message, under a limit of 10 seconds; and how long."""
     found: list[dict[str, Any]] = []
 
@@ -141,7 +143,7 @@ def sent(messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]]
 
     async def ask() -> list[dict[str, Any]]:
         scope: Any = {"type": "http", "client": None}
-        await patient(app, 10)(scope, receive, send)
+        await patient(app, 10, rate)(scope, receive, send)
         return found
 
     return run(ask())
