@@ -222,7 +222,8 @@ class JobRoute:
         try:
             await asyncio.to_thread(self.jobs.rooms.settle, job.id, job.tenant, answer.stat().st_size)
         except Refused:
-            answer.unlink(missing_ok=True)
+            for written in answer.parent.glob("answer*"):  # a publisher's manifest too
+                written.unlink(missing_ok=True)
             raise
         self._end(job, DONE, msgspec.json.encode(answered))
 
