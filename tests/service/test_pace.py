@@ -111,7 +111,7 @@ def body(every: float, size: int, packed: bool, table: bool) -> tuple[str, float
 
 
 @pytest.mark.parametrize("table", [False, True])
-def test_a_large_body_that_stops_gives_its_room_back(table: bool) -> None:
+def test_req_27_a_large_body_that_stops_gives_its_room_back(table: bool) -> None:
     detail, seconds = body(1000.0, 0, packed=False, table=table)
     assert SLOW in detail
     assert seconds == pytest.approx(GRACE + (0 if not table else (LARGE_BODY + 1) / MIN_RATE))

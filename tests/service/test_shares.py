@@ -20,7 +20,7 @@ def refusal(pool: Pool, tenant: str, size: int) -> Refused:
     return refused.value
 
 
-def test_a_tenant_may_hold_its_part_and_all_of_them_the_whole() -> None:
+def test_req_29_a_tenant_may_hold_its_part_and_all_of_them_the_whole() -> None:
     pool = Pool(100, 40)
     pool.take("a", 40)
     theirs = refusal(pool, "a", 1)

@@ -69,7 +69,7 @@ def run(story: Callable[[Hall], Coroutine[Any, Any, None]], places: int = 1) -> 
     asyncio.run(all_of_it())
 
 
-def test_a_tenant_waits_for_one_of_each_other() -> None:
+def test_req_29_a_tenant_waits_for_one_of_each_other() -> None:
     async def story(hall: Hall) -> None:
         await hall.come("a1", "a2", "a3", "a4", "b1", "b2", "c1")
         assert await hall.serve_all() == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
