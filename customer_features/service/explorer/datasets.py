@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 import msgspec
 
@@ -182,11 +183,12 @@ class Datasets:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of what lies in a folder, and below."""
+    """Bytes of the files in a folder, and below."""
     size = 0
     for file in folder.rglob("*"):
         with suppress(OSError):  # it has just been deleted
-            size += file.stat().st_size
+            found = file.stat()
+            size += found.st_size if S_ISREG(found.st_mode) else 0
     return size
 
 
