@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from functools import partial
+from collections.abc import AsyncIterator, Iterable
 
 from litestar.types import Receive
 
@@ -90,8 +89,8 @@ class Limits:
             pieces.clear()
             share.settle(share.held - size)  # it is held again below
         # Here a timer for each piece is worth its time.
-        coming = partial(self._in_time, receive, Pace(self._min_rate))
-        async for piece in self._pieces(coming, self.max_body, self.max_unpacked, unpacker, begun):
+        pace = Pace(self._min_rate, rated=False)
+        async for piece in self._pieces(receive, pace, self.max_body, self.max_unpacked, unpacker, begun):
             share.hold(len(piece))
             pieces.append(piece)
             if share.file is not None or share.held > LARGE_BODY:
@@ -116,12 +115,13 @@ class Limits:
         if declared is not None and declared > allowed:
             raise _too_large(allowed, f"{declared} bytes were announced")
         most = max(self.max_unpacked, self.max_table if table else 0)
-        pace = Pace(self._min_rate, total=self.request_timeout)
-        return self._pieces(partial(self._in_time, receive, pace), allowed, most, unpacker)
+        pace = Pace(self._min_rate, total=self.request_timeout, rated=False)
+        return self._pieces(receive, pace, allowed, most, unpacker)
 
     async def _pieces(
         self,
-        coming: Callable[[], Awaitable[_Piece]],
+        receive: Receive,
+        pace: Pace,
         allowed: int,
         most: int,
         unpacker: Unpacker,
@@ -132,7 +132,7 @@ class Limits:
         most = allowed if isinstance(unpacker, Plain) else most
         more = True
         while more:
-            piece, more = begun or await coming()
+            piece, more = begun or await self._in_time(receive, pace)
             begun = None
             received += len(piece)
             if received > allowed:
@@ -141,6 +141,7 @@ class Limits:
                 unpacked += len(part)
                 if unpacked > most:
                     raise _too_large(allowed, f"unpacked, it may hold {most} and holds more")
+                pace.rated = unpacked > LARGE_BODY  # a small one is in nobody's way
                 yield part
         unpacker.end()
 

@@ -15,13 +15,14 @@ class Pace:
     """The time that a peer may take: over all pieces ``GRACE`` seconds and one for every ``rate`` bytes.
 
     Besides it may take ``patience`` seconds over one piece, and ``total`` over all of them. Only waiting for the peer
-    counts, not what is done between two pieces.
+    counts, not what is done between two pieces. ``rated`` says whether the rate is held to, and may change.
     """
 
-    __slots__ = ("_ends", "_last", "_loop", "_patience", "_rate", "_since")
+    __slots__ = ("_ends", "_last", "_loop", "_patience", "_rate", "_since", "rated")
 
-    def __init__(self, rate: int, patience: float = math.inf, total: float = math.inf) -> None:
+    def __init__(self, rate: int, patience: float = math.inf, total: float = math.inf, *, rated: bool = True) -> None:
         self._rate = rate
+        self.rated = rated
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
@@ -44,6 +45,7 @@ class Pace:
         ours = now - self._since
         self._ends += ours
         self._last += ours
-        async with asyncio.timeout_at(min(now + self._patience, self._ends, self._last)):
+        ends = self._ends if self.rated else math.inf
+        async with asyncio.timeout_at(min(now + self._patience, ends, self._last)):
             yield
         self._since = self._loop.time()

@@ -25,7 +25,7 @@ from customer_features.service.log import LOGGER
 from customer_features.service.peers import peer_of
 from customer_features.service.problems import Refused
 from customer_features.service.quotas import Quotas, Standing
-from customer_features.service.replies import CLOSE, Headers, PiecesReply, Reply, body_event
+from customer_features.service.replies import CLOSE, PIECE, Headers, PiecesReply, Reply, body_event
 from customer_features.service.settings import TENANT_DISK, Settings
 from customer_features.service.spool import Spool
 
@@ -103,13 +103,15 @@ class Route:
             if self.jobs is None:
                 raise Refused("not-found", "This server takes no jobs.")
             tenant = tenant_of(scope)
-            if result:
-                reply = self.jobs.result(job_id, tenant)
-            elif scope["method"] == "DELETE":
-                reply = self.jobs.cancel(job_id, tenant)
-            else:
-                reply = self.jobs.tell(job_id, tenant)
-            await reply.bearing(standing.headers).send(send)
+            with self.limits.holding(tenant) as share:
+                if result:
+                    share.hold(PIECE)  # of the answer's file, for as long as its reader takes
+                    reply = self.jobs.result(job_id, tenant)
+                elif scope["method"] == "DELETE":
+                    reply = self.jobs.cancel(job_id, tenant)
+                else:
+                    reply = self.jobs.tell(job_id, tenant)
+                await reply.bearing(standing.headers).send(send)
 
         await self._answering(scope, receive, send, tell)
 

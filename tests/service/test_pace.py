@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import zstandard
 
 from customer_features.service.computing import LARGE_BODY
-from customer_features.service.encodings import Plain, unpacker
+from customer_features.service.encodings import unpacker
 from customer_features.service.limits import Limits
 from customer_features.service.pace import GRACE, Pace
 from customer_features.service.problems import Refused
@@ -78,28 +79,28 @@ def test_a_peer_at_the_rate_goes_on() -> None:
 SLOW = f"more slowly than {MIN_RATE} bytes a second"
 
 
-def body(every: float, size: int, packed: bool, table: bool) -> tuple[str, float]:
-    """How a body is refused that comes in such pieces, and when."""
+LARGE = b" " * (LARGE_BODY + 1)
+BOMB = zstandard.ZstdCompressor(write_content_size=False).compress(b" " * 2**20)[:-1]
+"""A few bytes that stand for a large body, whose end is held back."""
+
+
+def body(every: float, first: bytes, coding: str, table: bool) -> tuple[str, float]:
+    """How a body is refused of which the first piece comes at once and then a byte that says nothing; and when."""
     limits = Limits(Settings())
-    taken = unpacker(["zstd"]) if packed else Plain()
-    pieces = 0
+    pieces = [first]
 
     async def receive() -> Any:
-        nonlocal pieces
-        pieces += 1
-        # Enough to be large comes at once.
-        if pieces > 1:
+        if not pieces:
             await passing(every)
-        first = b"" if packed else b" " * (LARGE_BODY + 1)
-        return {"type": "http.request", "body": first if pieces == 1 else b"\x00" * size, "more_body": True}
+        return {"type": "http.request", "body": pieces.pop() if pieces else b"", "more_body": True}
 
     async def taken_on() -> None:
         with limits.holding("t", table=table) as share:
             if table:
-                async for _ in limits.pieces(receive, None, taken, table=True):
+                async for _ in limits.pieces(receive, None, unpacker([coding]), table=True):
                     pass
             else:
-                await limits.read(receive, None, share, taken)
+                await limits.read(receive, None, share, unpacker([coding]))
 
     async def read() -> str:
         with pytest.raises(Refused) as refused:
@@ -110,16 +111,24 @@ def body(every: float, size: int, packed: bool, table: bool) -> tuple[str, float
     return run(read())
 
 
+@pytest.mark.parametrize("every", [3.0, 1000.0])
 @pytest.mark.parametrize("table", [False, True])
-def test_req_27_a_large_body_that_stops_gives_its_room_back(table: bool) -> None:
-    detail, seconds = body(1000.0, 0, packed=False, table=table)
+@pytest.mark.parametrize(("first", "coding"), [(LARGE, "identity"), (BOMB, "zstd")], ids=["plain", "packed"])
+def test_req_27_a_large_body_that_stops_gives_its_room_back(
+    every: float, first: bytes, coding: str, table: bool
+) -> None:
+    """A packed one has what its own bytes earn, whatever they stand for."""
+    detail, seconds = body(every, first, coding, table)
     assert SLOW in detail
-    assert seconds == pytest.approx(GRACE + (0 if not table else (LARGE_BODY + 1) / MIN_RATE))
+    # What of a plain JSON body came while it was small earns nothing.
+    earned = 0 if coding == "identity" and not table else len(first) / MIN_RATE
+    assert seconds == pytest.approx(GRACE + earned)
 
 
 @pytest.mark.parametrize("table", [False, True])
-def test_a_packed_body_that_drips_is_ended_by_what_it_sends(table: bool) -> None:
-    """However much it stands for once it is unpacked."""
-    detail, seconds = body(3.0, 0, packed=True, table=table)
-    assert SLOW in detail
-    assert seconds == GRACE
+@pytest.mark.parametrize("coding", ["identity", "zstd"])
+def test_a_small_body_has_the_time_of_a_request(coding: str, table: bool) -> None:
+    first = b"x" if coding == "identity" else zstandard.compress(b" " * 1000)[:-1]
+    detail, seconds = body(3.0, first, coding, table)
+    assert "within 60 seconds" in detail
+    assert seconds == 60
