@@ -25,6 +25,7 @@ from customer_features.service.tables import Answered, Asked, compute, parse
 from .harness import EXAMPLE, ROUTE, Local, new_key, problem, serving
 from .test_jobs import ended, put, submit
 from .test_tables import TODAY, table, written
+from .virtual import passing
 
 ROWS = written(table(), CSV)
 
@@ -68,7 +69,7 @@ class Visitor:
             asked = self.ask(body, ends=not takes, takes=takes, **headers)
             self.open.append(asyncio.create_task(asked))
         for _ in range(1000):
-            await asyncio.sleep(0)
+            await passing(0)
 
     async def leave(self) -> None:
         for one in self.open:
