@@ -255,11 +255,11 @@ class _Room:
         self._whose = job_id, tenant
         self._size = STEP  # taken when it was opened
 
-    def __call__(self, size: int) -> None:
+    async def __call__(self, size: int) -> None:
         """Have room for so many bytes in all. Raises Refused (503)."""
         if size > self._size:
             self._size = ceil(size / STEP) * STEP
-            self._rooms.grow(*self._whose, self._size)
+            await asyncio.to_thread(self._rooms.grow, *self._whose, self._size)
 
 
 async def _hashed(pieces: AsyncIterator[bytes], digest: Any) -> AsyncIterator[bytes]:

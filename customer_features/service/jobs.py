@@ -183,6 +183,7 @@ class Jobs:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (job_id, tenant, QUEUED, asked, digest, key, self._clock()),
             )
+            rooms.arrived(connection, job_id)
             return self._select(connection, "id = ?", job_id)
 
     def get(self, job_id: str, tenant: str) -> Job | None:

@@ -25,10 +25,12 @@ LEAST = 16 * 1024
 
 SCHEMA = """
 CREATE TABLE rooms (
-    id TEXT PRIMARY KEY, tenant TEXT NOT NULL, bytes INTEGER NOT NULL, taken_on REAL NOT NULL
+    id TEXT PRIMARY KEY, tenant TEXT NOT NULL, bytes INTEGER NOT NULL, taken_on REAL NOT NULL, arrives INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX rooms_of_tenant ON rooms (tenant, bytes)
+CREATE INDEX rooms_of_tenant ON rooms (tenant, bytes);
+CREATE INDEX rooms_of_bodies ON rooms (tenant) WHERE arrives
 """
+"""A room ``arrives`` as long as its body does, and there is no job yet."""
 
 Writing = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
@@ -52,7 +54,7 @@ class Rooms:
             ).fetchone()[0]
             (jobs,) = connection.execute(
                 "SELECT (SELECT COUNT(*) FROM jobs WHERE tenant = :tenant AND status IN ('queued', 'running'))"
-                " + (SELECT COUNT(*) FROM rooms WHERE tenant = :tenant AND id NOT IN (SELECT id FROM jobs))",
+                " + (SELECT COUNT(*) FROM rooms WHERE tenant = :tenant AND arrives)",
                 {"tenant": tenant},
             ).fetchone()
             if jobs >= WAITING and not known:
@@ -81,8 +83,9 @@ class Rooms:
         if others + size > self._most:
             raise self._full(connection, tenant)
         connection.execute(
-            "INSERT INTO rooms VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes",
-            (job_id, tenant, size, self._clock()),
+            "INSERT INTO rooms VALUES (:id, :tenant, :size, :now, NOT EXISTS (SELECT 1 FROM jobs WHERE id = :id))"
+            " ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes",
+            {"id": job_id, "tenant": tenant, "size": size, "now": self._clock()},
         )
 
     def _full(self, connection: sqlite3.Connection, tenant: str) -> Refused:
@@ -108,7 +111,12 @@ def prepare(connection: sqlite3.Connection, folder: Callable[[str], Path]) -> No
         connection.execute(statement)
     for job_id, tenant, made in connection.execute("SELECT id, tenant, created_on FROM jobs").fetchall():
         size = sum(file.stat().st_size for file in folder(job_id).glob("*") if file.is_file())
-        connection.execute("INSERT INTO rooms VALUES (?, ?, ?, ?)", (job_id, tenant, max(size, LEAST), made))
+        connection.execute("INSERT INTO rooms VALUES (?, ?, ?, ?, FALSE)", (job_id, tenant, max(size, LEAST), made))
+
+
+def arrived(connection: sqlite3.Connection, job_id: str) -> None:
+    """Note within a transaction that a body has become a job."""
+    connection.execute("UPDATE rooms SET arrives = FALSE WHERE id = ?", (job_id,))
 
 
 def forget(connection: sqlite3.Connection, job_id: str) -> None:
@@ -126,5 +134,6 @@ def sweep(connection: sqlite3.Connection, since: float) -> set[str]:
 
     The jobs that have one still.
     """
-    connection.execute("DELETE FROM rooms WHERE id NOT IN (SELECT id FROM jobs) AND taken_on < ?", (since,))
+    gone = "(arrives AND taken_on < ?) OR (NOT arrives AND id NOT IN (SELECT id FROM jobs))"
+    connection.execute(f"DELETE FROM rooms WHERE {gone}", (since,))  # noqa: S608
     return {str(row[0]) for row in connection.execute("SELECT id FROM rooms")}

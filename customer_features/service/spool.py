@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,28 +40,29 @@ class Spool:
             shutil.rmtree(place, ignore_errors=True)
 
 
-async def write(pieces: AsyncIterator[bytes], path: Path, room: Callable[[int], None] = lambda size: None) -> int:
+async def _enough(size: int) -> None:
+    """There is room for whatever comes."""
+
+
+async def write(pieces: AsyncIterator[bytes], path: Path, room: Callable[[int], Awaitable[None]] = _enough) -> int:
     """Write a body into a file, off the event loop; how many bytes it holds.
 
-    ``room`` is asked there for room for so many bytes in all, before they are written. Raises OSError where the disk is
-    full, and what ``room`` raises.
+    ``room`` is asked for room for so many bytes in all, before they are written. Raises OSError where the disk is full,
+    and what ``room`` raises.
     """
     loop = asyncio.get_running_loop()
     waiting: list[bytes] = []
     total = written = 0
     with path.open("xb") as file:
-
-        def put() -> None:
-            room(total)
-            file.writelines(waiting)
-
         async for piece in pieces:
             waiting.append(piece)
             total += len(piece)
             if total - written >= _ENOUGH:
-                await loop.run_in_executor(None, put)
+                await room(total)
+                await loop.run_in_executor(None, file.writelines, waiting)
                 waiting, written = [], total
-        await loop.run_in_executor(None, put)
+        await room(total)
+        await loop.run_in_executor(None, file.writelines, waiting)
     return total
 
 

@@ -31,6 +31,13 @@ def held(jobs: Jobs, tenant: str = "t") -> int:
         return int(connection.execute("SELECT SUM(bytes) FROM rooms WHERE tenant = ?", (tenant,)).fetchone()[0] or 0)
 
 
+def come(jobs: Jobs, clock: Clock, tenants: str) -> None:
+    """A job of each tenant, a second after the one before."""
+    for tenant in tenants:
+        clock.now += 1
+        put(jobs, tenant)
+
+
 def served(jobs: Jobs, worker: str = "w") -> str:
     """Whose job is claimed next; it is done at once."""
     job = jobs.claim(worker)
@@ -44,18 +51,13 @@ def served(jobs: Jobs, worker: str = "w") -> str:
 
 def test_req_29_a_hundred_jobs_of_one_do_not_stand_before_another_s_first(tmp_path: Path, clock: Clock) -> None:
     jobs = queue(tmp_path, clock)
-    for _ in range(WAITING):
-        put(jobs, "a")
-    clock.now += 1
-    for tenant in "bcb":
-        put(jobs, tenant)
+    come(jobs, clock, "a" * WAITING + "bcb")
     assert [served(jobs) for _ in range(6)] == ["a", "b", "c", "a", "b", "a"]
 
 
 def test_who_was_served_lately_waits_though_its_jobs_are_forgotten(tmp_path: Path, clock: Clock) -> None:
     jobs = queue(tmp_path, clock)
-    for tenant in "aaab":
-        put(jobs, tenant)
+    come(jobs, clock, "aaab")
     job = jobs.claim("w")
     assert job is not None
     assert job.tenant == "a"
@@ -85,8 +87,7 @@ def test_no_tenant_is_served_twice_while_another_waits(tmp_path: Path, clock: Cl
 
 def test_so_many_of_a_tenant_run_at_a_time(tmp_path: Path, clock: Clock) -> None:
     jobs = queue(tmp_path, clock, running=2)
-    for tenant in "aaaab":
-        put(jobs, tenant)
+    come(jobs, clock, "aaaab")
     claimed = [jobs.claim(worker) for worker in "wxyz"]
     assert [job and job.tenant for job in claimed] == ["a", "b", "a", None]
     first = claimed[0]

@@ -5,12 +5,13 @@ The folder is all there is to a dataset, so that any worker can answer for it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,16 +135,16 @@ class Datasets:
             raise _gone() from None
         return Dataset(wanted, folder, meta)
 
-    def room(self, owner: str) -> Callable[[int], None]:
+    def room(self, owner: str) -> Callable[[int], Awaitable[None]]:
         """What is told how large a file has become, and raises Refused (429) where the owner's hold too many bytes."""
         looked = -_STEP
 
-        def check(size: int) -> None:
+        async def check(size: int) -> None:
             nonlocal looked
             if self._disk is None or size - looked < _STEP:
                 return
             looked = size
-            held = sum(map(_size, self._of(owner)))
+            held = await asyncio.to_thread(lambda: sum(map(_size, self._of(owner))))
             if held > self._disk:
                 raise over_share(f"All datasets of a tenant may hold {self._disk:,} bytes; close one of them.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Runs:
         await asyncio.gather(*self._tasks)
         self._computing.close()
 
-    async def receive(self, pieces: AsyncIterator[bytes], path: Path, room: Callable[[int], None]) -> None:
+    async def receive(self, pieces: AsyncIterator[bytes], path: Path, room: Callable[[int], Awaitable[None]]) -> None:
         """Write an upload down; ``room`` is asked for its bytes.
 
         Raises Refused: 413 (too large), 408 (too slow), 400 (nothing), 503 (no room), and what ``room`` raises.

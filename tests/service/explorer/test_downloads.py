@@ -181,17 +181,20 @@ def test_req_27_datasets_of_one_tenant_hold_so_many_bytes(tmp_path: Path, monkey
         (made.folder / "spill").mkdir()
         (made.folder / "spill" / "rows").write_bytes(b"x" * 500)
     room = datasets.room("me")
-    room(0)
+    asyncio.run(room(0))
     (mine.folder / BODY).write_bytes(b"x" * 1000)
-    room(9)  # too little has come to look again
+    asyncio.run(room(9))  # too little has come to look again
     with pytest.raises(Refused, match="too-many-requests"):
-        room(10)
-    datasets.room("other")(10)
+        asyncio.run(room(10))
+    asyncio.run(datasets.room("other")(10))
 
 
 @pytest.mark.parametrize(("every", "size"), [(3.0, 1), (GRACE, 0), (1.0, MIN_RATE // 2)])
 def test_an_upload_that_drips_is_ended(tmp_path: Path, every: float, size: int) -> None:
     """A byte now and then is no upload, however long it may go on."""
+
+    async def any_room(size: int) -> None:
+        pass
 
     async def at_once(pool: object, work: Callable[[], None]) -> None:
         work()
@@ -206,7 +209,7 @@ def test_an_upload_that_drips_is_ended(tmp_path: Path, every: float, size: int) 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(asyncio.get_running_loop(), "run_in_executor", at_once)
             with pytest.raises(Refused) as refused:
-                await runs.receive(drips(), tmp_path / BODY, lambda size: None)
+                await runs.receive(drips(), tmp_path / BODY, any_room)
         assert (refused.value.name, refused.value.close) == ("request-timeout", True)
 
     assert run(receive())[1] <= 2 * GRACE
