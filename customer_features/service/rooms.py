@@ -96,7 +96,7 @@ class Rooms:
         ).fetchall()
         listed = ", ".join(one for (one,) in largest)
         hint = f"Delete what you have fetched; the largest: {listed}." if listed else "Wait until some are done."
-        detail = f"Jobs of this tenant hold the {self._most:,} bytes of disk that they may. {hint}"
+        detail = f"All jobs of a tenant may hold {self._most:,} bytes of disk, and there is no room for more. {hint}"
         return Refused("job-storage-full", detail, close=True)
 
 

@@ -48,8 +48,7 @@ class Pool:
         """Count bytes as held. Raises Refused where the tenant (429) or the worker (503) holds too many then."""
         if self._tenants.get(tenant, 0) + size > self._each:
             raise problems.over_share(
-                f"Requests of this tenant hold {self._each:,} bytes of the server, as many as one tenant may; send"
-                " fewer at a time."
+                f"All requests of a tenant may hold {self._each:,} bytes of the server at a time; send fewer at once."
             )
         if self.held + size > self._most:
             raise Refused("overloaded", "Too many bodies are being received; try again.", close=True)
