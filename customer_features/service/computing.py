@@ -19,49 +19,43 @@ from typing import Any, TypeVar
 
 from customer_features.service.log import LOGGER
 from customer_features.service.problems import Refused
+from customer_features.service.turns import Turns
 
 T = TypeVar("T")
 
 LARGE_BODY = 256 * 1024
 """A body above this is computed in another process."""
 
-QUEUE = 16
-"""So many large bodies may be computed or wait for it in one worker."""
-
 PROCESSES = 1
 """Of one worker: there are as many workers as an operator wants cores to be busy."""
 
 
 class Computing:
-    """The processes of one worker, and how many bodies wait for them."""
+    """The processes of one worker, and the turns in which tenants get them."""
 
     def __init__(self, processes: int = PROCESSES) -> None:
         self._processes = processes
         self._pool: ProcessPoolExecutor | None = None
-        self.waiting = 0
-        self.watch: Callable[[int], None] = lambda waiting: None
+        self.turns = Turns(processes)
 
     def close(self) -> None:
         """Let the processes end once their work is done."""
         if self._pool is not None:
             self._pool.shutdown(wait=True)
 
-    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
-        """``work(*arguments)`` in another process. Raises Refused (503) where too many wait, and what that raises."""
-        if self.waiting >= QUEUE:
-            raise Refused("overloaded", "Too many large bodies are waiting to be computed; try again.")
-        self.waiting += 1
-        self.watch(self.waiting)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._ready(), work, *arguments)
-        except BrokenProcessPool:
-            # Killed from outside, for want of memory as like as not. The next body gets new processes.
-            LOGGER.error("a process that computes large bodies was lost")
-            self._pool = None
-            raise Refused("overloaded", "The computation was lost; try again.") from None
-        finally:
-            self.waiting -= 1
-            self.watch(self.waiting)
+    async def run(self, work: Callable[..., T], *arguments: Any, tenant: str) -> T:
+        """``work(*arguments)`` in another process, in the tenant's turn.
+
+        Raises Refused (429, 503) where too many wait, and what ``work`` raises.
+        """
+        async with self.turns.turn(tenant):
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._ready(), work, *arguments)
+            except BrokenProcessPool:
+                # Killed from outside, for want of memory as like as not. The next body gets new processes.
+                LOGGER.error("a process that computes large bodies was lost")
+                self._pool = None
+                raise Refused("overloaded", "The computation was lost; try again.") from None
 
     def _ready(self) -> ProcessPoolExecutor:
         if self._pool is None:

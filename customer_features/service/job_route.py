@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from customer_features.service.limits import Limits
 from customer_features.service.log import LOGGER
 from customer_features.service.problems import Refused
 from customer_features.service.replies import FileReply, Reply
+from customer_features.service.rooms import STEP, Rooms, too_many
 from customer_features.service.settings import Settings
 from customer_features.service.tables import Answered, Asked
 
@@ -68,33 +70,38 @@ class JobRoute:
             asked = Asked(JSON, JSON, timezone=self._settings.timezone)
         else:
             accept = content.best_match(scope, content.ANSWERS)
-            asked = tables.parse(parameters, kind, accept, self._settings.timezone)
+            asked = tables.parse(parameters, kind, accept, self._settings.timezone, self._settings.max_dates)
         key = _idempotency_key(scope)
         job_id = Jobs.new_id()
-        folder = self.jobs.folder(job_id)
+        folder, rooms = self.jobs.folder(job_id), self.jobs.rooms
         taken = False
-        try:
-            folder.mkdir(mode=0o700)
-            encoded = msgspec.json.encode(asked)
-            digest = hashlib.sha256(encoded)
-            pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=kind != JSON)
-            await spool.write(_hashed(pieces, digest), folder / tables.BODY)
-            job = self.jobs.add(job_id, tenant, encoded, digest.hexdigest(), key)
-            if job is None:
-                raise Refused("overloaded", "This tenant has too many jobs that wait; ask again when some are done.")
-            if job.digest != digest.hexdigest():
-                raise Refused(
-                    "idempotency-key-reused", "This Idempotency-Key was used before, with another body or options."
-                )
-            taken = job.id == job_id
-            place = f"{JOBS}/{job.id}"
-            headers = ((b"location", place.encode()), (b"preference-applied", b"respond-async"))
-            return Reply(202, self._described(job), headers=headers)
-        except OSError as error:
-            raise spool.unkept(error) from error
-        finally:
-            if not taken:
-                shutil.rmtree(folder, ignore_errors=True)
+        # The body goes to the disk, which has its own account; here is held what the request itself costs.
+        with self._limits.holding(tenant):
+            await asyncio.to_thread(rooms.open, job_id, tenant, key)
+            try:
+                folder.mkdir(mode=0o700)
+                encoded = msgspec.json.encode(asked)
+                digest = hashlib.sha256(encoded)
+                pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=kind != JSON)
+                size = await spool.write(_hashed(pieces, digest), folder / tables.BODY, _Room(rooms, job_id, tenant))
+                await asyncio.to_thread(rooms.settle, job_id, tenant, size)
+                job = self.jobs.add(job_id, tenant, encoded, digest.hexdigest(), key)
+                if job is None:
+                    raise too_many()
+                if job.digest != digest.hexdigest():
+                    raise Refused(
+                        "idempotency-key-reused", "This Idempotency-Key was used before, with another body or options."
+                    )
+                taken = job.id == job_id
+                place = f"{JOBS}/{job.id}"
+                headers = ((b"location", place.encode()), (b"preference-applied", b"respond-async"))
+                return Reply(202, self._described(job), headers=headers)
+            except OSError as error:
+                raise spool.unkept(error) from error
+            finally:
+                if not taken:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    await asyncio.to_thread(rooms.close, job_id)
 
     def tell(self, job_id: str, tenant: str) -> Reply:
         """How far a job is. Raises Refused (404)."""
@@ -183,14 +190,15 @@ class JobRoute:
         folder = self.jobs.folder(job.id)
         seconds, memory = self._settings.job_timeout, f"{self._settings.table_memory}B"
         caps = Caps(self._settings.max_customers, self._settings.max_transactions)
-        work = asyncio.ensure_future(self._computing.run(_computed, str(folder), job.asked, seconds, memory, caps))
+        given = (str(folder), job.asked, seconds, memory, caps, self._settings.max_vectors)
+        work = asyncio.ensure_future(self._computing.run(_computed, *given, tenant=job.tenant))
         wanted = True
         while not (await asyncio.wait({work}, timeout=LOOK))[0]:
             wanted = wanted and self.jobs.renew(job.id, self._name, _progress(folder))
             if not wanted or self._stopping.is_set():
                 self._mark(job)
         try:
-            self._end(job, DONE, msgspec.json.encode(work.result()))
+            await self._done(job, work.result())
         except InvalidRequest as refusal:
             document = {**refusal.problem, "instance": f"{JOBS}/{job.id}"}
             self._end(job, FAILED, msgspec.json.encode(document))
@@ -208,6 +216,17 @@ class JobRoute:
             LOGGER.error("a job failed", exc_info=error)
             self._end(job, FAILED, problems.internal_error(job.id, f"{JOBS}/{job.id}").body)
 
+    async def _done(self, job: Job, answered: Answered) -> None:
+        """Keep an answer. Raises Refused (503), and keeps none, where the tenant has no room for it."""
+        answer = Path(answered.path)
+        try:
+            await asyncio.to_thread(self.jobs.rooms.settle, job.id, job.tenant, answer.stat().st_size)
+        except Refused:
+            for written in answer.parent.glob("answer*"):  # a publisher's manifest too
+                written.unlink(missing_ok=True)
+            raise
+        self._end(job, DONE, msgspec.json.encode(answered))
+
     def _end(self, job: Job, status: str, outcome: bytes) -> None:
         self.jobs.end(job.id, self._name, status, outcome)
         (self.jobs.folder(job.id) / tables.BODY).unlink(missing_ok=True)  # it has served
@@ -217,15 +236,30 @@ class JobRoute:
             (self.jobs.folder(job.id) / CANCELLED).touch()
 
 
-def _computed(folder: str, asked: bytes, seconds: float, memory: str, caps: Caps) -> Answered:
+def _computed(folder: str, asked: bytes, seconds: float, memory: str, caps: Caps, vectors: int) -> Answered:
     """Runs in another process: the answer to a body of whatever kind, as a file beside it."""
     what = msgspec.json.decode(asked, type=Asked)
     if what.media_type != JSON:
-        return tables.compute(folder, what, seconds=seconds, memory=memory, threads=1, watched=True)
+        return tables.compute(folder, what, seconds=seconds, memory=memory, threads=1, vectors=vectors, watched=True)
     place = Path(folder) / "answer.json"
     with spool.answering():
         spool.keep(answer((Path(folder) / tables.BODY).read_bytes(), timezone=what.timezone, caps=caps), place)
     return Answered(str(place), JSON, 0, "")
+
+
+class _Room:
+    """The room of a body that arrives, taken a step ahead of its bytes."""
+
+    def __init__(self, rooms: Rooms, job_id: str, tenant: str) -> None:
+        self._rooms = rooms
+        self._whose = job_id, tenant
+        self._size = STEP  # taken when it was opened
+
+    async def __call__(self, size: int) -> None:
+        """Have room for so many bytes in all. Raises Refused (503)."""
+        if size > self._size:
+            self._size = ceil(size / STEP) * STEP
+            await asyncio.to_thread(self._rooms.grow, *self._whose, self._size)
 
 
 async def _hashed(pieces: AsyncIterator[bytes], digest: Any) -> AsyncIterator[bytes]:

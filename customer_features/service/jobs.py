@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sqlite3
+import sys
 import threading
 import time
 import uuid
@@ -19,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from customer_features.errors import UsageError
+from customer_features.service import rooms
+from customer_features.service.rooms import Rooms
+from customer_features.service.settings import TENANT_DISK
 
 JOBS = "/api/v1/ai/customer_features/jobs"
 """The path below which each job lives."""
@@ -28,11 +32,11 @@ SILENT = 10.0
 """Seconds after which a claim that nobody renewed is free again."""
 ATTEMPTS = 3
 """So often a job is begun before it counts as one that takes its worker down with it."""
-WAITING = 100
-"""So many jobs of one tenant may wait or run."""
+ARRIVES = 60.0
+"""Seconds beyond those that a body may take to arrive, after which its worker was killed."""
 
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY, tenant TEXT NOT NULL, status TEXT NOT NULL, asked BLOB NOT NULL, digest TEXT NOT NULL,
@@ -40,8 +44,19 @@ CREATE TABLE jobs (
     attempts INTEGER NOT NULL DEFAULT 0, progress REAL NOT NULL DEFAULT 0, outcome BLOB
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX one_key_of_tenant ON jobs (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX by_status ON jobs (status, created_on);
+CREATE INDEX by_status ON jobs (status, created_on)
 """
+_SERVED = "CREATE TABLE served (tenant TEXT PRIMARY KEY, turn INTEGER NOT NULL) WITHOUT ROWID"
+"""Whose job was begun when: numbers that grow, whatever becomes of the jobs."""
+_NEXT = """
+WITH busy AS (
+    SELECT tenant, COUNT(*) AS running FROM jobs WHERE status = 'running' AND renewed_on >= :silent GROUP BY tenant
+)
+SELECT id, tenant FROM jobs LEFT JOIN served USING (tenant) LEFT JOIN busy USING (tenant)
+WHERE (status = 'queued' OR (status = 'running' AND renewed_on < :silent)) AND COALESCE(running, 0) < :most
+ORDER BY COALESCE(running, 0), COALESCE(turn, 0), created_on, id LIMIT 1
+"""
+"""The job whose turn it is: of the tenant with the fewest that run, and of these of the one served least lately."""
 _COLUMNS = "id, tenant, status, asked, digest, created_on, ended_on, attempts, progress, outcome"
 
 
@@ -78,11 +93,26 @@ class Job:
 class Jobs:
     """The queue under a data folder. Raises UsageError where it cannot be used."""
 
-    def __init__(self, data_dir: Path, *, keep: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        keep: float,
+        disk: int = TENANT_DISK,
+        running: int = sys.maxsize,
+        arrives: float = ARRIVES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``keep``: seconds that an answer is kept; ``disk``: bytes of one tenant; ``running``: jobs of one tenant that
+        run at a time; ``arrives``: seconds in which a body has arrived or never will.
+        """
         self._root = data_dir / FOLDER
         self._file = data_dir / FILE
         self.keep = keep
+        self._running = running
+        self._arrives = arrives
         self._clock = clock
+        self.rooms = Rooms(self._writing, disk, clock)
         # The event loop asks and a thread claims: over one connection they take turns.
         self._lock = threading.Lock()
         try:
@@ -100,6 +130,9 @@ class Jobs:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
+            if version in (0, 1):
+                connection.execute(_SERVED)
+                rooms.prepare(connection, self.folder)
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
             elif version != _VERSION:
                 raise UsageError(f"{self._file}: was made by another version ({version}); this one knows {_VERSION}")
@@ -143,13 +176,14 @@ class Jobs:
             (waiting,) = connection.execute(
                 "SELECT COUNT(*) FROM jobs WHERE tenant = ? AND status IN (?, ?)", (tenant, QUEUED, RUNNING)
             ).fetchone()
-            if waiting >= WAITING:
+            if waiting >= rooms.WAITING:
                 return None
             connection.execute(
                 "INSERT INTO jobs (id, tenant, status, asked, digest, idempotency_key, created_on)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (job_id, tenant, QUEUED, asked, digest, key, self._clock()),
             )
+            rooms.arrived(connection, job_id)
             return self._select(connection, "id = ?", job_id)
 
     def get(self, job_id: str, tenant: str) -> Job | None:
@@ -161,6 +195,8 @@ class Jobs:
         """Forget a tenant's job, whatever it is at; whether there was one. Who works on it will notice."""
         with self._writing() as connection:
             gone = connection.execute("DELETE FROM jobs WHERE id = ? AND tenant = ?", (job_id, tenant)).rowcount
+            if gone:
+                rooms.forget(connection, job_id)
         if gone:
             self._remove(job_id)
         return bool(gone)
@@ -168,27 +204,26 @@ class Jobs:
     # -- for those who work --------------------------------------------------------------------------------
 
     def claim(self, worker: str) -> Job | None:
-        """The job that has waited longest, or whose worker went silent; None where there is none."""
+        """The job whose turn it is, by tenants, or whose worker went silent; None where there is none."""
         now = self._clock()
-        free = (
-            "status = ? OR (status = ? AND renewed_on < ?) ORDER BY created_on LIMIT 1",
-            QUEUED,
-            RUNNING,
-            now - SILENT,
-        )
+        given = {"silent": now - SILENT, "most": self._running}
         with self._lock:
-            if self._select(self._connection, *free) is None:
+            if self._connection.execute(_NEXT, given).fetchone() is None:
                 return None  # found without asking for the right to write, as every worker looks twice a second
         with self._writing() as connection:
-            found = self._select(connection, *free)
+            found = connection.execute(_NEXT, given).fetchone()
             if found is None:
                 return None
+            job_id, tenant = found
+            connection.execute(
+                "INSERT OR REPLACE INTO served SELECT ?, COALESCE(MAX(turn), 0) + 1 FROM served", (tenant,)
+            )
             connection.execute(
                 "UPDATE jobs SET status = ?, claimed_by = ?, renewed_on = ?, attempts = attempts + 1, progress = 0"
                 " WHERE id = ?",
-                (RUNNING, worker, now, found.id),
+                (RUNNING, worker, now, job_id),
             )
-            return self._select(connection, "id = ?", found.id)
+            return self._select(connection, "id = ?", job_id)
 
     def renew(self, job_id: str, worker: str, progress: float) -> bool:
         """Say that a worker still works on a job; whether it is still this worker's."""
@@ -216,15 +251,20 @@ class Jobs:
                 "UPDATE jobs SET status = ?, outcome = ?, ended_on = ?, progress = ? WHERE id = ? AND claimed_by = ?",
                 (status, outcome, self._clock(), float(status == DONE), job_id, worker),
             )
+            if status == FAILED:
+                rooms.empty(connection, job_id)
 
     def sweep(self) -> None:
         """Forget jobs that were kept long enough, and folders that belong to none."""
-        last = self._clock() - self.keep
+        now = self._clock()
         with self._writing() as connection:
-            connection.execute("DELETE FROM jobs WHERE ended_on < ?", (last,))
-            known = {str(row[0]) for row in connection.execute("SELECT id FROM jobs")}
+            connection.execute("DELETE FROM jobs WHERE ended_on < ?", (now - self.keep,))
+            connection.execute("DELETE FROM served WHERE tenant NOT IN (SELECT tenant FROM jobs)")
+            known = rooms.sweep(connection, now - self._arrives)
+            known |= {str(row[0]) for row in connection.execute("SELECT id FROM jobs")}
+        last = now - min(self.keep, self._arrives)
         for place in self._root.iterdir():
-            # A folder is made before its job is known: a body may still be arriving.
+            # Who works on a job that is gone may still be about to notice.
             if place.name not in known and place.stat().st_mtime < last:
                 shutil.rmtree(place, ignore_errors=True)
         for place in list(self._root.iterdir()):

@@ -57,7 +57,7 @@ def observers(settings: Settings, computing: Computing) -> list[Observer]:
         from customer_features.service.metrics import Metrics
 
         metrics = Metrics()
-        computing.watch = metrics.large_bodies
+        computing.turns.watch = metrics.large_bodies
         found.append(metrics)
     if settings.traces is not None:
         from customer_features.service import tracing

@@ -19,14 +19,14 @@ from customer_features.service import content, encodings, large, problems
 from customer_features.service.authentication import Authenticator, Outcome
 from customer_features.service.computing import Computing
 from customer_features.service.content import JSON, header_values, headers_by_name
-from customer_features.service.jobs import Jobs, wanted
+from customer_features.service.jobs import ARRIVES, Jobs, wanted
 from customer_features.service.limits import Limits, linger
 from customer_features.service.log import LOGGER
 from customer_features.service.peers import peer_of
 from customer_features.service.problems import Refused
 from customer_features.service.quotas import Quotas, Standing
-from customer_features.service.replies import CLOSE, Headers, PiecesReply, Reply, body_event
-from customer_features.service.settings import Settings
+from customer_features.service.replies import CLOSE, PIECE, Headers, PiecesReply, Reply, body_event
+from customer_features.service.settings import TENANT_DISK, Settings
 from customer_features.service.spool import Spool
 
 if TYPE_CHECKING:
@@ -103,13 +103,15 @@ class Route:
             if self.jobs is None:
                 raise Refused("not-found", "This server takes no jobs.")
             tenant = tenant_of(scope)
-            if result:
-                reply = self.jobs.result(job_id, tenant)
-            elif scope["method"] == "DELETE":
-                reply = self.jobs.cancel(job_id, tenant)
-            else:
-                reply = self.jobs.tell(job_id, tenant)
-            await reply.bearing(standing.headers).send(send)
+            with self.limits.holding(tenant) as share:
+                if result:
+                    share.hold(PIECE)  # of the answer's file, for as long as its reader takes
+                    reply = self.jobs.result(job_id, tenant)
+                elif scope["method"] == "DELETE":
+                    reply = self.jobs.cancel(job_id, tenant)
+                else:
+                    reply = self.jobs.tell(job_id, tenant)
+                await reply.bearing(standing.headers).send(send)
 
         await self._answering(scope, receive, send, tell)
 
@@ -157,7 +159,7 @@ class Route:
         return outcome
 
     async def _post(self, scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
-        headers = standing.headers
+        headers, tenant = standing.headers, tenant_of(scope)
         kind = content.media_type(scope, self._kinds)
         query = scope["query_string"]
         unpacker = encodings.unpacker(header_values(scope, b"content-encoding"))
@@ -166,22 +168,23 @@ class Route:
         if kind == JSON:
             _refuse_options(parameters)
         if self.jobs is not None and wanted(header_values(scope, b"prefer")):
-            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, tenant_of(scope))
+            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, tenant)
             await reply.bearing(headers).send(send)
             return
         if kind != JSON and self._tables is not None:
-            async with self._tables.answering(scope, receive, kind, unpacker, parameters) as file:
+            async with self._tables.answering(scope, receive, kind, unpacker, parameters, tenant) as file:
                 await file.bearing(headers).send(send)
             return
-        with self.limits.holding() as share:
+        with self.limits.holding(tenant) as share:
             body = await self.limits.read(receive, declared, share, unpacker)
             coding = encodings.chosen(header_values(scope, b"accept-encoding"))
             if isinstance(body, bytes):
                 answered, more, customers = _answered(self._answer, coding, body)
                 whole: Reply | PiecesReply = Reply(200, answered, headers=more)
             else:
-                whole, customers = await large.answered(self.computing, partial(_answered, self._answer, coding), body)
-                share.shrink(whole.length)
+                work = partial(_answered, self._answer, coding)
+                whole, customers = await large.answered(self.computing, work, body, tenant)
+                share.settle(whole.length)
             scope["state"][CUSTOMERS] = customers
             await whole.bearing(headers).send(send)
 
@@ -225,7 +228,13 @@ def _job_route(settings: Settings, limits: Limits) -> JobRoute | None:
     except ImportError:
         return None
     try:
-        jobs = Jobs(settings.data_dir, keep=settings.job_keep)
+        jobs = Jobs(
+            settings.data_dir,
+            keep=settings.job_keep,
+            disk=settings.tenant_disk or max(TENANT_DISK, 4 * limits.max_table, 4 * limits.max_unpacked),
+            running=max(settings.workers // 2, 1),
+            arrives=settings.request_timeout + ARRIVES,
+        )
     except UsageError:
         if settings.auth:
             raise

@@ -21,7 +21,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 from litestar.types import ASGIApp
 
-from customer_features.service import app
+from customer_features.service import app, crowding
 from customer_features.service.exposition import exposed
 from customer_features.service.listening import bind, url_of
 from customer_features.service.log import configuration, leave_out_what_no_line_holds
@@ -124,7 +124,11 @@ def _load(settings: Settings, stopping: Any, port: int) -> ASGIApp:
     leave_out_what_no_line_holds()
     threading.Thread(target=_stop_with_parent, args=(os.getppid(), stopping, port), daemon=True).start()
     threading.Thread(target=limit_silence, args=(port, settings.request_timeout), daemon=True).start()
-    built = patient(app.build(settings, draining=lambda: bool(stopping.value)), settings.request_timeout)
+    busy: set[crowding.Peer] = set()
+    crowd = (port, settings.peer_connections, busy, settings.trusted_proxies)
+    threading.Thread(target=crowding.watch, args=crowd, daemon=True).start()
+    built = app.build(settings, draining=lambda: bool(stopping.value))
+    built = patient(built, settings.request_timeout, settings.min_rate, busy)
     # What is there by now stays: to look through it for garbage would make every request wait for tens of milliseconds.
     gc.collect()
     gc.freeze()

@@ -10,7 +10,7 @@ from pathlib import Path
 from litestar.types import HTTPScope, Receive
 
 from customer_features.service import content, spool, tables
-from customer_features.service.computing import Computing
+from customer_features.service.computing import LARGE_BODY, Computing
 from customer_features.service.encodings import Unpacker
 from customer_features.service.limits import Limits
 from customer_features.service.replies import FileReply
@@ -32,10 +32,13 @@ class TableRoute:
         self._limits = limits
         self._spool = kept
         self.computing = Computing()
+        # So that a small table waits for no large one.
+        self._small = Computing()
 
     def close(self) -> None:
         """Let the processes end once their work is done."""
         self.computing.close()
+        self._small.close()
 
     @asynccontextmanager
     async def answering(
@@ -45,18 +48,32 @@ class TableRoute:
         kind: str,
         unpacker: Unpacker,
         parameters: Sequence[tuple[str, str]],
+        tenant: str,
     ) -> AsyncIterator[FileReply]:
         """The answer as a file, which is gone afterwards. Raises Refused."""
         settings = self._settings
-        asked = tables.parse(parameters, kind, content.best_match(scope, content.ANSWERS), settings.timezone)
-        with self._spool.folder() as folder:
+        accept = content.best_match(scope, content.ANSWERS)
+        asked = tables.parse(parameters, kind, accept, settings.timezone, settings.max_dates)
+        with self._limits.holding(tenant, table=True) as share, self._spool.folder() as folder:
+            body = folder / tables.BODY
             try:
                 pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=True)
-                await spool.write(pieces, folder / tables.BODY)
+                await spool.write(share.holding(pieces), body)
             except OSError as error:
                 raise spool.unkept(error) from error
-            memory, seconds = f"{settings.table_memory}B", settings.request_timeout
-            work = partial(tables.compute, str(folder), asked, seconds=seconds, memory=memory, threads=THREADS)
-            answered = await self.computing.run(work)
+            work = partial(
+                tables.compute,
+                str(folder),
+                asked,
+                seconds=settings.request_timeout,
+                memory=f"{settings.table_memory}B",
+                threads=THREADS,
+                vectors=settings.max_vectors,
+            )
+            computing = self._small if share.held <= LARGE_BODY else self.computing
+            answered = await computing.run(work, tenant=tenant)
+            body.unlink()  # the answer has taken its place
+            answer = Path(answered.path)
+            share.settle(answer.stat().st_size)
             scope["state"][CUSTOMERS] = answered.customers
-            yield answered.reply(Path(answered.path))
+            yield answered.reply(answer)

@@ -46,6 +46,7 @@ from customer_features.service.content import (
 )
 from customer_features.service.problems import Refused
 from customer_features.service.replies import FileReply
+from customer_features.service.settings import MAX_DATES, MAX_VECTORS
 from customer_features.service.watching import watching
 
 try:
@@ -90,7 +91,9 @@ class Answered:
         return FileReply(path, self.media_type.encode(), headers)
 
 
-def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, timezone: str) -> Asked:
+def parse(
+    parameters: Sequence[tuple[str, str]], media_type: str, answer: str, timezone: str, max_dates: int = MAX_DATES
+) -> Asked:
     """What the query parameters ask for. Raises Refused (422) with what is wrong with each."""
     options: dict[str, Any] = {}
     columns: dict[str, str] = {}
@@ -117,7 +120,9 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
                 options[name] = value
         except InvalidOption as error:
             errors.setdefault(error.option, []).append(error.reason)
-    if len(set(days)) > 1:
+    if len(days) > max_dates:
+        errors["today"] = [f"is given {len(days)} times; {max_dates} dates are allowed"]
+    elif len(set(days)) > 1:
         options["as_of"] = days
     elif days:
         options["today"] = days[0]
@@ -160,13 +165,23 @@ def _faulty(detail: str, errors: Mapping[str, list[str]], **more: Any) -> Refuse
     return Refused("faulty-request", detail, errors=dict(errors), **{"fault_count": count, **more})
 
 
-def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: int, watched: bool = False) -> Answered:
+def compute(
+    folder: str,
+    asked: Asked,
+    *,
+    seconds: float,
+    memory: str,
+    threads: int,
+    vectors: int = MAX_VECTORS,
+    watched: bool = False,
+) -> Answered:
     """The answer to the body that lies in a folder, as a file beside it.
 
-    ``seconds``: the most that it may take; ``watched``: say in the folder how far it is, and stop when it says so.
+    ``seconds``: the most that it may take; ``vectors``: the most that the answer may hold; ``watched``: say in the
+    folder how far it is, and stop when it says so.
 
     Raises Refused: 400 (not of its media type), 422 (faults, all or nothing),
-    413 (more than the memory holds), 503 (it takes too long, or the disk is full).
+    413 (more vectors, or more than the memory holds), 503 (it takes too long, or the disk is full).
     """
     place = Path(folder)
     try:
@@ -180,6 +195,7 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
             engine = Engine(connection, [part], options, columns={**_quoted(asked.columns, part), **asked.constants})
             with watching(connection, seconds, *((place, engine) if watched else ())):
                 engine.judge()
+                _check_vectors(engine.outcome.customers, options, vectors)
                 return _answer(engine, asked, place)
     except DataFaults as error:
         raise _faults(error) from None
@@ -198,6 +214,17 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
         raise Refused("malformed-table", _sentence(_clean(str(error), place))) from None
     except duckdb.InterruptException:
         raise Refused("timed-out", f"The computation took longer than {seconds:g} seconds; nothing was kept.") from None
+
+
+def _check_vectors(customers: int, options: Options, most: int) -> None:
+    """Raise Refused (413) for too many vectors: a small body with many dates asks for a large answer."""
+    dates = max(len(options.as_of), 1)
+    if customers * dates > most:
+        raise Refused(
+            "body-too-large",
+            f"The answer may hold {most:,} vectors; {counted(customers, 'customer')} at {counted(dates, 'date')} make"
+            f" {customers * dates:,}. Send fewer customers or dates at a time.",
+        )
 
 
 def _quoted(columns: Mapping[str, str], part: Part) -> dict[str, str]:

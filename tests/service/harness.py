@@ -340,7 +340,8 @@ class Local(Server):
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         try:
-            application: Any = patient(app.build(self._settings), self._settings.request_timeout)
+            settings = self._settings
+            application: Any = patient(app.build(settings), settings.request_timeout, settings.min_rate)
             transport = httpx.ASGITransport(application, raise_app_exceptions=False)
             async with serving(application), httpx.AsyncClient(transport=transport, base_url=self.url) as self._client:
                 self._begun.set()

@@ -90,7 +90,7 @@ def test_a_job_in_json_that_finds_no_room(tmp_path: Path) -> None:
     (tmp_path / "answer.json").symlink_to("/dev/full")
     asked = json.dumps({"media_type": "application/json", "answer": "application/json"}).encode()
     with pytest.raises(Refused) as refused:
-        job_route._computed(str(tmp_path), asked, 60, "512MB", Caps(10, 10))
+        job_route._computed(str(tmp_path), asked, 60, "512MB", Caps(10, 10), 10)
     assert (refused.value.name, refused.value.detail) == ("overloaded", spool.FULL)
     assert not (tmp_path / "answer.json").is_symlink()
 

@@ -17,6 +17,7 @@ import pytest
 
 from customer_features.errors import UsageError
 from customer_features.service import jobs as module
+from customer_features.service import rooms
 from customer_features.service.content import CSV, PARQUET
 from customer_features.service.jobs import CANCELLED, JOBS, Jobs, wanted
 from tests.waiting import until
@@ -351,7 +352,7 @@ def test_a_cancelled_job_tells_who_works_on_it(queue: Jobs) -> None:
 
 
 def test_a_tenant_may_have_so_many(queue: Jobs) -> None:
-    for _ in range(module.WAITING):
+    for _ in range(rooms.WAITING):
         put(queue)
     assert queue.add(Jobs.new_id(), "t", b"{}", "d", None) is None
     put(queue, "another")

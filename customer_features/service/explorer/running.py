@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from customer_features.service.explorer.datasets import Dataset, State
 from customer_features.service.explorer.working import CHOICES, work
 from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.log import LOGGER
+from customer_features.service.pace import Pace
 from customer_features.service.problems import Refused
 from customer_features.service.settings import Settings
 from customer_features.service.spool import unkept, write
@@ -40,28 +41,34 @@ class Runs:
         await asyncio.gather(*self._tasks)
         self._computing.close()
 
-    async def receive(self, pieces: AsyncIterator[bytes], path: Path) -> None:
-        """Write an upload down. Raises Refused: 413 (too large), 408 (too slow), 400 (nothing), 503 (no room)."""
-        size = 0
+    async def receive(self, pieces: AsyncIterator[bytes], path: Path, room: Callable[[int], Awaitable[None]]) -> None:
+        """Write an upload down; ``room`` is asked for its bytes.
+
+        Raises Refused: 413 (too large), 408 (too slow), 400 (nothing), 503 (no room), and what ``room`` raises.
+        """
+        size, settings = 0, self._settings
+        pace = Pace(settings.min_rate, settings.request_timeout)
 
         async def counted() -> AsyncIterator[bytes]:
             nonlocal size
             while True:
                 try:
-                    async with asyncio.timeout(self._settings.request_timeout):
+                    async with pace.waiting():
                         piece = await anext(pieces)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
-                    raise Refused("request-timeout", "The file did not arrive in time.", close=True) from None
+                    slow = f"The file came more slowly than {settings.min_rate} bytes a second, or stopped."
+                    raise Refused("request-timeout", slow, close=True) from None
+                pace.earn(len(piece))
                 size += len(piece)
-                if size > self._settings.explorer_max:
-                    most = self._settings.explorer_max
+                if size > settings.explorer_max:
+                    most = settings.explorer_max
                     raise Refused("body-too-large", f"A file may hold {most:,} bytes here.", close=True)
                 yield piece
 
         try:
-            await write(counted(), path)
+            await write(counted(), path, room)
         except OSError as error:
             raise unkept(error) from error
         if not size:
@@ -82,8 +89,9 @@ class Runs:
     async def _run(self, dataset: Dataset, step: str, choices: Choices) -> None:
         error = ""
         given = (self._memory, self._threads, self._settings.job_timeout)
+        meta = dataset.meta
         try:
-            await self._computing.run(work, step, str(dataset.folder), dataset.meta, choices, *given)
+            await self._computing.run(work, step, str(dataset.folder), meta, choices, *given, tenant=meta.owner)
         except Refused as refused:
             error = refused.detail
         except CustomerFeaturesError as wrong:

@@ -31,6 +31,8 @@ from customer_features.sources import opened
 LOOKED, CHECKED, BUILT, CHOICES = "looked.json", "checked.json", "built.json", "choices.json"
 PICTURES = "pictures.json"
 FEATURES, ROWS = "features.parquet", "rows.parquet"
+MADE = "download-"
+"""What the names of files begin with that were made of the features, to be downloaded."""
 SHOWN_ROWS, SHOWN_COLUMNS = 12, 40
 """Of the file's beginning so much is shown; the columns of recognised fields always are."""
 
@@ -146,8 +148,8 @@ def judged(engine: Engine, place: Path) -> Checked:
 
 def built(engine: Engine, place: Path) -> None:
     """Publish the vectors as ``build`` does, and keep the rows that they are made of."""
-    for written in ("features.csv", "features.json"):  # of an earlier build with other options
-        (place / written).unlink(missing_ok=True)
+    for written in place.glob(f"{MADE}*"):  # of an earlier build with other options
+        written.unlink(missing_ok=True)
     target = literal(str(place / ROWS))
     with translated():
         engine.connection.execute(f"COPY ({engine.counted_rows()}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
