@@ -24,10 +24,11 @@ from pathlib import Path
 
 import msgspec
 
+from customer_features.bounds import Bounds, bounded_batches, check_parquet
 from customer_features.columns import FIELDS, literal, quoted, serving
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
-from customer_features.errors import MissingExtra, SourceError
+from customer_features.errors import MissingExtra, SourceError, TooLarge
 from customer_features.fitting import fitted
 from customer_features.legacy_calendar import as_text, limits
 from customer_features.names import refuse_shared
@@ -80,10 +81,12 @@ def part_of(
     encoding: str | None,
     *,
     beginning: bool = False,
+    bounds: Bounds | None = None,
 ) -> Part:
-    """The file as a part. Raises SourceError where it cannot be read.
+    """Return the file as a part. Raises SourceError where it cannot be read, TooLarge where it passes the bounds.
 
-    ``beginning``: look at no more of it than its columns need, whatever else may be wrong with it.
+    ``beginning``: look at no more of it than its columns need, whatever else may be wrong with it; ``bounds``: those of
+    a stranger's file, whose every page is checked before the engine reads it.
     """
     suffixes = [] if file.kind else [suffix.lower() for suffix in Path(file.name).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
@@ -96,9 +99,11 @@ def part_of(
         raise SourceError(f"{file.name}: its format is not known by its name or its first bytes; allowed are {ALLOWED}")
     reading = {"csv": csv_part, "tsv": csv_part, "ndjson": _ndjson, "json": _json, "parquet": _parquet, "arrow": _arrow}
     try:
-        if compression and (not beginning or _ends_in_zero(file)):
-            file, compression = _whole(file, compression, folder)
-        part = reading[kind](file, How(kind, compression, connection, folder, encoding, beginning))
+        if compression and (bounds is not None or not beginning or _ends_in_zero(file)):
+            file, compression = _whole(file, compression, folder, bounds)
+        part = reading[kind](file, How(kind, compression, connection, folder, encoding, beginning, bounds))
+    except (MemoryError, duckdb.OutOfMemoryException) as error:
+        raise TooLarge(f"{file.name}: takes more memory than there is: {first_line(error)}") from None
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise SourceError(
@@ -137,15 +142,18 @@ def _ends_in_zero(file: File) -> bool:
         return stream.read() == b"\0"
 
 
-def _whole(file: File, compression: str, folder: Path) -> tuple[File, str | None]:
+def _whole(file: File, compression: str, folder: Path, bounds: Bounds | None) -> tuple[File, str | None]:
     """The file and its compression, or an unpacked copy where zero bytes follow what is packed, as tapes leave them.
 
-    Raises SourceError where it ends too early: the engine reads such a file as far as it goes.
+    Raises SourceError where it ends too early: the engine reads such a file as far as it goes. Raises TooLarge.
     """
+    unpacked = 0
     try:
         with bytes_of(file, compression) as stream:
-            while stream.read(1 << 22):
-                pass
+            while piece := stream.read(1 << 22):
+                unpacked += len(piece)
+                if bounds is not None:
+                    bounds.check_unpacked(unpacked, file.name)
     except (OSError, pa.ArrowException, EOFError) as error:
         why = first_line(error)
     else:
@@ -174,16 +182,13 @@ def _ndjson(file: File, how: How) -> Part:
     lenient = _LENIENT if how.kind == "ndjson" else ""
     # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
     first = f" LIMIT {BEGINNING // 100}" if how.beginning else ""
-    shapes: list[list[str]] = [
-        row[0]
-        for row in how.connection.execute(
-            f"""SELECT keys FROM (SELECT json_keys(json) AS keys, row_number() OVER () AS number
+    found = how.connection.execute(
+        f"""SELECT keys FROM (SELECT json_keys(json) AS keys, row_number() OVER () AS number
   FROM (SELECT json FROM read_json_objects({path}, format='{layout}', compression={packed},
     hive_partitioning=false{lenient}){first})
   WHERE json_type(json) = 'OBJECT') GROUP BY keys ORDER BY MIN(number)"""
-        ).fetchall()
-    ]
-    columns = list(dict.fromkeys(key for keys in shapes for key in keys))
+    )
+    columns, repeating = _keys(found, file, how)
     if not columns and how.kind == "ndjson" and _begins(file, how.compression) == b"[":
         raise SourceError(
             f"{file.name}: holds a JSON array, where NDJSON has an object on each line; a file of that kind is named"
@@ -191,7 +196,7 @@ def _ndjson(file: File, how: How) -> Part:
         )
     refuse_shared(columns, file.name, "key")
     compression = how.compression
-    if not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
+    if not how.beginning and repeating:
         objects = lines(file, how.compression) if how.kind == "ndjson" else _elements(how, path, packed)
         file, compression, packed = _without_duplicate_keys(file, objects, how), None, literal("uncompressed")
         how, layout, lenient = replace(how, kind="ndjson"), "newline_delimited", _LENIENT
@@ -204,6 +209,19 @@ def _ndjson(file: File, how: How) -> Part:
     if how.kind == "ndjson":
         part.kind, part.compression = how.kind, compression
     return part
+
+
+def _keys(found: duckdb.DuckDBPyConnection, file: File, how: How) -> tuple[list[str], bool]:
+    """Return the different keys of the objects in their order, and whether an object holds a key twice."""
+    keys: dict[str, None] = {}
+    repeating = False
+    while shapes := found.fetchmany(100):
+        for (shape,) in shapes:
+            repeating = repeating or len(set(shape)) < len(shape)
+            keys.update(dict.fromkeys(shape))
+            if how.bounds is not None:
+                how.bounds.check_columns(len(keys), file.name, "different keys")
+    return list(keys), repeating
 
 
 def _begins(file: File, compression: str | None) -> bytes:
@@ -265,6 +283,8 @@ def _one_object_a_line(file: File, how: How) -> bool:
 def _parquet(file: File, how: How) -> Part:
     # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
     reader = "read_parquet({files}, hive_partitioning=false)"
+    if how.bounds is not None:
+        check_parquet(str(file.path), how.bounds, file.name)
     path = literal(unglobbed(str(file.path)))
     found = elements(how.connection, path)
     refuse_shared([one.name for one in found], file.name)  # the engine would give the second one another name
@@ -309,13 +329,16 @@ def _arrow(file: File, how: How) -> Part:
         except pa.ArrowInvalid:
             mapped.seek(0)
             reader = pa.ipc.open_stream(mapped)
+        if how.bounds is not None:
+            how.bounds.check_columns(len(reader.schema.names), file.name)
         refuse_shared(reader.schema.names, file.name)
         count = getattr(reader, "count_rows", None)
         if how.beginning:
             batches = (reader.get_batch(place) for place in range(reader.num_record_batches)) if count else reader
             table = pa.Table.from_batches(islice(batches, 1), reader.schema)
         else:
-            table = reader.read_all()
+            batches = bounded_batches(reader, how.bounds, file.name) if how.bounds is not None else None
+            table = reader.read_all() if batches is None else pa.Table.from_batches(batches, reader.schema)
         found = fitted(_sound(table, file.name))
         part = table_part(found.table, file.name, how.connection)
         part.numerics, part.unread = found.numerics, found.unread

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from customer_features.cli.completing import files, timezones
-from customer_features.errors import MissingExtra
+from customer_features.errors import InvalidOption, MissingExtra
 from customer_features.options import parse_timezone
 from customer_features.service import environment, tls
 from customer_features.service import settings as known
@@ -38,6 +38,11 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
 )
 @_setting("--table-memory", default="512MiB", metavar="SIZE", help="Memory for one body that is a table.")
 @_setting("--max-table", metavar="SIZE", help="Largest body that is a table; as --max-body where left out.")
+@_setting(
+    "--process-memory",
+    metavar="SIZE",
+    help="Memory of one process that computes; as the other limits need where left out.",
+)
 @_setting("--job-timeout", default="1h", metavar="TIME", help="How long a job (Prefer: respond-async) may compute.")
 @_setting("--job-keep", default="24h", metavar="TIME", help="How long the answer of a job is kept.")
 @_setting("--rate-limit", default="none", metavar="QUOTA", help="Requests of one tenant, e.g. 600/minute.")
@@ -94,6 +99,7 @@ def serve(
     max_transactions: int,
     table_memory: str,
     max_table: str | None,
+    process_memory: str | None,
     job_timeout: str,
     job_keep: str,
     rate_limit: str,
@@ -130,6 +136,7 @@ def serve(
         max_transactions=max_transactions,
         table_memory=parse_size("table-memory", table_memory),
         max_table=None if max_table is None else parse_size("max-table", max_table),
+        process_memory=None if process_memory is None else _process_memory(process_memory),
         job_timeout=parse_duration("job-timeout", job_timeout),
         job_keep=parse_duration("job-keep", job_keep),
         rate_limit=rate_limit,
@@ -167,6 +174,14 @@ def check_explorer() -> None:
         import customer_features.service.explorer.views  # noqa: F401
     except ImportError as error:  # MissingExtra is one
         raise MissingExtra("the explorer", "explorer") from error
+
+
+def _process_memory(text: str) -> int:
+    """Return the bytes of a memory limit that leaves room for the libraries. Raises InvalidOption."""
+    size = parse_size("process-memory", text)
+    if size < known.LIBRARIES:
+        raise InvalidOption("process-memory", f"'{text}' is too little; a process needs 256MiB before it computes")
+    return size
 
 
 def _collector(address: str) -> str:

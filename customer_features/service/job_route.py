@@ -25,7 +25,7 @@ from customer_features.service import content, problems, spool, tables
 from customer_features.service.computing import Computing
 from customer_features.service.content import JSON
 from customer_features.service.encodings import Unpacker
-from customer_features.service.jobs import ATTEMPTS, CANCELLED, DONE, FAILED, JOBS, PROGRESS, Job, Jobs
+from customer_features.service.jobs import ATTEMPTS, DONE, FAILED, JOBS, PROGRESS, Job, Jobs
 from customer_features.service.limits import Limits
 from customer_features.service.log import LOGGER
 from customer_features.service.problems import Refused
@@ -46,10 +46,9 @@ class JobRoute:
         self.jobs = jobs
         self._settings = settings
         self._limits = limits
-        self._computing = Computing()
+        self._computing = Computing(settings.memory_of_process, tables.__name__)
         self._name = Jobs.new_id()
         self._stopping = asyncio.Event()
-        self._at: Job | None = None
         self._working: asyncio.Task[None] | None = None
 
     # -- asking --------------------------------------------------------------------------------------------
@@ -150,8 +149,6 @@ class JobRoute:
     async def close(self) -> None:
         """Stop: the job that is being worked on goes back into the queue."""
         self._stopping.set()
-        if self._at is not None:
-            self._mark(self._at)
         if self._working is not None:
             await self._working
         self._computing.close()
@@ -163,9 +160,7 @@ class JobRoute:
             try:
                 job = await loop.run_in_executor(None, self.jobs.claim, self._name)
                 if job is not None:
-                    self._at = job
                     await self._do(job)
-                    self._at = None
                     continue
                 if time.monotonic() - swept > SWEEP:
                     await loop.run_in_executor(None, self.jobs.sweep)
@@ -181,26 +176,31 @@ class JobRoute:
             self._end(job, FAILED, lost.reply(f"{JOBS}/{job.id}").body)
             return
         folder = self.jobs.folder(job.id)
-        seconds, memory = self._settings.job_timeout, f"{self._settings.table_memory}B"
+        memory = f"{self._settings.table_memory}B"
         caps = Caps(self._settings.max_customers, self._settings.max_transactions)
-        work = asyncio.ensure_future(self._computing.run(_computed, str(folder), job.asked, seconds, memory, caps))
+        given = {"seconds": self._settings.job_timeout, "tenant": job.tenant}
+        work = asyncio.ensure_future(self._computing.run(_computed, str(folder), job.asked, memory, caps, **given))
+        stopping = asyncio.ensure_future(self._stopping.wait())
         wanted = True
-        while not (await asyncio.wait({work}, timeout=LOOK))[0]:
-            wanted = wanted and self.jobs.renew(job.id, self._name, _progress(folder))
-            if not wanted or self._stopping.is_set():
-                self._mark(job)
+        while wanted and not work.done() and not stopping.done():
+            await asyncio.wait({work, stopping}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+            wanted = work.done() or self.jobs.renew(job.id, self._name, _progress(folder))
+        stopping.cancel()
+        work.cancel()
+        await asyncio.wait({work})
+        shutil.rmtree(folder / tables.SPILL, ignore_errors=True)  # a process that was ended leaves it
         try:
             self._end(job, DONE, msgspec.json.encode(work.result()))
+        except asyncio.CancelledError:
+            if wanted:
+                self.jobs.release(job.id, self._name)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
         except InvalidRequest as refusal:
             document = {**refusal.problem, "instance": f"{JOBS}/{job.id}"}
             self._end(job, FAILED, msgspec.json.encode(document))
         except Refused as refused:
-            if self._stopping.is_set():
-                (folder / CANCELLED).unlink(missing_ok=True)
-                self.jobs.release(job.id, self._name)
-            elif not wanted:
-                shutil.rmtree(folder, ignore_errors=True)
-            elif refused.name == "overloaded" and refused.detail != spool.FULL:  # which trying at once does not mend
+            if refused.name == "overloaded" and refused.detail != spool.FULL:  # which trying at once does not mend
                 self.jobs.release(job.id, self._name, again=True)
             else:
                 self._end(job, FAILED, refused.reply(f"{JOBS}/{job.id}").body)
@@ -212,16 +212,12 @@ class JobRoute:
         self.jobs.end(job.id, self._name, status, outcome)
         (self.jobs.folder(job.id) / tables.BODY).unlink(missing_ok=True)  # it has served
 
-    def _mark(self, job: Job) -> None:
-        with suppress(OSError):
-            (self.jobs.folder(job.id) / CANCELLED).touch()
 
-
-def _computed(folder: str, asked: bytes, seconds: float, memory: str, caps: Caps) -> Answered:
+def _computed(folder: str, asked: bytes, memory: str, caps: Caps) -> Answered:
     """Runs in another process: the answer to a body of whatever kind, as a file beside it."""
     what = msgspec.json.decode(asked, type=Asked)
     if what.media_type != JSON:
-        return tables.compute(folder, what, seconds=seconds, memory=memory, threads=1, watched=True)
+        return tables.compute(folder, what, memory=memory, threads=1, telling_progress=True)
     place = Path(folder) / "answer.json"
     with spool.answering():
         spool.keep(answer((Path(folder) / tables.BODY).read_bytes(), timezone=what.timezone, caps=caps), place)

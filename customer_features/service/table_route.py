@@ -12,6 +12,7 @@ from litestar.types import HTTPScope, Receive
 from customer_features.service import content, spool, tables
 from customer_features.service.computing import Computing
 from customer_features.service.encodings import Unpacker
+from customer_features.service.leaving import while_connected
 from customer_features.service.limits import Limits
 from customer_features.service.replies import FileReply
 from customer_features.service.route import CUSTOMERS
@@ -31,7 +32,7 @@ class TableRoute:
         self._settings = settings
         self._limits = limits
         self._spool = kept
-        self.computing = Computing()
+        self.computing = Computing(settings.memory_of_process, tables.__name__)
 
     def close(self) -> None:
         """Let the processes end once their work is done."""
@@ -45,6 +46,7 @@ class TableRoute:
         kind: str,
         unpacker: Unpacker,
         parameters: Sequence[tuple[str, str]],
+        tenant: str,
     ) -> AsyncIterator[FileReply]:
         """The answer as a file, which is gone afterwards. Raises Refused."""
         settings = self._settings
@@ -55,8 +57,8 @@ class TableRoute:
                 await spool.write(pieces, folder / tables.BODY)
             except OSError as error:
                 raise spool.unkept(error) from error
-            memory, seconds = f"{settings.table_memory}B", settings.request_timeout
-            work = partial(tables.compute, str(folder), asked, seconds=seconds, memory=memory, threads=THREADS)
-            answered = await self.computing.run(work)
+            work = partial(tables.compute, str(folder), asked, memory=f"{settings.table_memory}B", threads=THREADS)
+            beside = self.computing.run(work, seconds=settings.request_timeout, tenant=tenant)
+            answered = await while_connected(receive, beside)
             scope["state"][CUSTOMERS] = answered.customers
             yield answered.reply(Path(answered.path))
