@@ -19,20 +19,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from gzip import BadGzipFile
-from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from customer_features.bounds import Bounds, bounded_batches, check_parquet
+from customer_features.arrow_files import arrow_part
+from customer_features.bounds import Bounds
 from customer_features.columns import FIELDS, literal, quoted, serving
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
 from customer_features.errors import MissingExtra, SourceError, TooLarge
-from customer_features.fitting import fitted
-from customer_features.legacy_calendar import as_text, limits
+from customer_features.legacy_calendar import limits
 from customer_features.names import refuse_shared
-from customer_features.parquet_files import elements, without_far_times
+from customer_features.parquet_files import check_parquet, elements, without_far_times
 from customer_features.parts import BEGINNING, File, How, Part, bytes_of, first_line, lines, table_part, unglobbed
 from customer_features.signatures import refuse_others
 from customer_features.transcoding import last_of_each_key, marked
@@ -40,7 +39,6 @@ from customer_features.transcoding import last_of_each_key, marked
 try:
     import duckdb
     import pyarrow as pa
-    import pyarrow.ipc
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("reading files", "bulk") from error
 
@@ -97,7 +95,8 @@ def part_of(
     kind = file.kind or FORMATS.get(suffix) or _sniff(file, compression, encoding)
     if kind is None:
         raise SourceError(f"{file.name}: its format is not known by its name or its first bytes; allowed are {ALLOWED}")
-    reading = {"csv": csv_part, "tsv": csv_part, "ndjson": _ndjson, "json": _json, "parquet": _parquet, "arrow": _arrow}
+    texts = {"csv": csv_part, "tsv": csv_part, "ndjson": _ndjson, "json": _json}
+    reading = {**texts, "parquet": _parquet, "arrow": arrow_part}
     try:
         if compression and (bounds is not None or not beginning or _ends_in_zero(file)):
             file, compression = _whole(file, compression, folder, bounds)
@@ -302,48 +301,3 @@ def _parquet(file: File, how: How) -> Part:
         unread={one.name: f"DECIMAL({one.digits})" for one in found if one.digits > _MOST_DIGITS},
         legacy=limits(dict(said), columns, [one.name for one in found if one.stored == "INT96"]),
     )
-
-
-def _sound(table: pa.Table, name: str) -> pa.Table:
-    """A table whose offsets and text are what they claim to be: the engine takes that for granted, and falls over.
-
-    Raises SourceError with the column where they are not.
-    """
-    for column, values in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_date64(values.type):  # days are read of any number of milliseconds
-            values = pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())
-        try:
-            values.validate(full=True)
-        except pa.ArrowInvalid as error:
-            said = first_line(error).removeprefix("In chunk 0: Invalid: ")
-            if "Invalid UTF8" in said:
-                said = "text that is not UTF-8"
-            raise SourceError(f"{name}: the column '{column}' holds {said}; write it again without that") from None
-    return table
-
-
-def _arrow(file: File, how: How) -> Part:
-    with pa.memory_map(str(file.path)) as mapped:
-        try:
-            reader = pa.ipc.open_file(mapped)
-        except pa.ArrowInvalid:
-            mapped.seek(0)
-            reader = pa.ipc.open_stream(mapped)
-        if how.bounds is not None:
-            how.bounds.check_columns(len(reader.schema.names), file.name)
-        refuse_shared(reader.schema.names, file.name)
-        count = getattr(reader, "count_rows", None)
-        if how.beginning:
-            batches = (reader.get_batch(place) for place in range(reader.num_record_batches)) if count else reader
-            table = pa.Table.from_batches(islice(batches, 1), reader.schema)
-        else:
-            batches = bounded_batches(reader, how.bounds, file.name) if how.bounds is not None else None
-            table = reader.read_all() if batches is None else pa.Table.from_batches(batches, reader.schema)
-        found = fitted(_sound(table, file.name))
-        part = table_part(found.table, file.name, how.connection)
-        part.numerics, part.unread = found.numerics, found.unread
-        part.legacy = limits(as_text(table.schema.metadata), part.columns)
-        if how.beginning:
-            part.counted, part.cut = count() if count else None, True
-    part.files = [file]
-    return part

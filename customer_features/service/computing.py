@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from customer_features.service.log import LOGGER
 from customer_features.service.problems import Refused
-from customer_features.service.processes import Lost, Process, too_much_memory
+from customer_features.service.processes import Lost, Outcome, Process, too_much_memory
 
 T = TypeVar("T")
 
@@ -54,8 +54,8 @@ class Computing:
     async def run(self, work: Callable[..., T], *arguments: Any, seconds: float | None = None, tenant: str = "") -> T:
         """Compute ``work(*arguments)`` in another process; cancelling this ends that process.
 
-        ``seconds`` count from its turn on, once its process is ready. Raises Refused: 413 (memory), 503 (queue, time, lost); and what ``work``
-        raises.
+        ``seconds`` count from its turn on, once its process is ready. Raises Refused: 413 (memory), 503 (queue, time,
+        lost); and what ``work`` raises.
         """
         if self.waiting >= QUEUE:
             raise Refused("overloaded", "Too many large bodies are waiting to be computed; try again.")
@@ -71,26 +71,34 @@ class Computing:
     async def _computed(
         self, work: Callable[..., T], arguments: tuple[Any, ...], seconds: float | None, tenant: str
     ) -> T:
-        process = await self._process_of(tenant)
+        try:
+            process = await self._process_of(tenant)
+            await process.ready()
+            outcome = await self._answer_of(process, work, arguments, seconds)
+        except Lost as lost:
+            if lost.code == -signal.SIGABRT:  # how a library ends that was refused memory and cannot say so
+                raise too_much_memory(self._memory) from None
+            LOGGER.error("a process that computes large bodies was lost")
+            raise Refused("overloaded", "The computation was lost; try again.") from None
+        result: T = outcome.result()
+        return result
+
+    async def _answer_of(
+        self, process: Process, work: Callable[..., T], arguments: tuple[Any, ...], seconds: float | None
+    ) -> Outcome:
+        """Ask a process, and end it unless it answers in time and with its memory in order."""
         reusable = False
         try:
-            await process.ready()
             async with asyncio.timeout(seconds):
                 outcome = await process.ask(work, arguments)
             reusable = not (outcome.exhausted or self._closed)
         except TimeoutError:
             said = f"The computation took longer than {seconds:g} seconds; nothing was kept."
             raise Refused("timed-out", said) from None
-        except Lost as lost:
-            if lost.code == -signal.SIGABRT:  # how a library ends that was refused memory and cannot say so
-                raise too_much_memory(self._memory) from None
-            LOGGER.error("a process that computes large bodies was lost")
-            raise Refused("overloaded", "The computation was lost; try again.") from None
         finally:
             if not reusable:
                 self._drop(process)
-        result: T = outcome.result()
-        return result
+        return outcome
 
     async def _process_of(self, tenant: str) -> Process:
         """Return the process that serves this tenant's bodies, or a fresh one."""

@@ -178,8 +178,9 @@ class JobRoute:
         folder = self.jobs.folder(job.id)
         memory = f"{self._settings.table_memory}B"
         caps = Caps(self._settings.max_customers, self._settings.max_transactions)
-        given = {"seconds": self._settings.job_timeout, "tenant": job.tenant}
-        work = asyncio.ensure_future(self._computing.run(_computed, str(folder), job.asked, memory, caps, **given))
+        asked = (str(folder), job.asked, memory, caps)
+        beside = self._computing.run(_computed, *asked, seconds=self._settings.job_timeout, tenant=job.tenant)
+        work = asyncio.ensure_future(beside)
         stopping = asyncio.ensure_future(self._stopping.wait())
         wanted = True
         while wanted and not work.done() and not stopping.done():

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -56,12 +57,12 @@ class Process:
     def __init__(self, memory: int | None, warm: str) -> None:
         """Start it, which blocks for some milliseconds; it imports the module ``warm`` on its own time."""
         self.owner: str | None = None
-        self._ready = False
         self._connection, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=_serve, args=(theirs, os.getpid(), memory, warm), daemon=True)
         self._process.start()
         theirs.close()
         self._thread = ThreadPoolExecutor(1)
+        self._starting = self._thread.submit(self._receive)
         # A worker that ends without closing would otherwise wait for a process that ignores SIGTERM.
         self._kill = multiprocessing.util.Finalize(self, self._process.kill, exitpriority=1)
 
@@ -72,19 +73,15 @@ class Process:
 
     async def ready(self) -> None:
         """Wait until it has imported what it needs. Raises Lost."""
-        if not self._ready:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._receive)
-            self._ready = True
+        await asyncio.shield(asyncio.wrap_future(self._starting))
 
     async def ask(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Outcome:
         """Compute ``work(*arguments)`` in the process. Raises Lost."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, work, arguments)
 
     def _exchange(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Outcome:
-        try:
+        with suppress(OSError):  # it has ended, which is found when nothing is received
             self._connection.send((work, arguments))
-        except OSError:
-            pass  # what it ended with is found when nothing is received
         outcome: Outcome = self._receive()
         return outcome
 

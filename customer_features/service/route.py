@@ -173,26 +173,25 @@ class Route:
             await reply.bearing(headers).send(send)
             return
         if kind != JSON and self._tables is not None:
-            tenant = tenant_of(scope)
-            async with self._tables.answering(scope, receive, kind, unpacker, parameters, tenant) as file:
+            given = (kind, unpacker, parameters, tenant_of(scope))
+            async with self._tables.answering(scope, receive, *given) as file:
                 await file.bearing(headers).send(send)
             return
         with self.limits.holding() as share:
             body = await self.limits.read(receive, declared, share, unpacker)
             coding = encodings.chosen(header_values(scope, b"accept-encoding"))
             whole: Reply | PiecesReply
-            work = partial(_answered, self._answer, coding)
-            given = {"seconds": self._seconds, "tenant": tenant_of(scope)}
+            work, tenant = partial(_answered, self._answer, coding), tenant_of(scope)
             if isinstance(body, bytes):
                 try:
                     answered, more, customers = _answered(self._answer_small, coding, body)
                 except small.ManyMembers:
-                    beside = self.computing.run(work, body, **given)
+                    beside = self.computing.run(work, body, seconds=self._seconds, tenant=tenant)
                     answered, more, customers = await while_connected(receive, beside)
                 whole = Reply(200, answered, headers=more)
             else:
-                beside_large = large.answered(self.computing, work, body, **given)
-                whole, customers = await while_connected(receive, beside_large)
+                computed = large.answered(self.computing, work, body, seconds=self._seconds, tenant=tenant)
+                whole, customers = await while_connected(receive, computed)
                 share.shrink(whole.length)
             scope["state"][CUSTOMERS] = customers
             await whole.bearing(headers).send(send)

@@ -98,9 +98,8 @@ class Settings:
     piece of an answer to be taken. ``rate_limit``:
     requests of a tenant, ``failed_logins``: of a peer's address, such as ``600/minute`` or ``none``; ``redis``: the
     address of the store in which all workers count together. ``table_memory``: bytes for one body that is a table,
-    ``max_table``: bytes of one (None: as ``max_body``). ``process_memory``: bytes of a process that computes (None: what
-    the other limits need). ``job_timeout``: how long a job may compute, ``job_keep``: how
-    long its answer is kept.
+    ``max_table``: bytes of one (None: as ``max_body``). ``process_memory``: bytes of a process that computes (None: as
+    the other limits need). ``job_timeout``: how long a job may compute, ``job_keep``: how long its answer is kept.
     ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
     ``X-Forwarded-For`` counts. ``metrics_port``: where metrics are answered; None counts nothing.
     ``explorer``: show its page at ``/``; ``explorer_max``: bytes of a file that is dropped there.

@@ -175,8 +175,8 @@ def compute(folder: str, asked: Asked, *, memory: str, threads: int, telling_pro
 
     ``telling_progress``: keep a file in the folder that says how far it is.
 
-    Raises Refused: 400 (not of its media type), 422 (faults, all or nothing), 413 (more than the memory holds), 503 (the
-    disk is full).
+    Raises Refused: 400 (not of its media type), 422 (faults, all or nothing), 413 (more than the memory or the bounds
+    hold), 503 (the disk is full).
     """
     place = Path(folder)
     try:

@@ -23,7 +23,6 @@ from customer_features.service.problems import Refused
 from customer_features.service.settings import Settings
 from customer_features.service.spool import unkept, write
 
-
 LOOK = 0.1
 """Seconds between two looks at whether a computation is still wanted."""
 
@@ -89,8 +88,8 @@ class Runs:
         error = ""
         most = self._settings.explorer_max
         asked = (step, str(dataset.folder), dataset.meta, choices, self._memory, self._threads, most)
-        given = {"seconds": self._settings.job_timeout, "tenant": dataset.meta.owner}
-        computing = asyncio.ensure_future(self._computing.run(work, *asked, **given))
+        beside = self._computing.run(work, *asked, seconds=self._settings.job_timeout, tenant=dataset.meta.owner)
+        computing = asyncio.ensure_future(beside)
         try:
             while not (await asyncio.wait({computing}, timeout=LOOK))[0]:
                 if (dataset.folder / CANCELLED).exists() or not dataset.folder.exists():
