@@ -34,6 +34,4 @@ class Bounds:
     def check_unpacked(self, found: int, name: str) -> None:
         """Raise TooLarge where more bytes were unpacked than may be."""
         if found > self.unpacked:
-            raise TooLarge(
-                f"{name}: holds more than {self.unpacked:,} bytes once it is unpacked, which is what is allowed"
-            )
+            raise TooLarge(f"{name}: holds more than the {self.unpacked:,} bytes that are allowed once it is unpacked")

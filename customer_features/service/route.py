@@ -191,8 +191,9 @@ class Route:
                 whole = Reply(200, answered, headers=more)
             else:
                 computed = large.answered(self.computing, work, body, seconds=self._seconds, tenant=tenant)
-                whole, customers = await while_connected(receive, computed)
-                share.shrink(whole.length)
+                pieces, customers = await while_connected(receive, computed)
+                share.shrink(pieces.length)
+                whole = pieces
             scope["state"][CUSTOMERS] = customers
             await whole.bearing(headers).send(send)
 

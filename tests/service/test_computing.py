@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,11 +105,11 @@ def gone(process: int) -> bool:
     return False
 
 
-def test_req_21_a_computation_is_ended_at_its_deadline() -> None:
+def test_req_21_a_computation_is_ended_at_its_deadline(tmp_path: Path) -> None:
     async def test(computing: Computing) -> None:
         first = await computing.run(works.where)
         with pytest.raises(Refused) as refused:
-            await computing.run(works.forever, seconds=0.01)
+            await computing.run(works.forever, str(tmp_path / "begun"), seconds=0.01)
         assert (refused.value.name, "longer than 0.01 seconds" in refused.value.detail) == ("timed-out", True)
         assert await computing.run(works.where, seconds=60) != first
         until(lambda: gone(first), "the end of the process")
@@ -116,12 +117,14 @@ def test_req_21_a_computation_is_ended_at_its_deadline() -> None:
     beside(test)
 
 
-def test_a_computation_that_nobody_wants_is_ended() -> None:
+def test_a_computation_that_nobody_wants_is_ended(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+
     async def test(computing: Computing) -> None:
         first = await computing.run(works.where)
-        asked = asyncio.ensure_future(computing.run(works.forever))
+        asked = asyncio.ensure_future(computing.run(works.forever, str(begun)))
         waiting = asyncio.ensure_future(computing.run(works.where))
-        await asyncio.sleep(0)
+        await asyncio.to_thread(until, begun.exists, "the beginning of the work")
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked

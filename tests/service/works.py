@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 
 def where() -> int:
@@ -12,8 +13,9 @@ def where() -> int:
     return os.getpid()
 
 
-def forever() -> None:
-    """Compute until the process is ended."""
+def forever(begun: str) -> None:
+    """Leave a file that says so, and compute until the process is ended."""
+    Path(begun).touch()
     threading.Event().wait()
 
 
