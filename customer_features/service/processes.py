@@ -110,6 +110,8 @@ def _serve(connection: Connection, parent: int, memory: int | None, warm: str) -
         signal.signal(number, signal.SIG_IGN)
     os.nice(_NICE)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    # Arrow's own allocator takes a gigabyte at a time, which the memory limit would count.
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     importlib.import_module(warm)
     if memory is not None:
         limit_memory(memory)

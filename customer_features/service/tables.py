@@ -36,7 +36,7 @@ from customer_features.errors import (
 )
 from customer_features.formats import part_of
 from customer_features.options import Options
-from customer_features.parts import File, Part
+from customer_features.parts import File, Part, first_line
 from customer_features.publish import publish
 from customer_features.service import spool
 from customer_features.service.content import (
@@ -54,6 +54,7 @@ from customer_features.service.replies import FileReply
 from customer_features.service.watching import telling
 
 try:
+    import duckdb
     import pyarrow as pa
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("tables as request bodies", "bulk") from error
@@ -211,6 +212,12 @@ def compute(folder: str, asked: Asked, *, memory: str, threads: int, telling_pro
         raise Refused("body-too-large", f"There is no room for this table: {_clean(str(error), place)}.") from None
     except UsageError as error:
         raise Refused("malformed-table", _sentence(_clean(str(error), place))) from None
+    except duckdb.Error as error:
+        if asked.media_type != PARQUET:
+            raise
+        # Its pages are whole; what is left are declarations that do not fit together, of which the engine may say
+        # anything.
+        raise Refused("malformed-table", _sentence(_clean(f"is damaged: {first_line(error)}", place))) from None
 
 
 def _quoted(columns: Mapping[str, str], part: Part) -> dict[str, str]:

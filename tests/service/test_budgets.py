@@ -216,7 +216,7 @@ def test_too_many_columns_over_http(local: Callable[..., Local]) -> None:
     body = csv(table(MAX_COLUMNS + 1))
     reply = server.request("POST", f"{ROUTE}?today={TODAY}", content=body, headers={"Content-Type": CSV})
     document = problem(reply, 413, "body-too-large")
-    assert document["detail"] == "The body holds 1,001 columns, or more; allowed are 1,000."
+    assert document["detail"] == "The body holds 10,001 columns, or more; allowed are 10,000."
 
 
 # -- the event loop ------------------------------------------------------------------------------------------
