@@ -52,7 +52,7 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     "--request-timeout",
     default="60s",
     metavar="TIME",
-    help="How long a body may take to arrive, and 64 KiB of an answer to be taken.",
+    help="How long a body may take to arrive and to be computed, and 64 KiB of an answer to be taken.",
 )
 @_setting("--drain", default="0s", metavar="TIME", help="How long /ready answers 503 before the stop.")
 @_setting(
@@ -180,7 +180,7 @@ def _process_memory(text: str) -> int:
     """Return the bytes of a memory limit that leaves room for the libraries. Raises InvalidOption."""
     size = parse_size("process-memory", text)
     if size < known.LIBRARIES:
-        raise InvalidOption("process-memory", f"'{text}' is too little; a process needs 256MiB before it computes")
+        raise InvalidOption("process-memory", f"'{text}' is too little; a process needs 512MiB before it computes")
     return size
 
 

@@ -23,8 +23,8 @@ MAX_TRANSACTIONS = 1_000_000
 EXPLORER_MAX = 4 * 2**30
 TABLE_MEMORY = 512 * MIB
 """Bytes that the engine may take for one body that is a table; beyond, it spills to the spool."""
-LIBRARIES = 256 * MIB
-"""Bytes of a computing process that its libraries take, before it has computed anything."""
+LIBRARIES = 512 * MIB
+"""Bytes of a computing process that its libraries take, the renderer of the explorer's charts among them."""
 BODY_IN_MEMORY = 16
 """Bytes of memory for each byte of a body that is decoded as a whole."""
 JOB_TIMEOUT = 3600.0

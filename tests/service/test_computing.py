@@ -154,7 +154,7 @@ def test_memory_above_the_limit_is_413(take: Callable[[int], int]) -> None:
         with pytest.raises(Refused) as refused:
             await computing.run(take, LIBRARIES)
         assert refused.value.name == "body-too-large"
-        assert "needs more memory than the 268,435,456 bytes" in refused.value.detail
+        assert "needs more memory than the 536,870,912 bytes" in refused.value.detail
         assert await computing.run(works.where) != first
 
     beside(test, LIBRARIES)
