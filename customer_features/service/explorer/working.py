@@ -18,6 +18,7 @@ from customer_features.bounds import Bounds
 from customer_features.columns import FIELDS, literal, quoted, resolve
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected, lock, memory_limit_of, translated
+from customer_features.engines.outcome import Unreconciled
 from customer_features.errors import ColumnError, SourceError
 from customer_features.formats import part_of
 from customer_features.options import Options
@@ -128,7 +129,10 @@ def looked(connection: duckdb.DuckDBPyConnection, place: Path, meta: Meta, choic
 
 def judged(engine: Engine, place: Path) -> Checked:
     """Judge the rows, and keep what came of it."""
-    outcome = engine.judge()
+    try:
+        outcome = engine.judge()
+    except Unreconciled as error:
+        raise SourceError(f"the file gives other rows each time it is read ({error})") from None
     found = Checked(
         outcome.rows_in,
         outcome.used,
