@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from customer_features.cli.completing import files, timezones
-from customer_features.errors import MissingExtra
+from customer_features.errors import InvalidOption, MissingExtra
 from customer_features.options import parse_timezone
 from customer_features.service import environment, tls
 from customer_features.service import settings as known
@@ -46,6 +46,11 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     metavar="N",
     help="Customers times dates of one table.",
 )
+@_setting(
+    "--process-memory",
+    metavar="SIZE",
+    help="Memory of one process that computes; as the other limits need where left out.",
+)
 @_setting("--job-timeout", default="1h", metavar="TIME", help="How long a job (Prefer: respond-async) may compute.")
 @_setting("--job-keep", default="24h", metavar="TIME", help="How long the answer of a job is kept.")
 @_setting(
@@ -60,7 +65,7 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     "--request-timeout",
     default="60s",
     metavar="TIME",
-    help="How long a body may take to arrive, and 64 KiB of an answer to be taken.",
+    help="How long a body may take to arrive and to be computed, and 64 KiB of an answer to be taken.",
 )
 @_setting(
     "--min-rate",
@@ -122,6 +127,7 @@ def serve(
     max_table: str | None,
     max_dates: int,
     max_vectors: int,
+    process_memory: str | None,
     job_timeout: str,
     job_keep: str,
     tenant_disk: str | None,
@@ -163,6 +169,7 @@ def serve(
         max_table=None if max_table is None else parse_size("max-table", max_table),
         max_dates=max_dates,
         max_vectors=max_vectors,
+        process_memory=None if process_memory is None else _process_memory(process_memory),
         job_timeout=parse_duration("job-timeout", job_timeout),
         job_keep=parse_duration("job-keep", job_keep),
         tenant_disk=None if tenant_disk is None else parse_size("tenant-disk", tenant_disk),
@@ -203,6 +210,14 @@ def check_explorer() -> None:
         import customer_features.service.explorer.views  # noqa: F401
     except ImportError as error:  # MissingExtra is one
         raise MissingExtra("the explorer", "explorer") from error
+
+
+def _process_memory(text: str) -> int:
+    """Return the bytes of a memory limit that leaves room for the libraries. Raises InvalidOption."""
+    size = parse_size("process-memory", text)
+    if size < known.LIBRARIES:
+        raise InvalidOption("process-memory", f"'{text}' is too little; a process needs 512MiB before it computes")
+    return size
 
 
 def _collector(address: str) -> str:

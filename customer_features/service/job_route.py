@@ -26,7 +26,7 @@ from customer_features.service import content, problems, spool, tables
 from customer_features.service.computing import Computing
 from customer_features.service.content import JSON
 from customer_features.service.encodings import Unpacker
-from customer_features.service.jobs import ATTEMPTS, CANCELLED, DONE, FAILED, JOBS, PROGRESS, Job, Jobs
+from customer_features.service.jobs import ATTEMPTS, DONE, FAILED, JOBS, PROGRESS, Job, Jobs
 from customer_features.service.limits import Limits
 from customer_features.service.log import LOGGER
 from customer_features.service.problems import Refused
@@ -48,10 +48,9 @@ class JobRoute:
         self.jobs = jobs
         self._settings = settings
         self._limits = limits
-        self._computing = Computing()
+        self._computing = Computing(settings.memory_of_process, tables.__name__)
         self._name = Jobs.new_id()
         self._stopping = asyncio.Event()
-        self._at: Job | None = None
         self._working: asyncio.Task[None] | None = None
 
     # -- asking --------------------------------------------------------------------------------------------
@@ -157,8 +156,6 @@ class JobRoute:
     async def close(self) -> None:
         """Stop: the job that is being worked on goes back into the queue."""
         self._stopping.set()
-        if self._at is not None:
-            self._mark(self._at)
         if self._working is not None:
             await self._working
         self._computing.close()
@@ -170,9 +167,7 @@ class JobRoute:
             try:
                 job = await loop.run_in_executor(None, self.jobs.claim, self._name)
                 if job is not None:
-                    self._at = job
                     await self._do(job)
-                    self._at = None
                     continue
                 if time.monotonic() - swept > SWEEP:
                     await loop.run_in_executor(None, self.jobs.sweep)
@@ -188,27 +183,32 @@ class JobRoute:
             self._end(job, FAILED, lost.reply(f"{JOBS}/{job.id}").body)
             return
         folder = self.jobs.folder(job.id)
-        seconds, memory = self._settings.job_timeout, f"{self._settings.table_memory}B"
+        memory = f"{self._settings.table_memory}B"
         caps = Caps(self._settings.max_customers, self._settings.max_transactions)
-        given = (str(folder), job.asked, seconds, memory, caps, self._settings.max_vectors)
-        work = asyncio.ensure_future(self._computing.run(_computed, *given, tenant=job.tenant))
+        given = (str(folder), job.asked, memory, caps, self._settings.max_vectors)
+        beside = self._computing.run(_computed, *given, seconds=self._settings.job_timeout, tenant=job.tenant)
+        work = asyncio.ensure_future(beside)
+        stopping = asyncio.ensure_future(self._stopping.wait())
         wanted = True
-        while not (await asyncio.wait({work}, timeout=LOOK))[0]:
-            wanted = wanted and self.jobs.renew(job.id, self._name, _progress(folder))
-            if not wanted or self._stopping.is_set():
-                self._mark(job)
+        while wanted and not work.done() and not stopping.done():
+            await asyncio.wait({work, stopping}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+            wanted = work.done() or self.jobs.renew(job.id, self._name, _progress(folder))
+        stopping.cancel()
+        work.cancel()
+        await asyncio.wait({work})
+        shutil.rmtree(folder / tables.SPILL, ignore_errors=True)  # a process that was ended leaves it
         try:
             await self._done(job, work.result())
+        except asyncio.CancelledError:
+            if wanted:
+                self.jobs.release(job.id, self._name)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
         except InvalidRequest as refusal:
             document = {**refusal.problem, "instance": f"{JOBS}/{job.id}"}
             self._end(job, FAILED, msgspec.json.encode(document))
         except Refused as refused:
-            if self._stopping.is_set():
-                (folder / CANCELLED).unlink(missing_ok=True)
-                self.jobs.release(job.id, self._name)
-            elif not wanted:
-                shutil.rmtree(folder, ignore_errors=True)
-            elif refused.name == "overloaded" and refused.detail != spool.FULL:  # which trying at once does not mend
+            if refused.name == "overloaded" and refused.detail != spool.FULL:  # which trying at once does not mend
                 self.jobs.release(job.id, self._name, again=True)
             else:
                 self._end(job, FAILED, refused.reply(f"{JOBS}/{job.id}").body)
@@ -218,29 +218,23 @@ class JobRoute:
 
     async def _done(self, job: Job, answered: Answered) -> None:
         """Keep an answer. Raises Refused (503), and keeps none, where the tenant has no room for it."""
-        answer = Path(answered.path)
-        try:
-            await asyncio.to_thread(self.jobs.rooms.settle, job.id, job.tenant, answer.stat().st_size)
-        except Refused:
-            for written in answer.parent.glob("answer*"):  # a publisher's manifest too
-                written.unlink(missing_ok=True)
-            raise
+        size = Path(answered.path).stat().st_size
+        await asyncio.to_thread(self.jobs.rooms.settle, job.id, job.tenant, size)
         self._end(job, DONE, msgspec.json.encode(answered))
 
     def _end(self, job: Job, status: str, outcome: bytes) -> None:
         self.jobs.end(job.id, self._name, status, outcome)
-        (self.jobs.folder(job.id) / tables.BODY).unlink(missing_ok=True)  # it has served
+        folder = self.jobs.folder(job.id)
+        # The body has served, and of a job that failed nothing is kept that was begun.
+        for file in [folder / tables.BODY] if status == DONE else list(folder.glob("*")):
+            file.unlink(missing_ok=True)
 
-    def _mark(self, job: Job) -> None:
-        with suppress(OSError):
-            (self.jobs.folder(job.id) / CANCELLED).touch()
 
-
-def _computed(folder: str, asked: bytes, seconds: float, memory: str, caps: Caps, vectors: int) -> Answered:
+def _computed(folder: str, asked: bytes, memory: str, caps: Caps, vectors: int) -> Answered:
     """Runs in another process: the answer to a body of whatever kind, as a file beside it."""
     what = msgspec.json.decode(asked, type=Asked)
     if what.media_type != JSON:
-        return tables.compute(folder, what, seconds=seconds, memory=memory, threads=1, vectors=vectors, watched=True)
+        return tables.compute(folder, what, memory=memory, threads=1, vectors=vectors, telling_progress=True)
     place = Path(folder) / "answer.json"
     with spool.answering():
         spool.keep(answer((Path(folder) / tables.BODY).read_bytes(), timezone=what.timezone, caps=caps), place)

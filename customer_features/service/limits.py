@@ -39,8 +39,8 @@ class Limits:
 
     def __init__(self, settings: Settings) -> None:
         self.max_body = settings.max_body
-        self.max_unpacked = settings.max_body if settings.max_unpacked is None else settings.max_unpacked
-        self.max_table = settings.max_body if settings.max_table is None else settings.max_table
+        self.max_unpacked = settings.largest_unpacked
+        self.max_table = settings.largest_table
         self.request_timeout = settings.request_timeout
         self._min_rate = settings.min_rate
         self._spool = None if handed.in_memory() else Spool(settings.data_dir)

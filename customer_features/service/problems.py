@@ -53,6 +53,7 @@ KINDS: dict[str, Kind] = {
         Kind("not-finished", 409, "Not finished", "The job has no answer yet."),
         Kind("request-timeout", 408, "Request timeout", "The body did not arrive in time."),
         Kind("body-too-large", 413, "Body too large", "The body is larger than the server takes."),
+        Kind("uri-too-long", 414, "URI too long", "The query string is longer than the server takes."),
         Kind(
             "unsupported-media-type",
             415,

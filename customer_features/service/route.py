@@ -9,17 +9,17 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from litestar.types import HTTPScope, Receive, Send
 
 from customer_features.engines.rows import Caps, answer
 from customer_features.errors import InvalidRequest, UsageError
-from customer_features.service import content, encodings, large, problems
+from customer_features.service import content, encodings, large, problems, query, small
 from customer_features.service.authentication import Authenticator, Outcome
 from customer_features.service.computing import Computing
 from customer_features.service.content import JSON, header_values, headers_by_name
 from customer_features.service.jobs import ARRIVES, Jobs, wanted
+from customer_features.service.leaving import ClientLeft, while_connected
 from customer_features.service.limits import Limits, linger
 from customer_features.service.log import LOGGER
 from customer_features.service.peers import peer_of
@@ -58,11 +58,13 @@ class Route:
     ) -> None:
         self.limits = Limits(settings)
         self.quotas = Quotas(settings)
-        self.computing = Computing()
+        self.computing = Computing(settings.memory_of_process, spare=True)
+        self._seconds = settings.request_timeout
         self._authenticator = authenticator
         self._touch = touch
         caps = Caps(settings.max_customers, settings.max_transactions)
         self._answer: Callable[[bytes | memoryview], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
+        self._answer_small = partial(small.answer, timezone=settings.timezone, caps=caps)
         self._tables = _table_route(settings, self.limits)
         self._kinds = (JSON, *(self._tables.kinds if self._tables is not None else ()))
         self.jobs = _job_route(settings, self.limits)
@@ -121,6 +123,8 @@ class Route:
         try:
             standing = await self.admit(scope)
             await work(scope, receive, send, standing)
+        except ClientLeft:
+            return
         except InvalidRequest as refusal:
             await problems.reply_with(refusal.status, refusal.problem, path).bearing(standing.headers).send(send)
         except Refused as refused:
@@ -161,10 +165,9 @@ class Route:
     async def _post(self, scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
         headers, tenant = standing.headers, tenant_of(scope)
         kind = content.media_type(scope, self._kinds)
-        query = scope["query_string"]
+        parameters = query.parsed(scope["query_string"])
         unpacker = encodings.unpacker(header_values(scope, b"content-encoding"))
         declared = content.declared_length(scope)
-        parameters = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
         if kind == JSON:
             _refuse_options(parameters)
         if self.jobs is not None and wanted(header_values(scope, b"prefer")):
@@ -178,13 +181,20 @@ class Route:
         with self.limits.holding(tenant) as share:
             body = await self.limits.read(receive, declared, share, unpacker)
             coding = encodings.chosen(header_values(scope, b"accept-encoding"))
+            whole: Reply | PiecesReply
+            work = partial(_answered, self._answer, coding)
             if isinstance(body, bytes):
-                answered, more, customers = _answered(self._answer, coding, body)
-                whole: Reply | PiecesReply = Reply(200, answered, headers=more)
+                try:
+                    answered, more, customers = _answered(self._answer_small, coding, body)
+                except small.ManyMembers:
+                    beside = self.computing.run(work, body, seconds=self._seconds, tenant=tenant)
+                    answered, more, customers = await while_connected(receive, beside)
+                whole = Reply(200, answered, headers=more)
             else:
-                work = partial(_answered, self._answer, coding)
-                whole, customers = await large.answered(self.computing, work, body, tenant)
-                share.settle(whole.length)
+                computed = large.answered(self.computing, work, body, seconds=self._seconds, tenant=tenant)
+                pieces, customers = await while_connected(receive, computed)
+                share.settle(pieces.length)
+                whole = pieces
             scope["state"][CUSTOMERS] = customers
             await whole.bearing(headers).send(send)
 

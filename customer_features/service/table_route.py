@@ -12,6 +12,7 @@ from litestar.types import HTTPScope, Receive
 from customer_features.service import content, spool, tables
 from customer_features.service.computing import LARGE_BODY, Computing
 from customer_features.service.encodings import Unpacker
+from customer_features.service.leaving import while_connected
 from customer_features.service.limits import Limits
 from customer_features.service.replies import FileReply
 from customer_features.service.route import CUSTOMERS
@@ -31,9 +32,9 @@ class TableRoute:
         self._settings = settings
         self._limits = limits
         self._spool = kept
-        self.computing = Computing()
+        self.computing = Computing(settings.memory_of_process, tables.__name__)
         # So that a small table waits for no large one.
-        self._small = Computing()
+        self._small = Computing(settings.memory_of_process, tables.__name__, spare=True)
 
     def close(self) -> None:
         """Let the processes end once their work is done."""
@@ -65,13 +66,13 @@ class TableRoute:
                 tables.compute,
                 str(folder),
                 asked,
-                seconds=settings.request_timeout,
                 memory=f"{settings.table_memory}B",
                 threads=THREADS,
                 vectors=settings.max_vectors,
             )
             computing = self._small if share.held <= LARGE_BODY else self.computing
-            answered = await computing.run(work, tenant=tenant)
+            beside = computing.run(work, seconds=settings.request_timeout, tenant=tenant)
+            answered = await while_connected(receive, beside)
             body.unlink()  # the answer has taken its place
             answer = Path(answered.path)
             share.settle(answer.stat().st_size)

@@ -75,7 +75,14 @@ class Turns:
         except asyncio.CancelledError:
             if not given.cancelled():
                 self._pass_on()  # the place came in the same moment
+            elif given in self._waiting.get(tenant, ()):
+                self._step_out(tenant, given)
             raise
+
+    def _step_out(self, tenant: str, given: asyncio.Future[None]) -> None:
+        self._waiting[tenant].remove(given)
+        if not self._waiting[tenant]:
+            del self._waiting[tenant]
 
     def _serve(self, tenant: str) -> None:
         self._turn += 1

@@ -395,8 +395,12 @@ def rest(connection: socket.socket) -> bytes:
 
 
 def children(process: int) -> list[int]:
-    """The processes that a process started."""
-    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    """The processes that a process started, in whichever of its threads."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended meanwhile
+            found += map(int, listed.read_text().split())
+    return found
 
 
 def living(group: int) -> list[int]:

@@ -164,4 +164,4 @@ def test_tables_that_nobody_meant(tmp_path: Path, kind: str, count: int) -> None
 
 
 def computed(folder: str, asked: tables.Asked) -> tables.Answered:
-    return tables.compute(folder, asked, seconds=20, memory="512MB", threads=1)
+    return tables.compute(folder, asked, memory="512MB", threads=1)

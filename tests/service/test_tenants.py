@@ -133,7 +133,7 @@ def test_req_29_small_bodies_that_stop_refuse_no_other_s(tmp_path: Path, keys: l
 def test_req_29_tables_that_stop_refuse_no_other_s(
     tmp_path: Path, keys: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def run(self: Any, work: Any, *, tenant: str) -> Any:
+    async def run(self: Any, work: Any, *, seconds: float, tenant: str) -> Any:
         raise Refused("timed-out", "It was begun.")
 
     monkeypatch.setattr(table_route.Computing, "run", run)
@@ -153,7 +153,7 @@ def test_small_tables_and_large_ones_wait_in_lines_of_their_own(
 ) -> None:
     lines: list[tuple[int, int, str]] = []
 
-    async def run(self: Any, work: Any, *, tenant: str) -> Any:
+    async def run(self: Any, work: Any, *, seconds: float, tenant: str) -> Any:
         lines.append((id(self), (Path(work.args[0]) / "body").stat().st_size, tenant))
         raise Refused("overloaded", "Not now.")
 
@@ -195,7 +195,7 @@ def test_req_27_an_answer_that_finds_no_room_is_the_job_s_problem(tmp_path: Path
         jobs = Jobs(tmp_path, keep=100, disk=STEP)
         route = JobRoute(settings, Limits(settings), jobs)
 
-        async def run(work: Any, folder: str, *given: Any, tenant: str) -> Answered:
+        async def run(work: Any, folder: str, *given: Any, seconds: float, tenant: str) -> Answered:
             assert tenant == "t"
             for name in ("answer.csv", "answer.csv.manifest.json"):
                 (Path(folder) / name).write_bytes(b"x" * size)
@@ -246,7 +246,7 @@ def test_req_27_dates_are_counted() -> None:
 def test_req_27_customers_times_dates_are_counted(tmp_path: Path, dates: int, name: str) -> None:
     rows = b"customer_id,transaction_id,date,amount,product_id\na,t,2000-01-01,1,p\nb,t,2000-01-01,1,p\n"
     (tmp_path / "body").write_bytes(rows)
-    given: dict[str, Any] = {"seconds": 60, "memory": "512MB", "threads": 1}
+    given: dict[str, Any] = {"memory": "512MB", "threads": 1}
     with pytest.raises(Refused) as refused:
         compute(str(tmp_path), asked(dates), **given, vectors=2 * dates - 1)
     assert refused.value.name == "body-too-large"
@@ -259,7 +259,7 @@ def test_req_27_both_doors_of_tables_are_told_of_them(
 ) -> None:
     told: list[int] = []
 
-    async def run(self: Any, work: Any, *given: Any, tenant: str) -> Any:
+    async def run(self: Any, work: Any, *given: Any, seconds: float, tenant: str) -> Any:
         told.append(given[-1] if given else work.keywords["vectors"])
         raise Refused("body-too-large", "Too many.")
 
