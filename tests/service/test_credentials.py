@@ -16,7 +16,8 @@ import pytest
 from customer_features.errors import UsageError
 from customer_features.service import pepper
 from customer_features.service.authentication import API_ID, SECRET, Authenticator
-from customer_features.service.credentials import DAY, CredentialStore, NewKey
+from customer_features.service.credentials import DAY, CredentialStore
+from customer_features.service.key import NewKey
 from tests.waiting import BOUND
 
 
@@ -218,7 +219,7 @@ def test_a_folder_that_cannot_serve_is_named(tmp_path: Path) -> None:
 
 def test_a_store_of_a_newer_version_is_left_alone(store: CredentialStore, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "data" / "credentials.sqlite") as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     with pytest.raises(UsageError, match="newer customer-features"):
         CredentialStore(tmp_path / "data")
 
