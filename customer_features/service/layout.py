@@ -20,7 +20,7 @@ KEYS_READ = 3
 the log tells a secret that was replaced from one that never was."""
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
-"""The tenant of the last places, so that enough rows follow every place; no version-4 UUID, so it is never asked for."""
+"""The tenant of the last places, so that rows follow every place; no version-4 UUID, so nobody can ask for it."""
 
 _FIRST = """
 CREATE TABLE store (pepper_check BLOB NOT NULL);
