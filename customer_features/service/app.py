@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response, route
@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from customer_features.service import openapi, pages, problems
+from customer_features.service.aside import Aside
 from customer_features.service.authentication import Authenticator
 from customer_features.service.content import headers_by_name
 from customer_features.service.credentials import CredentialStore
@@ -37,11 +38,18 @@ EXPLORER = ("/", "/explorer/")
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
-def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> ASGIApp:
-    """The ASGI application of one worker. Raises UsageError where the credential store cannot be used."""
+def build(
+    settings: Settings, draining: Callable[[], bool] = lambda: False, leaving: Callable[[], bool] = lambda: False
+) -> ASGIApp:
+    """The ASGI application of one worker. Raises UsageError where the credential store cannot be used.
+
+    ``draining``: the server is about to stop; ``leaving``: this worker is, so each answer ends its connection.
+    """
     store = CredentialStore(settings.data_dir) if settings.auth else None
     authenticator = Authenticator(store, cache=settings.key_cache) if store else None
-    answering = Route(settings, authenticator, _toucher(store) if store else lambda number: None)
+    # The note of a key's use may have to wait its turn, and a request must not.
+    noting = Aside("credential store")
+    answering = Route(settings, authenticator, partial(noting.later, store.touch) if store else lambda number: None)
 
     @route(HEALTH, http_method=_READ, sync_to_thread=False)
     def health() -> Response[bytes]:
@@ -64,6 +72,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         await answering.close()
         if explorer is not None:
             await explorer.close()
+        noting.close()
         if store is not None:
             store.close()
 
@@ -92,7 +101,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
             await litestar(scope, receive, send)
 
     named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES, *(EXPLORER if settings.explorer else ())))
-    return guarded(routed, named, Peers(settings.trusted_proxies), watching)
+    return guarded(routed, named, Peers(settings.trusted_proxies), watching, leaving)
 
 
 def _explorer(settings: Settings, answering: Route) -> tuple[Sequence[HTTPRouteHandler], Explorer | None]:
@@ -108,22 +117,6 @@ def _explorer(settings: Settings, answering: Route) -> tuple[Sequence[HTTPRouteH
 def _is_ambiguous(transfer_encoding: bytes) -> bool:
     """Whether this may make a proxy see the body end elsewhere than we do (request smuggling)."""
     return transfer_encoding.strip().lower() != b"chunked"
-
-
-def _toucher(store: CredentialStore) -> Callable[[int], None]:
-    """Note a key's use on a thread: the write may have to wait its turn, a request must not."""
-
-    def touch(number: int) -> None:
-        try:
-            store.touch(number)
-        except sqlite3.Error:
-            LOGGER.exception("last use of a key not noted")
-
-    def later(number: int) -> None:
-        # With the context goes the request's id, should there be something to log.
-        asyncio.get_running_loop().run_in_executor(None, copy_context().run, touch, number)
-
-    return later
 
 
 def _readiness(store: CredentialStore | None, draining: Callable[[], bool]) -> Reply:

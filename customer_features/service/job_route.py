@@ -22,6 +22,7 @@ from litestar.types import HTTPScope, Receive
 from customer_features.engines.rows import Caps, answer
 from customer_features.errors import InvalidRequest
 from customer_features.service import content, problems, spool, tables
+from customer_features.service.aside import Aside
 from customer_features.service.computing import Computing
 from customer_features.service.content import JSON
 from customer_features.service.encodings import Unpacker
@@ -47,6 +48,7 @@ class JobRoute:
         self._settings = settings
         self._limits = limits
         self._computing = Computing()
+        self._store = Aside("queue of jobs")
         self._name = Jobs.new_id()
         self._stopping = asyncio.Event()
         self._at: Job | None = None
@@ -79,7 +81,7 @@ class JobRoute:
             digest = hashlib.sha256(encoded)
             pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=kind != JSON)
             await spool.write(_hashed(pieces, digest), folder / tables.BODY)
-            job = self.jobs.add(job_id, tenant, encoded, digest.hexdigest(), key)
+            job = await self._store.run(self.jobs.add, job_id, tenant, encoded, digest.hexdigest(), key)
             if job is None:
                 raise Refused("overloaded", "This tenant has too many jobs that wait; ask again when some are done.")
             if job.digest != digest.hexdigest():
@@ -96,15 +98,15 @@ class JobRoute:
             if not taken:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def tell(self, job_id: str, tenant: str) -> Reply:
-        """How far a job is. Raises Refused (404)."""
-        job = self._job(job_id, tenant)
+    async def tell(self, job_id: str, tenant: str) -> Reply:
+        """How far a job is. Raises Refused (404, 503)."""
+        job = await self._job(job_id, tenant)
         more = () if job.ended_on is not None else ((b"retry-after", b"1"),)
         return Reply(200, self._described(job), headers=more)
 
-    def result(self, job_id: str, tenant: str) -> FileReply | Reply:
-        """A job's answer, or the problem that it ended with. Raises Refused (404, 409)."""
-        job = self._job(job_id, tenant)
+    async def result(self, job_id: str, tenant: str) -> FileReply | Reply:
+        """A job's answer, or the problem that it ended with. Raises Refused (404, 409, 503)."""
+        job = await self._job(job_id, tenant)
         if job.status == FAILED:
             problem: dict[str, Any] = msgspec.json.decode(job.outcome or b"{}")
             return problems.reply_with(problem["status"], problem, f"{JOBS}/{job_id}/result")
@@ -113,14 +115,14 @@ class JobRoute:
         answered = msgspec.json.decode(job.outcome or b"", type=Answered)
         return answered.reply(self.jobs.folder(job_id) / Path(answered.path).name)
 
-    def cancel(self, job_id: str, tenant: str) -> Reply:
-        """Forget a job. Raises Refused (404)."""
-        if not self.jobs.cancel(job_id, tenant):
+    async def cancel(self, job_id: str, tenant: str) -> Reply:
+        """Forget a job. Raises Refused (404, 503)."""
+        if not await self._store.run(self.jobs.cancel, job_id, tenant):
             raise _unknown()
         return Reply(204, b"")
 
-    def _job(self, job_id: str, tenant: str) -> Job:
-        job = self.jobs.get(job_id, tenant)
+    async def _job(self, job_id: str, tenant: str) -> Job:
+        job = await self._store.run(self.jobs.get, job_id, tenant)
         if job is None:
             raise _unknown()
         return job
@@ -155,30 +157,38 @@ class JobRoute:
         if self._working is not None:
             await self._working
         self._computing.close()
+        self._store.close()
         self.jobs.close()
 
     async def _work(self) -> None:
-        loop, swept = asyncio.get_running_loop(), -SWEEP
+        swept = -SWEEP
         while not self._stopping.is_set():
             try:
-                job = await loop.run_in_executor(None, self.jobs.claim, self._name)
+                job = await self._store.run(self.jobs.claim, self._name)
                 if job is not None:
                     self._at = job
                     await self._do(job)
                     self._at = None
                     continue
                 if time.monotonic() - swept > SWEEP:
-                    await loop.run_in_executor(None, self.jobs.sweep)
                     swept = time.monotonic()
+                    await asyncio.to_thread(self.jobs.sweep)  # which has files to remove too
+            except Refused:  # the queue cannot be used now, which the log says already
+                self._at = None
             except Exception:  # whatever became of one job, the next one is worked on
                 LOGGER.exception("working on a job failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), LOOK)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), LOOK)
 
     async def _do(self, job: Job) -> None:
+        if not self.jobs.folder(job.id).exists():
+            return  # cancelled when its row could not be deleted
         if job.attempts > ATTEMPTS:
             lost = Refused("internal-error", "The computation was lost several times; nothing was kept.")
-            self._end(job, FAILED, lost.reply(f"{JOBS}/{job.id}").body)
+            await self._end(job, FAILED, lost.reply(f"{JOBS}/{job.id}").body)
             return
         folder = self.jobs.folder(job.id)
         seconds, memory = self._settings.job_timeout, f"{self._settings.table_memory}B"
@@ -186,30 +196,45 @@ class JobRoute:
         work = asyncio.ensure_future(self._computing.run(_computed, str(folder), job.asked, seconds, memory, caps))
         wanted = True
         while not (await asyncio.wait({work}, timeout=LOOK))[0]:
-            wanted = wanted and self.jobs.renew(job.id, self._name, _progress(folder))
+            wanted = wanted and await self._renew(job)
             if not wanted or self._stopping.is_set():
                 self._mark(job)
         try:
-            self._end(job, DONE, msgspec.json.encode(work.result()))
+            await self._end(job, DONE, msgspec.json.encode(work.result()))
         except InvalidRequest as refusal:
             document = {**refusal.problem, "instance": f"{JOBS}/{job.id}"}
-            self._end(job, FAILED, msgspec.json.encode(document))
+            await self._end(job, FAILED, msgspec.json.encode(document))
         except Refused as refused:
             if self._stopping.is_set():
                 (folder / CANCELLED).unlink(missing_ok=True)
-                self.jobs.release(job.id, self._name)
+                await self._store.run(self.jobs.release, job.id, self._name)
             elif not wanted:
                 shutil.rmtree(folder, ignore_errors=True)
             elif refused.name == "overloaded" and refused.detail != spool.FULL:  # which trying at once does not mend
-                self.jobs.release(job.id, self._name, again=True)
+                await self._store.run(self.jobs.release, job.id, self._name, again=True)
             else:
-                self._end(job, FAILED, refused.reply(f"{JOBS}/{job.id}").body)
+                await self._end(job, FAILED, refused.reply(f"{JOBS}/{job.id}").body)
         except Exception as error:
             LOGGER.error("a job failed", exc_info=error)
-            self._end(job, FAILED, problems.internal_error(job.id, f"{JOBS}/{job.id}").body)
+            await self._end(job, FAILED, problems.internal_error(job.id, f"{JOBS}/{job.id}").body)
 
-    def _end(self, job: Job, status: str, outcome: bytes) -> None:
-        self.jobs.end(job.id, self._name, status, outcome)
+    async def _renew(self, job: Job) -> bool:
+        """Whether a job is still this worker's to work on; while the queue cannot be used, it is."""
+        try:
+            return await self._store.run(self.jobs.renew, job.id, self._name, _progress(self.jobs.folder(job.id)))
+        except Refused:
+            return True
+
+    async def _end(self, job: Job, status: str, outcome: bytes) -> None:
+        """Note what a job has come to, as soon as the queue can be used."""
+        while True:
+            try:
+                await self._store.run(self.jobs.end, job.id, self._name, status, outcome)
+                break
+            except Refused:
+                if self._stopping.is_set():
+                    return  # another worker finds the claim gone silent
+                await self._pause()
         (self.jobs.folder(job.id) / tables.BODY).unlink(missing_ok=True)  # it has served
 
     def _mark(self, job: Job) -> None:

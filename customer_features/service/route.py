@@ -104,11 +104,11 @@ class Route:
                 raise Refused("not-found", "This server takes no jobs.")
             tenant = tenant_of(scope)
             if result:
-                reply = self.jobs.result(job_id, tenant)
+                reply = await self.jobs.result(job_id, tenant)
             elif scope["method"] == "DELETE":
-                reply = self.jobs.cancel(job_id, tenant)
+                reply = await self.jobs.cancel(job_id, tenant)
             else:
-                reply = self.jobs.tell(job_id, tenant)
+                reply = await self.jobs.tell(job_id, tenant)
             await reply.bearing(standing.headers).send(send)
 
         await self._answering(scope, receive, send, tell)

@@ -114,7 +114,21 @@ def _limit(port: int, milliseconds: int) -> bool:
 
 def listens(port: int) -> bool:
     """Whether this process accepts connections at the port."""
-    return any([_accepts(one) for one in _at(port)])
+    return any([True for _ in listening(port)])
+
+
+def listening(port: int) -> Iterator[socket.socket]:
+    """This process's sockets that accept connections at the port, each good until the next is asked for."""
+    return (one for one in _at(port) if _accepts(one))
+
+
+def connected(port: int) -> bool:
+    """Whether anybody is connected to this process at the port."""
+    for one in _at(port):
+        with suppress(OSError):
+            one.getpeername()
+            return True
+    return False
 
 
 def _accepts(one: socket.socket) -> bool:

@@ -69,7 +69,7 @@ def command(folder: Path, *arguments: str, **variables: str) -> subprocess.Compl
     """One run of the command line in this process, which takes no time to start. It must not get as far as to serve."""
     served: list[object] = []
     with _settings(folder, variables) as patched:
-        patched.setattr(server._Stoppable, "serve", lambda *_, **__: served.append(arguments))
+        patched.setattr(server.Workers, "serve", lambda *_, **__: served.append(arguments))
         done = _run(arguments)
     assert served == []
     assert "fault of customer-features itself" not in done.stderr, done.stderr

@@ -1,0 +1,211 @@
+"""The server's workers: started, replaced one after another, and stopped.
+
+Nothing that serves is given up for something that may not start. Before a worker is started, what it needs is looked
+at; a worker is told to leave once its successor takes requests. A worker that dies is replaced, after growing pauses
+where its successors die too, while the others serve on.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from granian.net import SocketSpec
+from granian.server.mp import MPServer, WorkerProcess
+
+from customer_features.errors import UsageError
+from customer_features.service.log import LOGGER
+from customer_features.service.retiring import PATIENCE, RETIRED, UP, new_life
+
+DRAINING, STOP = 1, 2
+"""The values that the server shares with its workers: it is about to stop, and they must stop now."""
+
+STARTS = 60.0
+"""Seconds within which a worker must be up."""
+
+LOOP = 5.0
+"""A worker that dies within so many seconds after it replaced a dead one counts as one that cannot start."""
+
+PAUSES = (1, 2, 4, 8, 15, 30)
+"""Seconds between two attempts to replace a dead worker."""
+
+LOOK = 0.02
+
+
+@dataclass
+class _Down:
+    """A worker that died: how often its successor did not start, and when the next is due."""
+
+    failed: int = 0
+    due: float = 0.0
+
+    def put_off(self) -> None:
+        """One more successor did not start: the next one is due later."""
+        self.due = time.monotonic() + PAUSES[min(self.failed, len(PAUSES) - 1)]
+        self.failed += 1
+
+
+class Workers(MPServer):
+    """The HTTP server with workers that are replaced without loss, and a pause before the stop.
+
+    ``check`` raises UsageError where a worker could not start; in the pause, ``drain``, ``/ready`` says so.
+    """
+
+    pause = staticmethod(time.sleep)
+
+    def __init__(self, drain: float, stopping: Any, check: Callable[[], None] = lambda: None, **options: Any) -> None:
+        super().__init__(**options)
+        self._drain = drain
+        self._stopping = stopping
+        self._check = check
+        self._lives: dict[WorkerProcess, Any] = {}
+        self._down: dict[int, _Down] = {}
+        self._revived: dict[int, float] = {}
+        self._leaving: list[WorkerProcess] = []
+
+    # -- stopping ------------------------------------------------------------------------------------------
+
+    def signal_handler_interrupt(self, *arguments: Any, **more: Any) -> None:
+        self._stopping.value = DRAINING
+        super().signal_handler_interrupt(*arguments, **more)  # type: ignore[no-untyped-call]
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        if self.interrupt_signal and self._drain:
+            self.pause(self._drain)
+        self._stopping.value = STOP
+        self.wrks.extend(self._leaving)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    # -- starting ------------------------------------------------------------------------------------------
+
+    def _init_shared_socket(self) -> None:
+        """One socket for all workers, as elsewhere than on Linux.
+
+        With a socket each, the connections that wait in that of a worker are lost when it ends.
+        """
+        super()._init_shared_socket()  # type: ignore[no-untyped-call]
+        if sys.platform == "linux":
+            self._shd = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+            self._ssp, self._sfd = None, self._shd.get_fd()
+            self._sso = socket.socket(fileno=self._sfd)
+            self._sso.set_inheritable(True)
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> WorkerProcess:
+        life = new_life()
+        worker: WorkerProcess = super()._spawn_worker(idx, target, partial(callback_loader, life))  # type: ignore[no-untyped-call]
+        self._lives[worker] = life
+        return worker
+
+    def _started(self, idx: int, spawn_target: Any, target_loader: Any) -> WorkerProcess | None:
+        """A new worker that takes requests; None where it did not get so far."""
+        worker = self._spawn_worker(idx, spawn_target, target_loader)
+        worker.interrupt_by_parent = True  # its end is no event before it serves
+        worker.start()  # type: ignore[no-untyped-call]
+        ends = time.monotonic() + STARTS
+        while worker.is_alive() and self._lives[worker].value != UP:  # type: ignore[no-untyped-call]
+            if self.interrupt_signal:
+                self._leaving.append(worker)
+                return None
+            if time.monotonic() > ends:
+                worker.kill()  # type: ignore[no-untyped-call]
+                break
+            time.sleep(LOOK)
+        if self._lives[worker].value != UP:
+            del self._lives[worker]
+            return None
+        worker.interrupt_by_parent = False
+        if not worker.is_alive():  # type: ignore[no-untyped-call]
+            self.interrupt_children.append(idx)
+            self.main_loop_interrupt.set()
+        return worker
+
+    def _can_start(self, event: str) -> bool:
+        """Whether what a worker needs is there; the log names what is not."""
+        try:
+            self._check()
+        except UsageError as error:
+            LOGGER.error(event, extra={"fields": {"reason": str(error)}})
+        except Exception:
+            LOGGER.exception(event)
+        else:
+            return True
+        return False
+
+    # -- replacing -----------------------------------------------------------------------------------------
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        while not self.interrupt_signal:
+            due = [down.due for down in self._down.values()]
+            self.main_loop_interrupt.wait(max(min(due) - time.monotonic(), 0) if due else None)
+            self.main_loop_interrupt.clear()
+            if self.reload_signal:
+                self.reload_signal = False
+                if self._can_start("reload refused; the workers serve on"):
+                    serving = [idx for idx in range(self.workers) if idx not in self._down]
+                    self._respawn_workers(serving, spawn_target, target_loader)
+            self._note_deaths()
+            if not self._revive(spawn_target, target_loader):
+                return
+
+    def _respawn_workers(self, workers: Iterable[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+        for idx in workers:
+            worker = self._started(idx, spawn_target, target_loader)
+            if self.interrupt_signal:
+                return
+            if worker is None:
+                LOGGER.error("a new worker did not start; the old ones serve on")
+                return
+            old, self.wrks[idx] = self.wrks[idx], worker
+            self._see_off(old)
+
+    def _see_off(self, old: WorkerProcess) -> None:
+        """Tell a worker to leave, and end it where it does not."""
+
+        def outlive() -> None:
+            old.join(PATIENCE + (self.workers_kill_timeout or 0))  # type: ignore[no-untyped-call]
+            if old.is_alive():  # type: ignore[no-untyped-call]
+                old.kill()  # type: ignore[no-untyped-call]
+            with suppress(ValueError):  # the server stops meanwhile
+                self._leaving.remove(old)
+
+        old.interrupt_by_parent = True
+        self._lives.pop(old).value = RETIRED
+        self._leaving.append(old)
+        threading.Thread(target=outlive, daemon=True).start()
+
+    def _note_deaths(self) -> None:
+        while self.interrupt_children:
+            idx = self.interrupt_children.pop()
+            self._lives.pop(self.wrks[idx], None)
+            down = self._down.setdefault(idx, _Down())
+            if time.monotonic() - self._revived.get(idx, -LOOP) < LOOP:
+                down.put_off()
+
+    def _revive(self, spawn_target: Any, target_loader: Any) -> bool:
+        """Replace dead workers that are due; whether any worker is left, or may still come."""
+        for idx, down in list(self._down.items()):
+            if self.interrupt_signal:
+                return True
+            if down.due > time.monotonic():
+                continue
+            worker = None
+            if self._can_start("a dead worker cannot be replaced yet"):
+                worker = self._started(idx, spawn_target, target_loader)
+            if worker is None:
+                down.put_off()
+            else:
+                self.wrks[idx], self._revived[idx] = worker, time.monotonic()
+                del self._down[idx]
+        alive = any(one.is_alive() for one in self.wrks)  # type: ignore[no-untyped-call]
+        if alive or self.interrupt_signal or not all(down.failed for down in self._down.values()):
+            return True
+        LOGGER.error("no worker is left")
+        self.interrupt_children.extend(self._down)  # so that the exit code is 1
+        return False
