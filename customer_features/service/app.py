@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response, route
 from litestar.enums import HttpMethod, ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -152,8 +152,28 @@ def _refuse(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
         detail = f"This path takes {methods}."
         return _response(problems.reply("method-not-allowed", detail, path, headers=((b"allow", methods.encode()),)))
     if error.status_code == 400:
-        return _response(problems.reply("bad-request", "The request's Host header is malformed.", path))
+        return _response(problems.reply("bad-request", _unreadable(request, error), path))
     return _fail(request, error)
+
+
+def _unreadable(request: Request[Any, Any, Any], error: HTTPException) -> str:
+    """What the framework cannot read of a request."""
+    if not isinstance(error, ValidationException):
+        host = error.detail == "Invalid host header"
+        return "The request's Host header is malformed." if host else "The request cannot be read."
+    if not isinstance(error.extra, list):  # a parameter is missing
+        return f"{error.detail.partition(' for path')[0]}."
+    said = []
+    for fault in error.extra:
+        name = fault.get("key", "")
+        found = request.query_params.get(name, "")[:60]
+        allowed = _ALLOWED[next((kind for kind in _ALLOWED if kind in fault["message"]), "")]
+        said.append(f"The query parameter '{name}' is '{found}', which is not {allowed}.")
+    return " ".join(said)
+
+
+_ALLOWED = {"`bool`": "true or false", "`int`": "a whole number", "range": "a whole number of 64 bits", "": "allowed"}
+"""What a parameter may be, by words of the framework's message."""
 
 
 def _refused(request: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:

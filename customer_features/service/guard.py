@@ -10,6 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 from customer_features.service import jobs, problems, request_id
+from customer_features.service.authentication import SECRET
 from customer_features.service.content import headers_by_name
 from customer_features.service.log import LOGGER, write
 from customer_features.service.observing import Observer, Seen
@@ -40,10 +41,11 @@ def guarded(
         started = time.perf_counter()
         path, method = scope["path"], scope["method"]
         scope.setdefault("state", {})[PEER] = peers.find(scope)
+        headers = headers_by_name(scope)
         seen = Seen(
             path if path in routes else jobs.route_of(path) or _below(path, routes) or "other",
             method if method in _METHODS else "other",
-            request_id.chosen(headers_by_name(scope).get(request_id.HEADER, ())),
+            request_id.chosen(headers.get(request_id.HEADER, ()), headers.get(SECRET, ())),
         )
         token = request_id.CURRENT.set(seen.request_id)
         for observer in observers:

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 Work = Callable[[HTTPScope, Receive, Send, Standing], Awaitable[None]]
 
-PATHS = ("/api/v1/ai/customer_features", "/api/customer_features")
+PATHS = ("/api/v1/ai/customer_features", "/api/customer_features", "/api/customer-features")
+"""The contract's path, and those that published clients post to: of today's versions, and of earlier ones."""
 OUTCOME = "customer_features.outcome"
 """Where the state of a request's scope holds the outcome of its authentication, for the log."""
 CUSTOMERS = "customer_features.customers"

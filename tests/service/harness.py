@@ -37,7 +37,7 @@ from tests.waiting import BOUND, until
 
 COMMAND = [sys.executable, "-m", "customer_features"]
 ROUTE = "/api/v1/ai/customer_features"
-ALIAS = "/api/customer_features"
+ALIAS, EARLIER = "/api/customer_features", "/api/customer-features"
 EXAMPLE = json.dumps(EXAMPLE_REQUEST).encode()
 STOPS = 60.0
 """Seconds for a server to stop. It kills its workers after ten more than this (see GRACE), so one that has stopped by

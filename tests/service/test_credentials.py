@@ -192,6 +192,16 @@ def test_only_the_owner_may_read(store: CredentialStore, tmp_path: Path) -> None
     assert "credentials.sqlite-wal" in modes
 
 
+def test_what_others_may_use_is_refused_with_what_mends_it(store: CredentialStore, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for path, mode, mends in ((folder, 0o777, "700"), (folder / "credentials.sqlite", 0o644, "600")):
+        path.chmod(mode)
+        with pytest.raises(UsageError, match=f"run chmod {mends} {path}"):
+            CredentialStore(folder)
+        path.chmod(0o750 if path.is_dir() else 0o640)
+        CredentialStore(folder).close()
+
+
 def test_another_pepper_is_seen_before_it_voids_every_key(
     store: CredentialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
