@@ -1,4 +1,4 @@
-"""What ``customer-features doctor`` says of the service's stores: whether they can be read and written, and are whole."""
+"""What ``customer-features doctor`` says of the service's stores: whether they are whole and can be written."""
 
 from __future__ import annotations
 

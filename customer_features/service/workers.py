@@ -172,11 +172,13 @@ class Workers(MPServer):
             old.join(PATIENCE + (self.workers_kill_timeout or 0))  # type: ignore[no-untyped-call]
             if old.is_alive():  # type: ignore[no-untyped-call]
                 old.kill()  # type: ignore[no-untyped-call]
+            # Not earlier: the memory of its life would go to the next worker's.
+            del self._lives[old]
             with suppress(ValueError):  # the server stops meanwhile
                 self._leaving.remove(old)
 
         old.interrupt_by_parent = True
-        self._lives.pop(old).value = RETIRED
+        self._lives[old].value = RETIRED
         self._leaving.append(old)
         threading.Thread(target=outlive, daemon=True).start()
 

@@ -159,6 +159,7 @@ def test_a_successor_that_does_not_start_replaces_nobody() -> None:
     assert server.wrks[0] is not old[0]
     assert server.wrks[1] is old[1]
     until(lambda: old[0] not in server._leaving, "the end of the first")
+    assert old[0] not in server._lives
     assert (old[0].is_alive(), old[1].is_alive()) == (False, True)
 
 
@@ -177,6 +178,18 @@ def test_req_31_a_reload_is_refused_where_no_worker_could_start() -> None:
     serving.join()
     assert server.wrks == old
     assert server.alive() == [True, True]
+
+
+def test_a_worker_that_leaves_keeps_the_value_that_tells_it_so() -> None:
+    """Its memory is not another worker's before its end, which would take back what it is told."""
+    server = Served()
+    ending = threading.Event()
+    old = server.wrks[0]
+    old.join = lambda timeout=None: ending.wait()  # type: ignore[assignment, return-value]
+    server._respawn_workers([0], None, None)
+    server._respawn_workers([1], None, None)
+    assert server._lives[old].value == RETIRED
+    ending.set()
 
 
 @linux
