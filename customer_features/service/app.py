@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response, route
@@ -49,7 +48,12 @@ def build(
     authenticator = Authenticator(store, cache=settings.key_cache) if store else None
     # The note of a key's use may have to wait its turn, and a request must not.
     noting = Aside("credential store")
-    answering = Route(settings, authenticator, partial(noting.later, store.touch) if store else lambda number: None)
+
+    def note(number: int) -> None:
+        if store is not None:
+            noting.later(store.touch, number)
+
+    answering = Route(settings, authenticator, note)
 
     @route(HEALTH, http_method=_READ, sync_to_thread=False)
     def health() -> Response[bytes]:

@@ -44,7 +44,7 @@ class Lines(logging.Handler):
         self._wake, self._written = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         # A worker ends without running what atexit holds.
-        util.Finalize(None, self.flush, exitpriority=0)  # type: ignore[no-untyped-call]
+        util.Finalize(None, self.flush, exitpriority=0)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record's line."""

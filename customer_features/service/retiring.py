@@ -18,7 +18,7 @@ from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
 
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 
 from customer_features.service.taking import connected, listening
 
@@ -43,8 +43,8 @@ def new_life() -> Any:
 def announced(app: ASGIApp, life: Any) -> ASGIApp:
     """``app``, which notes in ``life`` that it is up once the HTTP server takes requests."""
 
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        async def told(message: Message) -> None:
+    async def call(scope: Any, receive: Receive, send: Send) -> None:
+        async def told(message: Any) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 # The server runs the loop again only when it listens.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from granian.net import SocketSpec
+from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer, WorkerProcess
 
 from customer_features.errors import UsageError
@@ -59,6 +59,7 @@ class Workers(MPServer):
     """
 
     pause = staticmethod(time.sleep)
+    _shd: Any
 
     def __init__(self, drain: float, stopping: Any, check: Callable[[], None] = lambda: None, **options: Any) -> None:
         super().__init__(**options)
@@ -97,9 +98,11 @@ class Workers(MPServer):
             self._sso = socket.socket(fileno=self._sfd)
             self._sso.set_inheritable(True)
 
-    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> WorkerProcess:
+    def _spawn_worker(  # type: ignore[override]
+        self, idx: int, target: Any, callback_loader: Any
+    ) -> WorkerProcess:
         life = new_life()
-        worker: WorkerProcess = super()._spawn_worker(idx, target, partial(callback_loader, life))  # type: ignore[no-untyped-call]
+        worker = super()._spawn_worker(idx, target, partial(callback_loader, life))
         self._lives[worker] = life
         return worker
 
