@@ -69,10 +69,10 @@ def retire(life: Any, port: int, sleep: Callable[[float], None] = time.sleep) ->
 
 
 def stop_accepting(port: int) -> None:
-    """Leave new connections at the port to the other processes that share the socket.
+    """Leave new connections at the port to the worker that has the same socket now.
 
     The HTTP server has no such call. Without an entry in its epoll it does not hear of new connections; the socket, and
-    the connections that wait in it, are the other processes' too.
+    the connections that wait in it, are the successor's too.
     """
     if sys.platform != "linux":
         return

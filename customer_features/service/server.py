@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ from customer_features.service.listening import bind, url_of
 from customer_features.service.log import configuration, leave_out_what_no_line_holds
 from customer_features.service.retiring import RETIRED, announced, retire
 from customer_features.service.settings import Settings
-from customer_features.service.taking import limit_silence, listens, patient
+from customer_features.service.taking import keep_only, limit_silence, listens, patient
 from customer_features.service.workers import STOP, Workers
 
 HEADER_TIMEOUT = 15
@@ -53,6 +54,8 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """
     address = settings.checked_address()
     _allow_connections()
+    if sys.platform == "linux":
+        multiprocessing.set_start_method("fork", force=True)  # by which workers inherit their sockets
     with _reserved(address, settings.port) as port, exposed(settings, announce):
         url = url_of(address, port, "https" if settings.tls else "http")
         cert, key = settings.tls or (None, None)
@@ -92,8 +95,10 @@ def _allow_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
-def _load(settings: Settings, stopping: Any, port: int, life: Any) -> ASGIApp:
-    """A worker's application; called in the worker."""
+def _load(settings: Settings, stopping: Any, port: int, life: Any, own: int | None) -> ASGIApp:
+    """A worker's application; called in the worker, whose ``own`` socket is one of those that it inherits."""
+    if own is not None:
+        keep_only(own, port)
     # A forked worker still has its parent's handlers, which would swallow a signal to stop.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)

@@ -7,6 +7,7 @@ time, and what the socket holds has the same time from the kernel, which alone s
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 import sys
@@ -120,6 +121,13 @@ def listens(port: int) -> bool:
 def listening(port: int) -> Iterator[socket.socket]:
     """This process's sockets that accept connections at the port, each good until the next is asked for."""
     return (one for one in _at(port) if _accepts(one))
+
+
+def keep_only(own: int, port: int) -> None:
+    """Close what this process inherited of other processes' sockets at the port: theirs end with them alone."""
+    for one in _at(port):
+        if one.fileno() != own:
+            os.close(one.fileno())
 
 
 def connected(port: int) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from granian.net import SocketSpec  # type: ignore[attr-defined]
+from granian.net import SocketHolder, SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer, WorkerProcess
 
 from customer_features.errors import UsageError
@@ -59,7 +59,9 @@ class Workers(MPServer):
     """
 
     pause = staticmethod(time.sleep)
+    _ssp: Any
     _shd: Any
+    _sso: Any
 
     def __init__(self, drain: float, stopping: Any, check: Callable[[], None] = lambda: None, **options: Any) -> None:
         super().__init__(**options)
@@ -67,6 +69,7 @@ class Workers(MPServer):
         self._stopping = stopping
         self._check = check
         self._lives: dict[WorkerProcess, Any] = {}
+        self._listeners: dict[int, socket.socket] = {}
         self._down: dict[int, _Down] = {}
         self._revived: dict[int, float] = {}
         self._leaving: list[WorkerProcess] = []
@@ -87,22 +90,36 @@ class Workers(MPServer):
     # -- starting ------------------------------------------------------------------------------------------
 
     def _init_shared_socket(self) -> None:
-        """One socket for all workers, as elsewhere than on Linux.
+        """Nothing on Linux, where each worker has a socket, which the server opens with it and keeps.
 
-        With a socket each, the connections that wait in that of a worker are lost when it ends.
+        So the connections that wait in it outlive the worker, and go to its successor.
         """
-        super()._init_shared_socket()  # type: ignore[no-untyped-call]
         if sys.platform == "linux":
-            self._shd = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
-            self._ssp, self._sfd = None, self._shd.get_fd()
-            self._sso = socket.socket(fileno=self._sfd)
-            self._sso.set_inheritable(True)
+            self._ssp = self._shd = self._sso = None
+        else:
+            super()._init_shared_socket()  # type: ignore[no-untyped-call]
+
+    def _drop_shared_socket(self) -> None:
+        for idx in list(self._listeners):
+            self._unlisten(idx)
+        super()._drop_shared_socket()  # type: ignore[no-untyped-call]
+
+    def _unlisten(self, idx: int) -> None:
+        """Close the socket of a worker that has no successor: the kernel gives its share to the others."""
+        if (listener := self._listeners.pop(idx, None)) is not None:
+            listener.close()
 
     def _spawn_worker(  # type: ignore[override]
         self, idx: int, target: Any, callback_loader: Any
     ) -> WorkerProcess:
-        life = new_life()
-        worker = super()._spawn_worker(idx, target, partial(callback_loader, life))
+        life, own = new_life(), None
+        if sys.platform == "linux":
+            if idx not in self._listeners:
+                opened = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build().get_fd()
+                self._listeners[idx] = socket.socket(fileno=opened)
+            own = self._listeners[idx].fileno()
+            self._shd = SocketHolder(own, False, self.backlog)
+        worker = super()._spawn_worker(idx, target, partial(callback_loader, life, own))
         self._lives[worker] = life
         return worker
 
@@ -192,6 +209,7 @@ class Workers(MPServer):
             down = self._down.setdefault(idx, _Down())
             if time.monotonic() - self._revived.get(idx, -LOOP) < LOOP:
                 down.put_off()
+                self._unlisten(idx)
 
     def _revive(self, spawn_target: Any, target_loader: Any) -> bool:
         """Replace dead workers that are due; whether any worker is left, or may still come."""
@@ -205,6 +223,7 @@ class Workers(MPServer):
                 worker = self._started(idx, spawn_target, target_loader)
             if worker is None:
                 down.put_off()
+                self._unlisten(idx)
             else:
                 self.wrks[idx], self._revived[idx] = worker, time.monotonic()
                 del self._down[idx]

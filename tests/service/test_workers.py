@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import trustme
 from granian.constants import Interfaces
-from granian.server.mp import MPServer
 
 from customer_features.errors import UsageError
 from customer_features.service import needs, retiring, workers
 from customer_features.service.credentials import CredentialStore
 from customer_features.service.retiring import RETIRED, STARTING, UP, new_life
 from customer_features.service.settings import Settings
+from customer_features.service.taking import keep_only
 from customer_features.service.workers import Workers
 from tests.waiting import until
 
@@ -193,15 +193,40 @@ def test_a_worker_that_leaves_keeps_the_value_that_tells_it_so() -> None:
 
 
 @linux
-def test_workers_share_one_socket() -> None:
-    """So that what waits to be accepted outlives each of them."""
-    server = Workers(0, new_life(), target="x", interface=Interfaces.ASGI, address="127.0.0.1", port=0)
-    server._init_shared_socket()
-    assert server._ssp is None
-    assert server._shd.get_fd() == server._sso.fileno()
-    assert os.get_inheritable(server._sso.fileno())
-    server._drop_shared_socket()
-    assert MPServer._init_shared_socket is not Workers._init_shared_socket
+def test_a_workers_socket_outlives_it_as_long_as_it_has_a_successor() -> None:
+    """What waits to be accepted is lost with the socket; and without a worker it would wait for ever."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        options = {"address": "127.0.0.1", "port": held.getsockname()[1], "workers": 2}
+        server = Workers(0, new_life(), target="x", interface=Interfaces.ASGI, **options)
+        server._init_shared_socket()
+        server._start_ipc()  # type: ignore[no-untyped-call]
+        given = []
+        for idx in (0, 1, 0):
+            server._spawn_worker(idx, print, print)
+            given.append(server._shd.get_fd())
+        assert given[0] == given[2] != given[1]
+        server._unlisten(0)
+        assert list(server._listeners) == [1]
+        server._spawn_worker(0, print, print)
+        assert server._shd.get_fd() == server._listeners[0].fileno()
+        server._drop_shared_socket()
+        assert server._listeners == {}
+
+
+@linux
+def test_a_worker_closes_the_sockets_of_the_others() -> None:
+    with socket.socket() as own, socket.socket() as other:
+        for one in (own, other):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            one.bind(("127.0.0.1", own.getsockname()[1] if one is other else 0))
+        port = own.getsockname()[1]
+        keep_only(own.fileno(), port)
+        assert own.getsockname()[1] == port
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            other.getsockname()
+        other.detach()
 
 
 # -- leaving -------------------------------------------------------------------------------------------------
