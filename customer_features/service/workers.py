@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from granian.net import SocketHolder, SocketSpec  # type: ignore[attr-defined]
+from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer, WorkerProcess
 
 from customer_features.errors import UsageError
@@ -69,7 +69,7 @@ class Workers(MPServer):
         self._stopping = stopping
         self._check = check
         self._lives: dict[WorkerProcess, Any] = {}
-        self._listeners: dict[int, socket.socket] = {}
+        self._listeners: dict[int, tuple[Any, socket.socket]] = {}
         self._down: dict[int, _Down] = {}
         self._revived: dict[int, float] = {}
         self._leaving: list[WorkerProcess] = []
@@ -107,7 +107,7 @@ class Workers(MPServer):
     def _unlisten(self, idx: int) -> None:
         """Close the socket of a worker that has no successor: the kernel gives its share to the others."""
         if (listener := self._listeners.pop(idx, None)) is not None:
-            listener.close()
+            listener[1].close()
 
     def _spawn_worker(  # type: ignore[override]
         self, idx: int, target: Any, callback_loader: Any
@@ -115,10 +115,11 @@ class Workers(MPServer):
         life, own = new_life(), None
         if sys.platform == "linux":
             if idx not in self._listeners:
-                opened = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build().get_fd()
-                self._listeners[idx] = socket.socket(fileno=opened)
-            own = self._listeners[idx].fileno()
-            self._shd = SocketHolder(own, False, self.backlog)
+                # The holder never closes its socket; the other object does.
+                opened = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+                self._listeners[idx] = opened, socket.socket(fileno=opened.get_fd())
+            self._shd, listener = self._listeners[idx]
+            own = listener.fileno()
         worker = super()._spawn_worker(idx, target, partial(callback_loader, life, own))
         self._lives[worker] = life
         return worker

@@ -210,7 +210,7 @@ def test_a_workers_socket_outlives_it_as_long_as_it_has_a_successor() -> None:
         server._unlisten(0)
         assert list(server._listeners) == [1]
         server._spawn_worker(0, print, print)
-        assert server._shd.get_fd() == server._listeners[0].fileno()
+        assert server._shd.get_fd() == server._listeners[0][1].fileno()
         server._drop_shared_socket()
         assert server._listeners == {}
 
