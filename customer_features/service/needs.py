@@ -19,7 +19,8 @@ def check(settings: Settings) -> None:
     if settings.tls is not None:
         tls.checked(*map(str, settings.tls))
     with suppress(OSError):  # what opens it says what is wrong
-        rights.check(settings.data_dir)
+        if settings.data_dir.is_dir():
+            rights.check(settings.data_dir)
     spool.sweep(settings.data_dir)
     if settings.auth:
         CredentialStore(settings.data_dir).close()

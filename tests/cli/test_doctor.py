@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,8 @@ import pytest
 
 from customer_features import __version__, machine
 from customer_features.cli import examination
-from customer_features.cli import stores as module
 from customer_features.cli.examination import Check, examined
 from customer_features.extras import PURPOSES, Purpose
-from customer_features.service.credentials import CredentialStore
-from customer_features.service.jobs import Jobs
 from tests.conftest import ROOT, Cli, child_environment
 from tests.test_extras import BULK, site
 from tests.waiting import BOUND
@@ -236,61 +231,6 @@ def test_the_data_folder(own_data: Path, cli: Cli, monkeypatch: pytest.MonkeyPat
     assert found().status == "ok"
     monkeypatch.setenv("CUSTOMER_FEATURES_DATA_DIR", str(own_data / "pepper"))
     assert found().status == "problem"
-
-
-def stores(folder: Path) -> dict[str, Check]:
-    return {check.name: check for check in module.examined(folder)}
-
-
-def test_the_stores(own_data: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUSTOMER_FEATURES_DATA_DIR", str(own_data))
-    assert list(examination._stores()) == []
-    assert cli("keys", "create", "shop").code == 0
-    Jobs(own_data, keep=1).close()
-    assert [(check.name, check.status) for check in examination._stores()] == [
-        ("credential store", "ok"),
-        ("queue of jobs", "ok"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("file", "name"), [("credentials.sqlite", "credential store"), ("jobs.sqlite", "queue of jobs")]
-)
-def test_a_store_that_is_locked_or_damaged(
-    own_data: Path, monkeypatch: pytest.MonkeyPatch, file: str, name: str
-) -> None:
-    monkeypatch.setattr(module, "_WAIT", 0.0)
-    CredentialStore(own_data).close()
-    Jobs(own_data, keep=1).close()
-    with closing(sqlite3.connect(own_data / file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        found = stores(own_data)[name]
-        assert (found.status, found.found) == ("problem", f"{own_data / file} is locked")
-        assert found.mend == f"fuser {own_data / file}"
-    (own_data / file).write_bytes(b"noise" * 2000)
-    found = stores(own_data)[name]
-    assert found.found == f"{own_data / file}: file is not a database"
-    assert "restore a backup" in found.means or found.mend.startswith("mv ")
-
-
-def test_keys_that_cannot_be_read_are_named(own_data: Path) -> None:
-    store = CredentialStore(own_data)
-    key = store.create("shop")
-    store.create("other")
-    store.close()
-    with closing(sqlite3.connect(own_data / "credentials.sqlite", isolation_level=None)) as other:
-        other.execute("UPDATE secrets SET expires_on = 'never' WHERE api_id = ?", (key.api_id,))
-    found = stores(own_data)["credential store"]
-    assert found.found == f"values of wrong types in the rows of shop ({key.api_id})"
-    assert (found.status, found.mend) == ("problem", "customer-features keys rotate shop")
-
-
-def test_a_pepper_that_is_gone_and_a_disk_that_is_full(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    CredentialStore(own_data).close()
-    (own_data / "pepper").unlink()
-    assert "is gone" in stores(own_data)["credential store"].found
-    monkeypatch.setattr(machine, "disk", lambda folder: machine.Disk(5, False))
-    assert stores(own_data)["data disk"].found == f"5 bytes free in {own_data}"
 
 
 def test_a_user_without_a_home_and_a_machine_without_a_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from customer_features.service.workers import Workers
 from tests.waiting import until
 
 from .harness import EXAMPLE, Running, rest
+from .test_metrics import scrape, value
 from .test_tls import written
 
 Start = Callable[..., Running]
@@ -327,7 +328,8 @@ def test_what_a_worker_needs_is_named_where_it_is_not_there(
 @linux
 @pytest.mark.slow
 def test_req_31_a_healthy_worker_serves_on_without_a_pepper(started: Start) -> None:
-    server = started("--workers", "2", key=True)
+    server = started("--workers", "2", "--metrics-port", "0", key=True)
+    until(lambda: value(scrape(server), "workers") == 2, "both workers")
     pepper, away = server.folder / "pepper", server.folder / "away"
     pepper.rename(away)
     before = server.workers()
