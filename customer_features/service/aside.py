@@ -1,4 +1,4 @@
-"""Calls of a store on a thread of its own: a store that is locked, full or damaged never holds the event loop up."""
+"""Calls of a store on a thread of its own, so that a locked, full or damaged store never blocks the event loop."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ COMPLAIN_EVERY = 10.0
 """Seconds between two lines in the log about the same store."""
 
 LATER = 100
-"""Calls that nobody waits for and that may stand in the queue; what comes beyond is left out."""
+"""Queued calls that no request waits for; further ones are left out."""
 
 
 class Aside:
-    """The thread of one store, which ``name`` calls in the log and to callers."""
+    """The thread of one store. ``name`` is what the log and the callers are told."""
 
     def __init__(self, name: str, patience: float = PATIENCE, ticks: Callable[[], float] = time.monotonic) -> None:
         self._name = name
@@ -38,7 +38,7 @@ class Aside:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def run(self, call: Callable[P, T], *arguments: P.args, **more: P.kwargs) -> T:
-        """What the call returns. Raises Refused (503) where the store cannot be used now."""
+        """Make a call and return its result. Raises Refused (503) when the store cannot be used now."""
         work = asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*arguments, **more))
         try:
             async with asyncio.timeout(self._patience):
@@ -50,7 +50,7 @@ class Aside:
             raise self._refusal() from None
 
     def later(self, call: Callable[P, object], *arguments: P.args, **more: P.kwargs) -> None:
-        """Make a call that nobody waits for; what fails is in the log alone."""
+        """Make a call that no request waits for; a failure is only logged."""
         if self._waiting >= LATER:
             return
         self._waiting += 1
@@ -66,7 +66,7 @@ class Aside:
         self._pool.submit(context.run, work)
 
     def close(self) -> None:
-        """End the thread once the call that it makes is over; those that wait are dropped."""
+        """End the thread after its current call; calls that wait are dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _refusal(self) -> Refused:

@@ -1,4 +1,4 @@
-"""The tables of the credential store, and how a store of an earlier version is brought up to this one.
+"""The tables of the credential store, and the migration of earlier versions.
 
 Version 2 gives three secrets of each tenant a *place*: a digest of the api id under the pepper, and one byte. A look-up
 reads the three rows from a place on. So it reads as much for a tenant with twenty rotations as for an id that nobody

@@ -1,8 +1,7 @@
-"""Log lines leave by a thread of their own, so that a standard error that nobody reads holds no request up.
+"""Log lines are written by a thread, so that a standard error that nobody reads never delays a request.
 
-Lines wait in memory up to a limit. What comes beyond it is lost and counted, and the count is a line and a metric once
-writing goes on. ``logging.handlers.QueueListener`` would do most of it, at the price of a record and a system call for
-each line, and without the count.
+Lines wait in memory up to a limit. Lines beyond it are lost and counted; the count is logged, and added to a metric,
+once writing goes on. ``logging.handlers.QueueListener`` needs a record and a system call for each line, and counts nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +30,10 @@ PIECE = getattr(select, "PIPE_BUF", 512)
 
 
 class Lines(logging.Handler):
-    """Writes to a file descriptor. ``told`` makes the line that counts lost ones, ``watch`` is told their number."""
+    """A handler that writes to a file descriptor.
+
+    ``told`` makes the line that says how many lines were lost; ``watch`` is called with their number.
+    """
 
     def __init__(self, descriptor: int = 2, told: Callable[[int], bytes] | None = None) -> None:
         super().__init__()
@@ -47,14 +49,14 @@ class Lines(logging.Handler):
         util.Finalize(None, self.flush, exitpriority=0)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record's line."""
+        """Queue a record's line."""
         try:
             self.put(self.format(record).encode(errors="backslashreplace"))
         except Exception:
             self.handleError(record)
 
     def put(self, line: bytes) -> None:
-        """Take a line, which ends without a line feed; never waits for whoever reads."""
+        """Queue a line, given without its line feed. Never waits for a reader."""
         with self._guard:
             if self._size + len(line) > LIMIT:
                 self._lost += 1
@@ -85,7 +87,7 @@ class Lines(logging.Handler):
                     self._written.set()
 
     def _next(self) -> bytes:
-        """The lines of one write; none where none wait."""
+        """Take the lines of the next write from the queue; empty when none wait."""
         with self._guard:
             taken: list[bytes] = []
             size = 0
@@ -101,10 +103,10 @@ class Lines(logging.Handler):
         return b"".join([line + b"\n" for line in taken])
 
     def _put_out(self, piece: bytes) -> None:
-        """Write all of it, waiting as long as it takes; where nobody can read it any more it is lost."""
+        """Write all of it, however long that takes; it is lost when the reader has closed the pipe."""
         with suppress(OSError):
             while piece:
                 try:
                     piece = piece[os.write(self._descriptor, piece) :]
-                except BlockingIOError:  # another process made it so; it is waited for all the same
+                except BlockingIOError:  # another process made the descriptor non-blocking
                     select.select((), (self._descriptor,), ())

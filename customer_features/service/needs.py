@@ -1,4 +1,4 @@
-"""What a worker needs to start, looked at by the server before it starts one in the place of another."""
+"""What a worker needs to start, checked by the server before it starts or replaces one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from customer_features.service.settings import Settings
 
 
 def check(settings: Settings) -> None:
-    """Look at the certificate and its key, the data folder, the pepper, the store of credentials and the queue of jobs.
+    """Check the certificate and its key, the data folder, the pepper, the credential store and the queue of jobs.
 
     Raises UsageError, which names what is wrong and what mends it.
     """
     if settings.tls is not None:
         tls.checked(*map(str, settings.tls))
-    with suppress(OSError):  # what opens it says what is wrong
+    with suppress(OSError):  # opening the folder reports it
         if settings.data_dir.is_dir():
             rights.check(settings.data_dir)
     spool.sweep(settings.data_dir)
@@ -28,4 +28,4 @@ def check(settings: Settings) -> None:
         Jobs(settings.data_dir, keep=settings.job_keep).close()
     except UsageError:
         if settings.auth:
-            raise  # else the service goes without jobs, as for a local trial
+            raise  # without authentication, a local trial, the service runs without jobs

@@ -1,7 +1,8 @@
-"""How a worker leaves whose place another has taken: it loses no request, and no client sees its connection reset.
+"""How a worker leaves once another has taken its place, without losing a request.
 
-The HTTP server closes each connection on which it has read nothing, also where a request lies in the kernel already.
-So it is stopped only once nobody is connected: first the worker accepts nobody more, and answers end their connections.
+The HTTP server, when it stops, closes every connection on which it has read nothing, even if a request already waits in
+the kernel. So a worker stops it only when no client is connected: first it accepts no more connections, and each answer
+carries ``Connection: close``.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from litestar.types import ASGIApp, Receive, Send
 from customer_features.service.taking import connected, listening
 
 STARTING, UP, RETIRED = 0, 1, 2
-"""What the server and a worker share of its life: it starts, it takes requests, and it is to leave."""
+"""The values that the server and one worker share: it starts, it takes requests, it is to leave."""
 
 LOOK = 0.05
-"""Seconds between two looks at the connections of a worker that leaves."""
+"""Seconds between two checks of a leaving worker's connections."""
 
 PATIENCE = 5.0
-"""Seconds that it waits for connections on which nothing is asked; then these are closed."""
+"""Seconds that a leaving worker waits for idle connections before it closes them."""
 
 SETTLED = 0.05
 """Seconds after the application's start until the HTTP server accepts connections."""
@@ -41,13 +42,13 @@ def new_life() -> Any:
 
 
 def announced(app: ASGIApp, life: Any) -> ASGIApp:
-    """``app``, which notes in ``life`` that it is up once the HTTP server takes requests."""
+    """Wrap ``app`` so that ``life`` says when the HTTP server takes requests."""
 
     async def call(scope: Any, receive: Receive, send: Send) -> None:
         async def told(message: Any) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
-                # The server runs the loop again only when it listens.
+                # The HTTP server runs the event loop again only after it has started to listen.
                 asyncio.get_running_loop().call_later(SETTLED, setattr, life, "value", UP)
 
         await app(scope, receive, told if scope["type"] == "lifespan" else send)
@@ -56,12 +57,12 @@ def announced(app: ASGIApp, life: Any) -> ASGIApp:
 
 
 def retire(life: Any, port: int, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait until the server says that this worker is to leave; then leave."""
+    """Wait until the server tells this worker to leave, then leave."""
     while life.value != RETIRED:
         sleep(LOOK * 4)
     stop_accepting(port)
     for _ in range(int(PATIENCE / LOOK)):
-        # Who was accepted at the last moment is connected by now.
+        # First, so that a connection accepted at the last moment is counted.
         sleep(LOOK)
         if not connected(port):
             break
@@ -69,10 +70,9 @@ def retire(life: Any, port: int, sleep: Callable[[float], None] = time.sleep) ->
 
 
 def stop_accepting(port: int) -> None:
-    """Leave new connections at the port to the worker that has the same socket now.
+    """Accept no more connections at the port; the successor, which has the same socket, accepts them.
 
-    The HTTP server has no such call. Without an entry in its epoll it does not hear of new connections; the socket, and
-    the connections that wait in it, are the successor's too.
+    The HTTP server has no call for this. Once the socket is removed from its epoll, it is not told of new connections.
     """
     if sys.platform != "linux":
         return

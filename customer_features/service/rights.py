@@ -1,6 +1,6 @@
-"""Rights of the data folder and of what lies in it: others on this machine must not read secrets nor replace them.
+"""Rights of the data folder and its files: other users of this machine must neither read secrets nor replace them.
 
-Rights of the file's group pass, because Kubernetes gives them to a volume's ``fsGroup``.
+Rights of a file's group are accepted, because Kubernetes grants them to a volume's ``fsGroup``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _OTHERS_WRITE, _OTHERS_ANY = 0o002, 0o007
 
 
 def check(path: Path) -> None:
-    """Refuse a folder that others may write to, and a file that others may use at all.
+    """Refuse a folder that others may write to, and a file that others may read or write.
 
-    Raises UsageError with the command that mends it, and OSError where the path cannot be looked at.
+    Raises UsageError with the command that mends it, and OSError when the path cannot be examined.
     """
     if os.name != "posix":
         return
@@ -31,5 +31,5 @@ def check(path: Path) -> None:
 
 
 def mending(path: Path) -> str:
-    """The command that takes a path's rights from everybody but its owner."""
+    """Return the command that leaves a path to its owner alone."""
     return f"chmod {'700' if path.is_dir() else '600'} {shlex.quote(str(path))}"

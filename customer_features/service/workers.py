@@ -1,8 +1,8 @@
-"""The server's workers: started, replaced one after another, and stopped.
+"""The server's workers: how they start, are replaced and stop.
 
-Nothing that serves is given up for something that may not start. Before a worker is started, what it needs is looked
-at; a worker is told to leave once its successor takes requests. A worker that dies is replaced, after growing pauses
-where its successors die too, while the others serve on.
+A worker that serves is never given up for one that may not start. The server first checks what a worker needs, and it
+tells the old worker to leave only when the new one takes requests. A worker that dies is replaced while the others
+serve on. If its replacement fails as well, the server waits before each further attempt.
 """
 
 from __future__ import annotations
@@ -41,21 +41,22 @@ LOOK = 0.02
 
 @dataclass
 class _Down:
-    """A worker that died: how often its successor did not start, and when the next is due."""
+    """A worker that died: how often its replacement failed, and when the next attempt is due."""
 
     failed: int = 0
     due: float = 0.0
 
     def put_off(self) -> None:
-        """One more successor did not start: the next one is due later."""
+        """Count a failed attempt and set the time of the next."""
         self.due = time.monotonic() + PAUSES[min(self.failed, len(PAUSES) - 1)]
         self.failed += 1
 
 
 class Workers(MPServer):
-    """The HTTP server with workers that are replaced without loss, and a pause before the stop.
+    """The HTTP server, whose workers are replaced without losing a request.
 
-    ``check`` raises UsageError where a worker could not start; in the pause, ``drain``, ``/ready`` says so.
+    ``drain`` is the pause before the stop, during which ``/ready`` answers 503. ``check`` raises UsageError when a
+    worker could not start.
     """
 
     pause = staticmethod(time.sleep)
@@ -90,9 +91,9 @@ class Workers(MPServer):
     # -- starting ------------------------------------------------------------------------------------------
 
     def _init_shared_socket(self) -> None:
-        """Nothing on Linux, where each worker has a socket, which the server opens with it and keeps.
+        """Open no shared socket on Linux, where each worker has a socket of its own.
 
-        So the connections that wait in it outlive the worker, and go to its successor.
+        The server keeps that socket open, so connections that wait in it outlive the worker and go to its successor.
         """
         if sys.platform == "linux":
             self._ssp = self._shd = self._sso = None
@@ -105,7 +106,7 @@ class Workers(MPServer):
         super()._drop_shared_socket()  # type: ignore[no-untyped-call]
 
     def _unlisten(self, idx: int) -> None:
-        """Close the socket of a worker that has no successor: the kernel gives its share to the others."""
+        """Close the socket of a worker without a successor; the kernel then sends its connections to the others."""
         if (listener := self._listeners.pop(idx, None)) is not None:
             listener[1].close()
 
@@ -125,9 +126,9 @@ class Workers(MPServer):
         return worker
 
     def _started(self, idx: int, spawn_target: Any, target_loader: Any) -> WorkerProcess | None:
-        """A new worker that takes requests; None where it did not get so far."""
+        """Start a worker and wait until it takes requests; None when it fails."""
         worker = self._spawn_worker(idx, spawn_target, target_loader)
-        worker.interrupt_by_parent = True  # its end is no event before it serves
+        worker.interrupt_by_parent = True  # its end is not reported until it serves
         worker.start()  # type: ignore[no-untyped-call]
         ends = time.monotonic() + STARTS
         while worker.is_alive() and self._lives[worker].value != UP:  # type: ignore[no-untyped-call]
@@ -148,7 +149,7 @@ class Workers(MPServer):
         return worker
 
     def _can_start(self, event: str) -> bool:
-        """Whether what a worker needs is there; the log names what is not."""
+        """Check what a worker needs; log ``event`` with the reason when something is missing."""
         try:
             self._check()
         except UsageError as error:
@@ -187,13 +188,13 @@ class Workers(MPServer):
             self._see_off(old)
 
     def _see_off(self, old: WorkerProcess) -> None:
-        """Tell a worker to leave, and end it where it does not."""
+        """Tell a worker to leave, and kill it if it does not leave in time."""
 
         def outlive() -> None:
             old.join(PATIENCE + (self.workers_kill_timeout or 0))  # type: ignore[no-untyped-call]
             if old.is_alive():  # type: ignore[no-untyped-call]
                 old.kill()  # type: ignore[no-untyped-call]
-            # Not earlier: the memory of its life would go to the next worker's.
+            # Only now, because the freed memory is given to the next worker's life.
             del self._lives[old]
             with suppress(ValueError):  # the server stops meanwhile
                 self._leaving.remove(old)
@@ -213,7 +214,7 @@ class Workers(MPServer):
                 self._unlisten(idx)
 
     def _revive(self, spawn_target: Any, target_loader: Any) -> bool:
-        """Replace dead workers that are due; whether any worker is left, or may still come."""
+        """Replace the dead workers that are due; False when no worker is left and none can be started."""
         for idx, down in list(self._down.items()):
             if self.interrupt_signal:
                 return True

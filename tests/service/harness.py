@@ -14,13 +14,14 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -382,6 +383,15 @@ async def serving(application: Any) -> AsyncIterator[None]:
         await told.put({"type": "lifespan.shutdown"})
         assert (await says.get())["type"] == "lifespan.shutdown.complete"
         await lives
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """A database that another connection writes to meanwhile."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def rest(connection: socket.socket) -> bytes:

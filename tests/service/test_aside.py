@@ -6,8 +6,8 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,19 +18,10 @@ from customer_features.service.jobs import CANCELLED, FILE, JOBS, Jobs
 from customer_features.service.problems import Refused
 from tests.waiting import until
 
-from .harness import EXAMPLE, ROUTE, Local, problem
+from .harness import EXAMPLE, ROUTE, Local, locked, problem
 from .test_jobs import ended, put, submit
 
 NOWHERE = f"{JOBS}/00000000-0000-4000-8000-000000000000"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """A database that another connection writes to meanwhile."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 @pytest.fixture

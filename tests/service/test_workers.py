@@ -256,7 +256,7 @@ def test_a_worker_leaves_when_nobody_is_connected(monkeypatch: pytest.MonkeyPatc
 
 
 @linux
-def test_who_leaves_hears_of_no_new_connection() -> None:
+def test_a_leaving_worker_is_told_of_no_new_connection() -> None:
     import select
 
     with socket.create_server(("127.0.0.1", 0)) as listener, select.epoll() as watched:
