@@ -1,7 +1,7 @@
 """Log lines are written by a thread, so that a standard error that nobody reads never delays a request.
 
 Lines wait in memory up to a limit. Lines beyond it are lost and counted; the count is logged, and added to a metric,
-once writing goes on. ``logging.handlers.QueueListener`` needs a record and a system call for each line, and counts nothing.
+once writing goes on. ``logging.handlers.QueueListener`` counts nothing, and makes a system call for each line.
 """
 
 from __future__ import annotations
