@@ -1,6 +1,7 @@
 """Rights of the data folder and its files: other users of this machine must neither read secrets nor replace them.
 
-Rights of a file's group are accepted, because Kubernetes grants them to a volume's ``fsGroup``.
+Rights of a file's group are accepted, because Kubernetes grants them to a volume's ``fsGroup``; so is a folder with the
+sticky bit, such as a mounted tmpfs, in which others can replace nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def check(path: Path) -> None:
         return
     mode = stat.S_IMODE(path.stat().st_mode)
     if path.is_dir():
-        if mode & _OTHERS_WRITE:
+        if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:
             raise UsageError(f"others may write to the folder {path} (mode {mode:04o}): run {mending(path)}")
     elif mode & _OTHERS_ANY:
         raise UsageError(f"others may read or write {path} (mode {mode:04o}): run {mending(path)}")
