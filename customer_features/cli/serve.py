@@ -192,11 +192,11 @@ def serve(
     )
     settings.checked_address()
     try:
-        from customer_features.service import quotas, server, spool
+        from customer_features.service import needs, quotas, server
     except ImportError as error:
         raise MissingExtra("customer-features serve", "service") from error
     quotas.check(settings)
-    spool.sweep(settings.data_dir)
+    needs.check(settings)
     if settings.auth:
         _look_at_keys(settings)
     if settings.explorer:
@@ -228,7 +228,7 @@ def _collector(address: str) -> str:
 
 
 def _look_at_keys(settings: Settings) -> None:
-    """Open the store before the workers do, so that what is wrong with it is said once and plainly."""
+    """Say how to make a key where there is none."""
     from customer_features.service.credentials import CredentialStore
 
     store = CredentialStore(settings.data_dir)

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ ATTEMPTS = 3
 """So often a job is begun before it counts as one that takes its worker down with it."""
 ARRIVES = 60.0
 """Seconds beyond those that a body may take to arrive, after which its worker was killed."""
+BUSY = 1.0
+"""Seconds that a call waits for another process that has locked the queue."""
 
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 _VERSION = 2
@@ -113,12 +115,12 @@ class Jobs:
         self._arrives = arrives
         self._clock = clock
         self.rooms = Rooms(self._writing, disk, clock)
-        # The event loop asks and a thread claims: over one connection they take turns.
+        # Threads take turns over one connection.
         self._lock = threading.Lock()
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(self._file, timeout=10, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(self._file, timeout=BUSY, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._prepare()
         except (OSError, sqlite3.Error) as error:
@@ -147,10 +149,11 @@ class Jobs:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk may have ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     # -- for those who ask ---------------------------------------------------------------------------------
 
@@ -171,8 +174,10 @@ class Jobs:
         with self._writing() as connection:
             if key is not None:
                 found = self._select(connection, "tenant = ? AND idempotency_key = ?", tenant, key)
-                if found is not None:
+                if found is not None and self.folder(found.id).exists():
                     return found
+                if found is not None:
+                    _forget(connection, found.id)
             (waiting,) = connection.execute(
                 "SELECT COUNT(*) FROM jobs WHERE tenant = ? AND status IN (?, ?)", (tenant, QUEUED, RUNNING)
             ).fetchone()
@@ -187,19 +192,25 @@ class Jobs:
             return self._select(connection, "id = ?", job_id)
 
     def get(self, job_id: str, tenant: str) -> Job | None:
-        """A tenant's job; None where there is none, or it is another's."""
+        """A tenant's job; None where there is none, or it is another's. A job without its folder is gone."""
         with self._lock:
-            return self._select(self._connection, "id = ? AND tenant = ?", job_id, tenant)
+            found = self._select(self._connection, "id = ? AND tenant = ?", job_id, tenant)
+        return found if found is not None and self.folder(job_id).exists() else None
 
     def cancel(self, job_id: str, tenant: str) -> bool:
         """Forget a tenant's job, whatever it is at; whether there was one. Who works on it will notice."""
-        with self._writing() as connection:
-            gone = connection.execute("DELETE FROM jobs WHERE id = ? AND tenant = ?", (job_id, tenant)).rowcount
-            if gone:
-                rooms.forget(connection, job_id)
-        if gone:
-            self._remove(job_id)
-        return bool(gone)
+        job = self.get(job_id, tenant)
+        if job is None:
+            return False
+        # The files go first: on a full disk they are the room that the deletion needs.
+        self._remove(job)
+        try:
+            with self._writing() as connection:
+                _forget(connection, job_id)
+        except sqlite3.OperationalError:
+            # No room still, or a lock: without its folder the job is gone, and the row goes with the next sweep.
+            shutil.rmtree(self.folder(job_id), ignore_errors=True)
+        return True
 
     # -- for those who work --------------------------------------------------------------------------------
 
@@ -227,6 +238,8 @@ class Jobs:
 
     def renew(self, job_id: str, worker: str, progress: float) -> bool:
         """Say that a worker still works on a job; whether it is still this worker's."""
+        if not self.folder(job_id).exists():
+            return False
         with self._writing() as connection:
             return bool(
                 connection.execute(
@@ -255,10 +268,13 @@ class Jobs:
                 rooms.empty(connection, job_id)
 
     def sweep(self) -> None:
-        """Forget jobs that were kept long enough, and folders that belong to none."""
+        """Forget jobs that were kept long enough or have no folder, and folders that belong to none."""
         now = self._clock()
         with self._writing() as connection:
             connection.execute("DELETE FROM jobs WHERE ended_on < ?", (now - self.keep,))
+            every = [str(row[0]) for row in connection.execute("SELECT id FROM jobs")]
+            gone = [(one,) for one in every if not self.folder(one).exists()]
+            connection.executemany("DELETE FROM jobs WHERE id = ?", gone)
             connection.execute("DELETE FROM served WHERE tenant NOT IN (SELECT tenant FROM jobs)")
             known = rooms.sweep(connection, now - self._arrives)
             known |= {str(row[0]) for row in connection.execute("SELECT id FROM jobs")}
@@ -271,12 +287,16 @@ class Jobs:
             if place.name not in known and (place / CANCELLED).exists():
                 shutil.rmtree(place, ignore_errors=True)
 
-    def _remove(self, job_id: str) -> None:
-        """Tell who works on a job that nobody wants it any more, and remove what lies there."""
-        folder = self.folder(job_id)
-        try:
-            (folder / CANCELLED).touch()
-        except OSError:
+    def _remove(self, job: Job) -> None:
+        """Remove what lies in a job's folder, and tell who works on it that nobody wants it any more."""
+        folder = self.folder(job.id)
+        told = False
+        if job.status == RUNNING:
+            with suppress(OSError):  # no room for it: the folder's absence says so
+                (folder / CANCELLED).touch()
+                told = True
+        if not told:
+            shutil.rmtree(folder, ignore_errors=True)
             return
         for file in folder.iterdir():
             if file.name != CANCELLED and file.is_file():
@@ -288,6 +308,11 @@ class Jobs:
         sql = f"SELECT {_COLUMNS} FROM jobs WHERE {where}"  # noqa: S608
         row = connection.execute(sql, values).fetchone()
         return None if row is None else Job(*row)
+
+
+def _forget(connection: sqlite3.Connection, job_id: str) -> None:
+    connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+    rooms.forget(connection, job_id)
 
 
 CANCELLED = "cancelled"

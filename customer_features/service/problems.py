@@ -50,6 +50,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("not-found", 404, "Not found", "There is nothing at this path."),
         Kind("method-not-allowed", 405, "Method not allowed", "The path does not take this method; see Allow."),
+        Kind("not-acceptable", 406, "Not acceptable", "Accept leaves no type that the answer could have."),
         Kind("not-finished", 409, "Not finished", "The job has no answer yet."),
         Kind("request-timeout", 408, "Request timeout", "The body did not arrive in time."),
         Kind("body-too-large", 413, "Body too large", "The body is larger than the server takes."),

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 Work = Callable[[HTTPScope, Receive, Send, Standing], Awaitable[None]]
 
-PATHS = ("/api/v1/ai/customer_features", "/api/customer_features")
+PATHS = ("/api/v1/ai/customer_features", "/api/customer_features", "/api/customer-features")
+"""The contract's path, and those that published clients post to: of today's versions, and of earlier ones."""
 OUTCOME = "customer_features.outcome"
 """Where the state of a request's scope holds the outcome of its authentication, for the log."""
 CUSTOMERS = "customer_features.customers"
@@ -108,11 +109,11 @@ class Route:
             with self.limits.holding(tenant) as share:
                 if result:
                     share.hold(PIECE)  # of the answer's file, for as long as its reader takes
-                    reply = self.jobs.result(job_id, tenant)
+                    reply = await self.jobs.result(job_id, tenant)
                 elif scope["method"] == "DELETE":
-                    reply = self.jobs.cancel(job_id, tenant)
+                    reply = await self.jobs.cancel(job_id, tenant)
                 else:
-                    reply = self.jobs.tell(job_id, tenant)
+                    reply = await self.jobs.tell(job_id, tenant)
                 await reply.bearing(standing.headers).send(send)
 
         await self._answering(scope, receive, send, tell)

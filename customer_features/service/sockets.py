@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -43,6 +44,32 @@ def borrowed(descriptor: int, closing: ExitStack) -> socket.socket:
 def accepts(one: socket.socket) -> bool:
     """Whether connections are accepted at this socket."""
     return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def listens(port: int) -> bool:
+    """Whether this process accepts connections at the port."""
+    return any([True for _ in listening(port)])
+
+
+def listening(port: int) -> Iterator[socket.socket]:
+    """This process's sockets that accept connections at the port, each good until the next is asked for."""
+    return (one for one in at_port(port) if accepts(one))
+
+
+def connected(port: int) -> bool:
+    """Whether anybody is connected to this process at the port."""
+    for one in at_port(port):
+        with suppress(OSError):
+            one.getpeername()
+            return True
+    return False
+
+
+def keep_only(own: int, port: int) -> None:
+    """Close what this process inherited of other processes' sockets at the port: theirs end with them alone."""
+    for one in at_port(port):
+        if one.fileno() != own:
+            os.close(one.fileno())
 
 
 def reset(one: socket.socket) -> None:

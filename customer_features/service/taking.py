@@ -121,8 +121,3 @@ def _limit(port: int, milliseconds: int) -> bool:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
             listening = listening or accepts(one)
     return listening
-
-
-def listens(port: int) -> bool:
-    """Whether this process accepts connections at the port."""
-    return any([accepts(one) for one in at_port(port)])

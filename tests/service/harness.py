@@ -14,13 +14,14 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from tests.waiting import BOUND, until
 
 COMMAND = [sys.executable, "-m", "customer_features"]
 ROUTE = "/api/v1/ai/customer_features"
-ALIAS = "/api/customer_features"
+ALIAS, EARLIER = "/api/customer_features", "/api/customer-features"
 EXAMPLE = json.dumps(EXAMPLE_REQUEST).encode()
 STOPS = 60.0
 """Seconds for a server to stop. It kills its workers after ten more than this (see GRACE), so one that has stopped by
@@ -69,7 +70,7 @@ def command(folder: Path, *arguments: str, **variables: str) -> subprocess.Compl
     """One run of the command line in this process, which takes no time to start. It must not get as far as to serve."""
     served: list[object] = []
     with _settings(folder, variables) as patched:
-        patched.setattr(server._Stoppable, "serve", lambda *_, **__: served.append(arguments))
+        patched.setattr(server.Workers, "serve", lambda *_, **__: served.append(arguments))
         done = _run(arguments)
     assert served == []
     assert "fault of customer-features itself" not in done.stderr, done.stderr
@@ -383,6 +384,15 @@ async def serving(application: Any) -> AsyncIterator[None]:
         await told.put({"type": "lifespan.shutdown"})
         assert (await says.get())["type"] == "lifespan.shutdown.complete"
         await lives
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """A database that another connection writes to meanwhile."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def rest(connection: socket.socket) -> bytes:

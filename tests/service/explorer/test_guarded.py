@@ -44,6 +44,28 @@ def test_a_name_that_was_bound_to_this_machine_elsewhere_is_refused(page: Page, 
     assert page.server.get("/explorer/start", headers={**OWN, "Host": "localhost:1"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("desc=maybe", "The query parameter 'desc' is 'maybe', which is not true or false."),
+        ("first=z", "The query parameter 'first' is 'z', which is not a whole number."),
+        ("first=1e999", "The query parameter 'first' is '1e999', which is not a whole number of 64 bits."),
+    ],
+)
+def test_a_parameter_that_cannot_be_read_is_named(local: Callable[..., Local], query: str, says: str) -> None:
+    path = f"/explorer/d/{'x' * 32}/customers"
+    reply = local("--explorer", "--no-auth").request("GET", f"{path}?{query}", headers=OWN)
+    assert problem(reply, 400, "bad-request", path)["detail"] == says
+
+
+def test_a_parameter_that_is_missing_and_a_host_that_is_none_are_named(local: Callable[..., Local]) -> None:
+    server, path = local("--explorer", "--no-auth"), f"/explorer/d/{'x' * 32}/customer"
+    reply = server.request("GET", path, headers=OWN)
+    assert problem(reply, 400, "bad-request", path)["detail"] == "Missing required query parameter 'id'."
+    reply = server.request("GET", "/health", headers={"Host": "a b"})
+    assert problem(reply, 400, "bad-request", "/health")["detail"] == "The request's Host header is malformed."
+
+
 def test_an_id_that_is_none_finds_nothing(page: Page, explorer: Running) -> None:
     (explorer.folder / "outside").mkdir(exist_ok=True)
     for wanted in ("x" * 32, "..", "../outside", "%2e%2e%2foutside", "a", "x" * 400):
