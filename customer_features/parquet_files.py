@@ -30,6 +30,9 @@ MAX_FOOTER_LIST = 100_000
 MAX_FOOTER_TEXT = 16 * 1024 * 1024
 """Bytes of a text in a Parquet footer, such as a schema that a library left there."""
 
+_VALUES = 1 << 20
+"""So many values are decoded at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Element:
@@ -123,9 +126,11 @@ def check_parquet(path: str, bounds: Bounds, name: str) -> None:
         bounds.check_columns(max(footer.num_columns, len(source.schema_arrow.names)), name)
         if footer.num_row_groups > bounds.batches:
             raise TooLarge(f"{name}: holds {footer.num_row_groups:,} row groups; allowed are {bounds.batches:,}")
+        size = max(_VALUES // max(footer.num_columns, 1), 1)
         for place in range(footer.num_row_groups):
             declared = footer.row_group(place).num_rows
-            found = sum(batch.num_rows for batch in source.iter_batches(row_groups=[place]))
+            batches = source.iter_batches(batch_size=size, row_groups=[place], use_threads=False)
+            found = sum(batch.num_rows for batch in batches)
             if found != declared:
                 raise SourceError(f"{name}: is damaged: a row group of {declared:,} rows holds {found:,}")
         if footer.num_rows != sum(footer.row_group(place).num_rows for place in range(footer.num_row_groups)):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.ipc
@@ -22,16 +23,21 @@ from customer_features import formats
 from customer_features.bounds import MAX_COLUMNS, Bounds
 from customer_features.cli.serve import serve
 from customer_features.engines.duckdb_session import connected
+from customer_features.engines.rows import Caps
 from customer_features.errors import InvalidRequest, TooLarge
 from customer_features.formats import part_of
 from customer_features.parquet_files import check_parquet
 from customer_features.parts import File
-from customer_features.service import query, small, tables
+from customer_features.service import job_route, query, small, tables
 from customer_features.service.budgets import LIMITS, Limit
-from customer_features.service.computing import Computing
+from customer_features.service.computing import LARGE_BODY, Computing
 from customer_features.service.content import CSV, PARQUET
+from customer_features.service.explorer import working
+from customer_features.service.explorer.choices import Choices
+from customer_features.service.explorer.datasets import Meta
 from customer_features.service.problems import KINDS, Refused
 from tests.docs.budgets import PAGE, written
+from tests.waiting import until
 
 from .harness import ROUTE, Local, problem
 from .test_tables import TODAY
@@ -217,6 +223,43 @@ def test_too_many_columns_over_http(local: Callable[..., Local]) -> None:
     reply = server.request("POST", f"{ROUTE}?today={TODAY}", content=body, headers={"Content-Type": CSV})
     document = problem(reply, 413, "body-too-large")
     assert document["detail"] == "The body holds 10,001 columns, or more; allowed are 10,000."
+
+
+def test_a_job_and_the_explorer_hold_the_same_bounds(tmp_path: Path) -> None:
+    (tmp_path / tables.BODY).write_bytes(csv(table(MAX_COLUMNS + 1)))
+    asked = msgspec.json.encode(tables.parse([("today", TODAY)], CSV, CSV, "UTC"))
+    with pytest.raises(Refused) as refused:
+        job_route._computed(str(tmp_path), asked, "512MB", Caps(1, 1))
+    assert refused.value.name == "body-too-large"
+    with pytest.raises(TooLarge, match="allowed are 10,000"):
+        working.work("look", str(tmp_path), Meta("r.csv", "me"), Choices(), "512MB", 1, 10**6)
+
+
+# -- deadlines -----------------------------------------------------------------------------------------------
+
+
+def test_every_door_has_its_deadline_and_its_tenant(
+    local: Callable[..., Local], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[float, str]] = []
+
+    async def late(self: Computing, *_: object, seconds: float, tenant: str) -> None:
+        asked.append((seconds, tenant))
+        raise Refused("timed-out", "The computation took longer.")
+
+    monkeypatch.setattr(Computing, "run", late)
+    server = local("--request-timeout", "7s", "--job-timeout", "9s", key=True)
+    tenant = server.headers["X-Customer-Api-Id"]
+    rows = csv(table(5))
+    large, plain = faulty(1).ljust(LARGE_BODY + 1), f"{ROUTE}?today={TODAY}"
+    problem(server.post(large), 503, "timed-out")
+    problem(server.post(faulty(small.EXPLAINED)), 503, "timed-out")
+    headers = {**server.headers, "Content-Type": CSV}
+    problem(server.request("POST", plain, content=rows, headers=headers), 503, "timed-out")
+    assert asked == [(7, tenant)] * 3
+    server.request("POST", plain, content=rows, headers={**headers, "Prefer": "respond-async"})
+    until(lambda: len(asked) == 4, "the job's turn")
+    assert asked[3] == (9, tenant)
 
 
 # -- the event loop ------------------------------------------------------------------------------------------
