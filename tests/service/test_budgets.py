@@ -229,7 +229,7 @@ def test_a_job_and_the_explorer_hold_the_same_bounds(tmp_path: Path) -> None:
     (tmp_path / tables.BODY).write_bytes(csv(table(MAX_COLUMNS + 1)))
     asked = msgspec.json.encode(tables.parse([("today", TODAY)], CSV, CSV, "UTC"))
     with pytest.raises(Refused) as refused:
-        job_route._computed(str(tmp_path), asked, "512MB", Caps(1, 1))
+        job_route._computed(str(tmp_path), asked, "512MB", Caps(1, 1), 1)
     assert refused.value.name == "body-too-large"
     with pytest.raises(TooLarge, match="allowed are 10,000"):
         working.work("look", str(tmp_path), Meta("r.csv", "me"), Choices(), "512MB", 1, 10**6)

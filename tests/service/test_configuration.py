@@ -30,6 +30,7 @@ WRONG = {
     "max-transactions": ["0", "many"],
     "table-memory": ["lots"],
     "max-table": ["lots"],
+    "process-memory": ["lots", "1MiB"],
     "max-dates": ["0", "many"],
     "max-vectors": ["0", "many"],
     "tenant-disk": ["lots", "0"],
