@@ -1,0 +1,114 @@
+"""What the server's processes hold meanwhile: memory, disk, and whether they still work when everybody has left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from tests.service.harness import Running
+
+MIB = 2**20
+MEMORY = 2048 * MIB
+"""Bytes that all processes of the server may hold together, with one worker at its defaults: 200 MiB for each process
+at rest, what --table-memory allows to a table and to a job, and the large bodies that are being received."""
+DISK = 512 * MIB
+"""Bytes that the data folder may take more than before."""
+DEADLY = 3 * MEMORY // 2
+"""The server is killed beyond this, so that an attack that succeeds leaves the machine usable."""
+EVERY = 0.1
+SETTLES = 20.0
+"""Seconds within which the server is at rest again once its clients have left."""
+BUSY = 0.1
+"""Share of a core below which it counts as at rest."""
+
+
+class Watcher:
+    """Looks at the server every tenth of a second, between the beginning and the end of a ``with`` block."""
+
+    def __init__(self, server: Running) -> None:
+        self._server = server
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._disk_before = disk(server.folder)
+        self.memory = 0
+        self.disk = 0
+        self.killed = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(EVERY):
+            self.memory = max(self.memory, sum(map(held, processes(self._server))))
+            self.disk = max(self.disk, disk(self._server.folder) - self._disk_before)
+            if self.memory > DEADLY and not self.killed:
+                self.killed = True
+                with suppress(ProcessLookupError):
+                    os.killpg(self._server.process.pid, signal.SIGKILL)
+
+    def faults(self) -> Iterator[str]:
+        """What was beyond its bound."""
+        if self.memory > MEMORY:
+            yield f"the processes held {self.memory // MIB:,} MiB; allowed are {MEMORY // MIB:,} MiB"
+        if self.disk > DISK:
+            yield f"the data folder took {self.disk // MIB:,} MiB; allowed are {DISK // MIB:,} MiB"
+
+
+def processes(server: Running) -> list[psutil.Process]:
+    """The server, its workers, and what computes for them."""
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(server.process.pid)
+        return [root, *root.children(recursive=True)]
+    return []
+
+
+def held(process: psutil.Process) -> int:
+    """Bytes of a process, what it shares counted by its share."""
+    with suppress(psutil.Error):
+        return int(process.memory_full_info().pss)
+    return 0
+
+
+def disk(folder: Path) -> int:
+    """Bytes that the files below a folder take."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(root) / name).lstat().st_blocks * 512
+    return total
+
+
+def spent(server: Running) -> float:
+    """Seconds of processor time of all processes that live."""
+    total = 0.0
+    for process in processes(server):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def settles(server: Running) -> bool:
+    """Whether the server comes to rest within its time, which nobody's request prolongs any more."""
+    pause = threading.Event()
+    before = spent(server)
+    for _ in range(int(SETTLES)):
+        pause.wait(1.0)
+        now = spent(server)
+        if now - before < BUSY:
+            return True
+        before = now
+    return False
