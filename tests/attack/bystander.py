@@ -37,11 +37,15 @@ class Patience:
     computes: int
     small: float
     long: float
+    pause: float = 0.0
+    """Between two requests for the example."""
+    rest: int = 300
+    """Answers to the example that are waited for before an attack and after it, beside one of each other kind."""
 
 
 QUIET = Patience(5, 5.0, 15.0)
 """On a machine that does nothing else."""
-BUSY = Patience(30, 60.0, 100.0)
+BUSY = Patience(30, 60.0, 100.0, pause=0.02, rest=20)
 """Among other tests: no more than a hang is noticed."""
 RENEWED = 50
 """After so many requests the example goes over a fresh connection, which the server has to accept."""
@@ -160,7 +164,7 @@ def asking(
 
     def examples() -> None:
         line = Line(url, headers, context, patience.small)
-        while not ended.is_set():
+        while not ended.wait(patience.pause):
             if answered.value % RENEWED == 0:
                 line.renew()
             parts[0].note(EXAMPLE, line.ask(EXAMPLE), attacked=attacked.is_set())
@@ -214,7 +218,11 @@ class Bystander:
     def served(self, requests: int) -> None:
         """Wait until it has got so many answers more to its example, and one to each of its other requests."""
         answered, turned = self._answered.value + requests, self._turned.value + self._turns
-        until(lambda: self._answered.value >= answered and self._turned.value >= turned, "the bystander's answers")
+        until(
+            lambda: self._answered.value >= answered and self._turned.value >= turned,
+            "the bystander's answers",
+            4 * BOUND,
+        )
 
     def attacked(self) -> None:
         """From now on times are those under attack."""

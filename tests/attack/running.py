@@ -17,10 +17,6 @@ from tests.attack.bystander import QUIET, Bystander, Patience, Seen, bystander
 from tests.attack.watching import MIB, Watcher, settles
 from tests.service.harness import Running, new_key, start
 
-REST = 300
-"""Answers to the example that the bystander gets before the attack begins, and again after it has ended; and each of
-its other requests is answered once."""
-
 
 @dataclass
 class Report:
@@ -90,7 +86,7 @@ def _run(attack: Attack, seed: int, patience: Patience, folder: Path, report: Re
             if attack.watched:
                 given = (server.url, new_key(folder, "bystander"), attack.without, patience, cafile)
                 other = stack.enter_context(bystander(*given))
-            asyncio.run(_attacked(attack, seed, server, other, report, cafile))
+            asyncio.run(_attacked(attack, seed, server, other, patience, report, cafile))
         report.memory, report.disk = watcher.memory, watcher.disk
         for fault in watcher.faults():
             report.fault("too much", fault)
@@ -101,10 +97,16 @@ def _run(attack: Attack, seed: int, patience: Patience, folder: Path, report: Re
 
 
 async def _attacked(
-    attack: Attack, seed: int, server: Running, other: Bystander | None, report: Report, cafile: str | None
+    attack: Attack,
+    seed: int,
+    server: Running,
+    other: Bystander | None,
+    patience: Patience,
+    report: Report,
+    cafile: str | None,
 ) -> None:
     if other is not None:
-        await asyncio.to_thread(other.served, REST)
+        await asyncio.to_thread(other.served, patience.rest)
         other.attacked()
     context = ssl.create_default_context(cafile=cafile) if cafile else True
     async with Attacker(server, random.Random(seed), context) as attacker:
@@ -120,7 +122,7 @@ async def _attacked(
     report.texts += attacker.texts
     if other is not None:
         with suppress(AssertionError):  # then its own answers say so
-            await asyncio.to_thread(other.served, REST)
+            await asyncio.to_thread(other.served, patience.rest)
         report.seen = await asyncio.to_thread(other.seen)
         report.faults.update({f"bystander's {kind}": count for kind, count in report.seen.faults.items()})
         report.texts += report.seen.texts
