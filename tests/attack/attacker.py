@@ -24,8 +24,8 @@ HOST = "127.0.0.2"
 PATIENCE = 30.0
 """Seconds within which every request of the attacker is answered or its connection ended: its own computation, and
 those of three others before it."""
-OPTIONS = ("--failed-logins", "none", "--explorer")
-"""Of every server under attack."""
+OPTIONS = ("--failed-logins", "none", "--explorer", "--table-memory", "128MiB")
+"""Of every server under attack; a process that computes may hold a gigabyte with these."""
 ACCEPTED = 3.0
 """Seconds to wait for a connection."""
 KEPT = 5

@@ -11,7 +11,9 @@ from tests.attack.bystander import BUSY
 from tests.attack.running import attacked
 
 QUICK = {one.name: one.run for one in ATTACKS if one.quick}
-DAMAGED = {f"damaged {kind}": damaged(kind, count) for kind, count in (("parquet", 40), ("arrow", 40), ("json", 20))}
+DAMAGED = {
+    f"damaged {kind}": damaged(kind, count, every=1) for kind, count in (("parquet", 30), ("arrow", 30), ("json", 40))
+}
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ from tests.service.harness import Running
 
 MIB = 2**20
 MEMORY = 2048 * MIB
-"""Bytes that all processes of the server may hold together, with one worker at its defaults: 200 MiB for each process
-at rest, what --table-memory allows to a table and to a job, and the large bodies that are being received."""
+"""Bytes that all processes of the server may hold together: one that computes at its own limit of a gigabyte, the
+others at rest at some 100 MiB each, and large bodies that are being received."""
 DISK = 512 * MIB
 """Bytes that the data folder may take more than before."""
 DEADLY = 3 * MEMORY // 2

@@ -23,6 +23,11 @@ def _patient(folder: Path) -> tuple[str, ...]:
     return "--job-timeout", "60s"
 
 
+def _shared(folder: Path) -> tuple[str, ...]:
+    """Half of what the data folder may take, for each of the two tenants."""
+    return "--tenant-disk", "256MiB"
+
+
 async def dates(attacker: Attacker) -> None:
     """3,000 customers at each of 3,600 dates, in 20 kB."""
     days = (date(2025, 1, 1) + timedelta(days=number) for number in range(3_600))
@@ -66,5 +71,5 @@ async def answers(attacker: Attacker) -> None:
 ATTACKS = (
     Attack("D1", PART, "one table at 3,600 dates as a job", dates, prepare=_patient),
     Attack("D1 bytes", PART, "sixty bodies of jobs of one byte", unfinished, prepare=_patient),
-    Attack("D1 jobs", PART, "finished jobs that nobody takes", answers, prepare=_patient),
+    Attack("D1 jobs", PART, "finished jobs that nobody takes", answers, prepare=_shared),
 )
