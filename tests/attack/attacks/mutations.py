@@ -1,4 +1,4 @@
-"""Bodies damaged in thousands of ways: none is answered with a 500, and those that are sent again are answered again."""
+"""Bodies damaged in thousands of ways: none is answered with a 500, and the same body always gets the same answer."""
 
 from __future__ import annotations
 
