@@ -28,7 +28,7 @@ OPTIONS = ("--failed-logins", "none", "--explorer", "--table-memory", "128MiB")
 """Of every server under attack; a process that computes may hold a gigabyte with these."""
 ACCEPTED = 3.0
 """Seconds to wait for a connection."""
-KEPT = 5
+KEPT = 4
 AUTHORITY = "authority.pem"
 """The file in a server's folder by which its certificate is trusted, where it has one."""
 

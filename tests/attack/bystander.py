@@ -51,7 +51,7 @@ RENEWED = 50
 """After so many requests the example goes over a fresh connection, which the server has to accept."""
 PAUSE = 0.1
 """Seconds between two requests of what takes longer, and between two looks at /health."""
-KEPT = 5
+KEPT = 2
 TURNS = frozenset({"large", "table", "job", "dataset"})
 HEALTH = Question("health", "GET", "/health")
 

@@ -128,7 +128,7 @@ def test_too_much_memory_and_disk_are_faults(tmp_path: Path) -> None:
     assert watching.disk(tmp_path) - before >= 100_000
     assert watching.held(psutil.Process()) > watching.MIB
     watcher = watching.Watcher.__new__(watching.Watcher)
-    watcher.memory, watcher.disk = watching.MEMORY, watching.DISK
+    watcher.memory, watcher.disk, watcher.killed = watching.MEMORY, watching.DISK, False
     assert list(watcher.faults()) == []
     watcher.memory, watcher.disk = watching.MEMORY + 1, watching.DISK + 1
     assert len(list(watcher.faults())) == 2

@@ -61,23 +61,30 @@ class Watcher:
     def faults(self) -> Iterator[str]:
         """What was beyond its bound."""
         if self.memory > MEMORY:
-            yield f"the processes held {self.memory // MIB:,} MiB; allowed are {MEMORY // MIB:,} MiB"
+            ended = ", and were killed" if self.killed else ""
+            yield f"the processes held {self.memory // MIB:,} MiB{ended}; allowed are {MEMORY // MIB:,} MiB"
         if self.disk > DISK:
             yield f"the data folder took {self.disk // MIB:,} MiB; allowed are {DISK // MIB:,} MiB"
 
 
 def processes(server: Running) -> list[psutil.Process]:
     """The server, its workers, and what computes for them."""
-    with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(server.process.pid)
-        return [root, *root.children(recursive=True)]
-    return []
+    found, waiting = [], [server.process.pid]
+    while waiting:
+        number = waiting.pop()
+        with suppress(psutil.Error, OSError):
+            found.append(psutil.Process(number))
+            # By the children of every thread: psutil would look through all processes of the machine for them.
+            for listed in Path(f"/proc/{number}/task").glob("*/children"):
+                waiting += map(int, listed.read_text().split())
+    return found
 
 
 def held(process: psutil.Process) -> int:
-    """Bytes of a process, what it shares counted by its share."""
+    """Bytes of a process that it shares with nobody."""
     with suppress(psutil.Error):
-        return int(process.memory_full_info().pss)
+        told = process.memory_info()
+        return int(told.rss - told.shared)
     return 0
 
 
