@@ -221,7 +221,7 @@ class Bystander:
         until(
             lambda: self._answered.value >= answered and self._turned.value >= turned,
             "the bystander's answers",
-            4 * BOUND,
+            2 * BOUND,
         )
 
     def attacked(self) -> None:
