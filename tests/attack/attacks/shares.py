@@ -86,12 +86,11 @@ async def trickles(attacker: Attacker) -> None:
 
 
 async def connections(attacker: Attacker) -> None:
-    """More connections than a worker serves, without a key and without a word."""
-    async with peers.silent(attacker, [b""] * CONNECTIONS) as opened:
-        attacker.figures.append(f"{len(opened):,} connections opened")
-        await paused(5)
-    async with peers.silent(attacker, [b"POST / HTTP/1.1\r\nHost: x\r\n"] * CONNECTIONS):
-        await paused(5)
+    """More connections than a worker serves, without a key and without a request."""
+    for sent in (b"", b"POST / HTTP/1.1\r\nHost: x\r\n"):
+        async with peers.crowd(attacker, CONNECTIONS, sent) as opened:
+            attacker.figures.append(f"{opened:,} connections opened")
+            await paused(HOLD)
 
 
 ATTACKS = (

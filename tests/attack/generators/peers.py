@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from tests.attack.attacker import Attacker, paused
+from tests.attack.attacker import ACCEPTED, HOST, Attacker, paused
 from tests.attack.oracle import Answer
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -16,14 +17,38 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 @asynccontextmanager
 async def silent(attacker: Attacker, sent: Sequence[bytes]) -> AsyncIterator[list[Connection]]:
     """A connection for each of these beginnings, none of which says anything more; fewer where no more are accepted."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, len(sent) + 1000), hard), hard))
     async with AsyncExitStack() as stack:
         opened: list[Connection] = []
         with suppress(OSError, TimeoutError):
             for begun in sent:
                 opened.append(await stack.enter_async_context(attacker.connection(begun)))
         yield opened
+
+
+@asynccontextmanager
+async def crowd(attacker: Attacker, count: int, sent: bytes) -> AsyncIterator[int]:
+    """So many connections at a time that have sent this much; how many there are.
+
+    They are opened without an event loop, which is too slow for it: the first would be ended before the last came.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, count + 1000), hard), hard))
+    opened: list[socket.socket] = []
+
+    def fill() -> None:
+        with suppress(OSError):
+            for _ in range(count):
+                address = ("127.0.0.1", attacker.server.port)
+                opened.append(socket.create_connection(address, ACCEPTED, source_address=(HOST, 0)))
+                with suppress(ConnectionError):  # it is ended already
+                    opened[-1].sendall(sent)
+
+    try:
+        await asyncio.to_thread(fill)
+        yield len(opened)
+    finally:
+        for one in opened:
+            one.close()
 
 
 async def ended(connection: Connection, most: float) -> bool:
