@@ -70,6 +70,7 @@ class Seen:
         times = self.attacked if attacked else self.rest
         times.setdefault(asked.name, []).append(found.seconds)
         if fault := bystander_fault(asked, found):
+            fault += "" if attacked else " at rest"  # then the machine is too busy for any verdict
             self.faults[fault] += 1
             if len(self.texts) < KEPT:
                 self.texts.append(f"bystander's {asked.name}: {fault}: {found}")

@@ -99,13 +99,15 @@ def test_what_the_bystander_sees_is_kept_by_kind_and_time() -> None:
     seen = Seen()
     seen.note(EXAMPLE, Answer(200, RIGHT.body, seconds=1), attacked=False)
     seen.note(EXAMPLE, Answer(500, b"lost", seconds=2), attacked=True)
+    seen.note(EXAMPLE, Answer(429, b"", SAID, seconds=1), attacked=False)
     other = Seen()
     other.note(TABLE, Answer(0, b"late", seconds=3), attacked=True)
     seen.merged(other)
-    assert (seen.rest, seen.attacked) == ({"example": [1]}, {"example": [2], "table": [3]})
-    assert seen.faults == {"unplanned 5xx": 1, "no answer": 1}
+    assert (seen.rest, seen.attacked) == ({"example": [1, 1]}, {"example": [2], "table": [3]})
+    assert seen.faults == {"unplanned 5xx": 1, "refusal at rest": 1, "no answer": 1}
     assert seen.texts == [
         "bystander's example: unplanned 5xx: 500: lost",
+        "bystander's example: refusal at rest: 429",
         "bystander's table: no answer: no answer: late",
     ]
 
@@ -184,7 +186,7 @@ def test_what_is_planted_in_a_server_is_noticed() -> None:
     planted = Attack("planted", "none", "nothing", wait, command=[sys.executable, "-c", PLANTED])
     report = attacked(planted, patience=BUSY)
     kinds = {"bystander's wrong answer", "bystander's refusal", "bystander's unplanned 5xx", "internal errors"}
-    assert set(report.faults) == kinds, report.texts
+    assert {kind.removesuffix(" at rest") for kind in report.faults} == kinds, report.texts
     assert "FAILED" in report.line()
 
 
