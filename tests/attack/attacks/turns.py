@@ -10,7 +10,7 @@ import zstandard
 from customer_features.service.content import NDJSON, PARQUET
 from tests.attack.attacker import Attack, Attacker, gathered, paused
 from tests.attack.generators import arrow, jobs, json_texts, parquet, peers
-from tests.attack.oracle import JSON
+from tests.attack.oracle import JSON, Answer
 
 PART = "turns"
 LISTED = 64 * 1024
@@ -27,7 +27,7 @@ async def empty_rows(attacker: Attacker) -> None:
         _short(attacker, found.body)
 
 
-async def four(attacker: Attacker, packed: bytes) -> list[object]:
+async def four(attacker: Attacker, packed: bytes) -> list[Answer]:
     return await gathered(*(attacker.post(packed, coding="zstd") for _ in range(4)))
 
 
