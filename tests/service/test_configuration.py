@@ -30,6 +30,7 @@ WRONG = {
     "max-transactions": ["0", "many"],
     "table-memory": ["lots"],
     "max-table": ["lots"],
+    "process-memory": ["lots", "256MiB"],
     "job-timeout": ["0s", "60"],
     "job-keep": ["soon"],
     "rate-limit": ["fast", "0/minute", "10/fortnight"],
