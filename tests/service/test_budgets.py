@@ -140,7 +140,7 @@ def opened(folder: Path, content: bytes, suffix: str, bounds: Bounds) -> list[st
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_the_number_of_columns(tmp_path: Path, kind: str) -> None:
+def test_req_27_the_number_of_columns(tmp_path: Path, kind: str) -> None:
     bounds = Bounds(unpacked=10**6, memory=10**6, columns=6)
     assert len(opened(tmp_path, WRITERS[kind](table(6)), kind, bounds)) == 6
     with pytest.raises(TooLarge, match=r"allowed are 6"):
@@ -199,7 +199,7 @@ ROW_GROUPS = (
 )
 
 
-def test_a_damaged_page_gives_the_same_refusal_each_time(tmp_path: Path) -> None:
+def test_req_30_a_damaged_page_gives_the_same_refusal_each_time(tmp_path: Path) -> None:
     """Of a page that is shorter than its header says the engine alone would show what its memory held before."""
     rows = pa.table({name: [f"{name}{n % 97}" for n in range(2000)] for name in FIELDS})
     whole = parquet(rows, compression="gzip", use_dictionary=False)

@@ -118,7 +118,7 @@ def test_req_21_a_computation_is_ended_at_its_deadline(tmp_path: Path) -> None:
     beside(test)
 
 
-def test_a_computation_that_nobody_wants_is_ended(tmp_path: Path) -> None:
+def test_req_28_a_computation_that_nobody_wants_is_ended(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
 
     async def test(computing: Computing) -> None:
@@ -136,7 +136,7 @@ def test_a_computation_that_nobody_wants_is_ended(tmp_path: Path) -> None:
     beside(test)
 
 
-def test_a_process_serves_one_tenant() -> None:
+def test_req_30_a_process_serves_one_tenant() -> None:
     async def test(computing: Computing) -> None:
         asked = [await computing.run(works.where, tenant=tenant) for tenant in "aaba"]
         assert asked[0] == asked[1]
@@ -171,7 +171,7 @@ def test_a_spare_process_is_kept_where_it_is_asked_for(monkeypatch: pytest.Monke
 
 @linux
 @pytest.mark.parametrize("take", [works.take, works.take_behind_python])
-def test_memory_above_the_limit_is_413(take: Callable[[int], int]) -> None:
+def test_req_27_memory_above_the_limit_is_413(take: Callable[[int], int]) -> None:
     async def test(computing: Computing) -> None:
         first = await computing.run(works.where, tenant="t")
         assert await computing.run(take, LIBRARIES // 4, tenant="t") == LIBRARIES // 4
@@ -192,7 +192,7 @@ def test_a_library_that_aborts_for_want_of_memory_is_413() -> None:
     beside(test)
 
 
-def test_work_ends_when_its_client_leaves() -> None:
+def test_req_28_work_ends_when_its_client_leaves() -> None:
     async def test() -> None:
         left, ended = asyncio.Event(), asyncio.Event()
 

@@ -30,7 +30,7 @@ WRONG = {
     "max-transactions": ["0", "many"],
     "table-memory": ["lots"],
     "max-table": ["lots"],
-    "process-memory": ["lots", "1MiB"],
+    "process-memory": ["lots", "256MiB"],
     "max-dates": ["0", "many"],
     "max-vectors": ["0", "many"],
     "tenant-disk": ["lots", "0"],

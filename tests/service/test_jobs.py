@@ -179,7 +179,7 @@ def computing(server: Running) -> list[int]:
 
 @linux
 @pytest.mark.slow
-def test_a_running_job_is_cancelled(trial: Running) -> None:
+def test_req_28_a_running_job_is_cancelled(trial: Running) -> None:
     with paused(computing(trial)):
         place = submit(trial, ROWS, CSV, PLACE).headers["location"]
         running(trial, place)
