@@ -10,6 +10,7 @@ import http.client
 import itertools
 import json
 import multiprocessing
+import select
 import ssl
 import threading
 import time
@@ -97,6 +98,9 @@ class Line:
     def ask(self, asked: Question) -> Answer:
         """The answer, or what happened instead."""
         begun = time.perf_counter()
+        idle = self._connection.sock
+        if idle is not None and select.select([idle], [], [], 0)[0]:
+            self._connection.close()  # by the server, while nothing was asked: as pools of connections look, too
         try:
             headers = {**self._headers, **asked.headers}
             self._connection.request(asked.method, asked.path, asked.sent or None, headers)
