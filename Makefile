@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # The files below folders, without what Python leaves there.
 files = $(shell find $(1) -type f ! -path '*/__pycache__/*' 2>/dev/null)
 
-.PHONY: help demo tools test test-slow test-ci thorough agreement soak mutants explore screenshots docs reference notebook \
+.PHONY: help demo tools test test-slow test-ci thorough agreement soak attack mutants explore screenshots docs reference notebook \
   serve wheel lint format bench bench-quick bench-http bench-explorer bench-large guard guard-record lock clean
 
 help:
@@ -65,6 +65,10 @@ agreement: $(VENV)/.dev
 #   make soak    200,000 mixed requests while keys rotate and workers are killed (half an hour)
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.soak
+
+#   make attack    attacks on a server while another tenant asks on (a quarter of an hour); PART="memory B4" for some
+attack: $(VENV)/.dev
+	@$(BIN)/python -m tests.attack $(PART)
 
 #   make mutants    seeded slips in the definition and the engines: the suite must notice each (two minutes)
 mutants: $(VENV)/.dev

@@ -58,6 +58,8 @@ def csv_part(file: File, how: How) -> Part:
             f"{file.name}: its header holds bytes that are not UTF-8; name its encoding, for example --encoding latin-1"
         )
     _refuse_open_name(headers[delimiter], delimiter, file)
+    if how.bounds is not None:
+        how.bounds.check_columns(len(headers[delimiter]), file.name)
     columns = _unique(_names(text, delimiter, file), file)
     if delimiter != "," and stated is None and not (delimiter == "\t" and how.kind == "tsv"):
         notes.append(f"{file.name}: fields are separated by {DELIMITERS[delimiter]}")

@@ -4,7 +4,8 @@ CustomerFeaturesError
 ├── UsageError              what was asked for cannot be done (the command line exits with 2)
 │   ├── InvalidOption       an option's value is not one of those allowed
 │   ├── SourceError         a source cannot be read
-│   │   └── ColumnError     a column is missing, unfit, or two would serve
+│   │   ├── ColumnError     a column is missing, unfit, or two would serve
+│   │   └── TooLarge        a source holds or declares more than may be read of it
 │   ├── OutputError         the result cannot be written
 │   └── MissingExtra        an optional dependency is not installed
 ├── DataFaults              the data were refused (the command line exits with 1)
@@ -51,6 +52,10 @@ class SourceError(UsageError):
 
 class ColumnError(SourceError):
     """A column is missing or unfit, or two columns would serve equally well."""
+
+
+class TooLarge(SourceError):
+    """A source holds or declares more than may be read of it: columns, bytes once unpacked, memory."""
 
 
 class OutputError(UsageError):

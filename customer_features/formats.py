@@ -19,19 +19,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from gzip import BadGzipFile
-from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from customer_features.arrow_files import arrow_part
+from customer_features.bounds import Bounds
 from customer_features.columns import FIELDS, literal, quoted, serving
 from customer_features.csv_files import csv_part
 from customer_features.document import Document, read_document
-from customer_features.errors import MissingExtra, SourceError
-from customer_features.fitting import fitted
-from customer_features.legacy_calendar import as_text, limits
+from customer_features.errors import MissingExtra, SourceError, TooLarge
+from customer_features.legacy_calendar import limits
 from customer_features.names import refuse_shared
-from customer_features.parquet_files import elements, without_far_times
+from customer_features.parquet_files import check_parquet, elements, without_far_times
 from customer_features.parts import BEGINNING, File, How, Part, bytes_of, first_line, lines, table_part, unglobbed
 from customer_features.signatures import refuse_others
 from customer_features.transcoding import last_of_each_key, marked
@@ -39,7 +39,6 @@ from customer_features.transcoding import last_of_each_key, marked
 try:
     import duckdb
     import pyarrow as pa
-    import pyarrow.ipc
 except ImportError as error:  # pragma: no cover - exercised in an environment without the extra
     raise MissingExtra("reading files", "bulk") from error
 
@@ -80,10 +79,12 @@ def part_of(
     encoding: str | None,
     *,
     beginning: bool = False,
+    bounds: Bounds | None = None,
 ) -> Part:
-    """The file as a part. Raises SourceError where it cannot be read.
+    """Return the file as a part. Raises SourceError where it cannot be read, TooLarge where it passes the bounds.
 
-    ``beginning``: look at no more of it than its columns need, whatever else may be wrong with it.
+    ``beginning``: look at no more of it than its columns need, whatever else may be wrong with it; ``bounds``: those of
+    a stranger's file, whose every page is checked before the engine reads it.
     """
     suffixes = [] if file.kind else [suffix.lower() for suffix in Path(file.name).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
@@ -94,11 +95,14 @@ def part_of(
     kind = file.kind or FORMATS.get(suffix) or _sniff(file, compression, encoding)
     if kind is None:
         raise SourceError(f"{file.name}: its format is not known by its name or its first bytes; allowed are {ALLOWED}")
-    reading = {"csv": csv_part, "tsv": csv_part, "ndjson": _ndjson, "json": _json, "parquet": _parquet, "arrow": _arrow}
+    texts = {"csv": csv_part, "tsv": csv_part, "ndjson": _ndjson, "json": _json}
+    reading = {**texts, "parquet": _parquet, "arrow": arrow_part}
     try:
-        if compression and (not beginning or _ends_in_zero(file)):
-            file, compression = _whole(file, compression, folder)
-        part = reading[kind](file, How(kind, compression, connection, folder, encoding, beginning))
+        if compression and (bounds is not None or not beginning or _ends_in_zero(file)):
+            file, compression = _whole(file, compression, folder, bounds)
+        part = reading[kind](file, How(kind, compression, connection, folder, encoding, beginning, bounds))
+    except (MemoryError, duckdb.OutOfMemoryException) as error:
+        raise TooLarge(f"{file.name}: takes more memory than there is: {first_line(error)}") from None
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise SourceError(
@@ -137,15 +141,18 @@ def _ends_in_zero(file: File) -> bool:
         return stream.read() == b"\0"
 
 
-def _whole(file: File, compression: str, folder: Path) -> tuple[File, str | None]:
+def _whole(file: File, compression: str, folder: Path, bounds: Bounds | None) -> tuple[File, str | None]:
     """The file and its compression, or an unpacked copy where zero bytes follow what is packed, as tapes leave them.
 
-    Raises SourceError where it ends too early: the engine reads such a file as far as it goes.
+    Raises SourceError where it ends too early: the engine reads such a file as far as it goes. Raises TooLarge.
     """
+    unpacked = 0
     try:
         with bytes_of(file, compression) as stream:
-            while stream.read(1 << 22):
-                pass
+            while piece := stream.read(1 << 22):
+                unpacked += len(piece)
+                if bounds is not None:
+                    bounds.check_unpacked(unpacked, file.name)
     except (OSError, pa.ArrowException, EOFError) as error:
         why = first_line(error)
     else:
@@ -174,16 +181,13 @@ def _ndjson(file: File, how: How) -> Part:
     lenient = _LENIENT if how.kind == "ndjson" else ""
     # The whole file is looked through: a key may come late, as loyalty_score does where few have one.
     first = f" LIMIT {BEGINNING // 100}" if how.beginning else ""
-    shapes: list[list[str]] = [
-        row[0]
-        for row in how.connection.execute(
-            f"""SELECT keys FROM (SELECT json_keys(json) AS keys, row_number() OVER () AS number
+    found = how.connection.execute(
+        f"""SELECT keys FROM (SELECT json_keys(json) AS keys, row_number() OVER () AS number
   FROM (SELECT json FROM read_json_objects({path}, format='{layout}', compression={packed},
     hive_partitioning=false{lenient}){first})
   WHERE json_type(json) = 'OBJECT') GROUP BY keys ORDER BY MIN(number)"""
-        ).fetchall()
-    ]
-    columns = list(dict.fromkeys(key for keys in shapes for key in keys))
+    )
+    columns, repeating = _keys(found, file, how)
     if not columns and how.kind == "ndjson" and _begins(file, how.compression) == b"[":
         raise SourceError(
             f"{file.name}: holds a JSON array, where NDJSON has an object on each line; a file of that kind is named"
@@ -191,7 +195,7 @@ def _ndjson(file: File, how: How) -> Part:
         )
     refuse_shared(columns, file.name, "key")
     compression = how.compression
-    if not how.beginning and any(len(set(keys)) < len(keys) for keys in shapes):
+    if not how.beginning and repeating:
         objects = lines(file, how.compression) if how.kind == "ndjson" else _elements(how, path, packed)
         file, compression, packed = _without_duplicate_keys(file, objects, how), None, literal("uncompressed")
         how, layout, lenient = replace(how, kind="ndjson"), "newline_delimited", _LENIENT
@@ -204,6 +208,19 @@ def _ndjson(file: File, how: How) -> Part:
     if how.kind == "ndjson":
         part.kind, part.compression = how.kind, compression
     return part
+
+
+def _keys(found: duckdb.DuckDBPyConnection, file: File, how: How) -> tuple[list[str], bool]:
+    """Return the different keys of the objects in their order, and whether an object holds a key twice."""
+    keys: dict[str, None] = {}
+    repeating = False
+    while shapes := found.fetchmany(100):
+        for (shape,) in shapes:
+            repeating = repeating or len(set(shape)) < len(shape)
+            keys.update(dict.fromkeys(shape))
+            if how.bounds is not None:
+                how.bounds.check_columns(len(keys), file.name, "different keys")
+    return list(keys), repeating
 
 
 def _begins(file: File, compression: str | None) -> bytes:
@@ -267,6 +284,8 @@ def _one_object_a_line(file: File, how: How) -> bool:
 def _parquet(file: File, how: How) -> Part:
     # A folder named like a column, date=2025-01-01, must not take the place of what the rows say.
     reader = "read_parquet({files}, hive_partitioning=false)"
+    if how.bounds is not None:
+        check_parquet(str(file.path), how.bounds, file.name)
     path = literal(unglobbed(str(file.path)))
     found = elements(how.connection, path)
     refuse_shared([one.name for one in found], file.name)  # the engine would give the second one another name
@@ -284,45 +303,3 @@ def _parquet(file: File, how: How) -> Part:
         unread={one.name: f"DECIMAL({one.digits})" for one in found if one.digits > _MOST_DIGITS},
         legacy=limits(dict(said), columns, [one.name for one in found if one.stored == "INT96"]),
     )
-
-
-def _sound(table: pa.Table, name: str) -> pa.Table:
-    """A table whose offsets and text are what they claim to be: the engine takes that for granted, and falls over.
-
-    Raises SourceError with the column where they are not.
-    """
-    for column, values in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_date64(values.type):  # days are read of any number of milliseconds
-            values = pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())
-        try:
-            values.validate(full=True)
-        except pa.ArrowInvalid as error:
-            said = first_line(error).removeprefix("In chunk 0: Invalid: ")
-            if "Invalid UTF8" in said:
-                said = "text that is not UTF-8"
-            raise SourceError(f"{name}: the column '{column}' holds {said}; write it again without that") from None
-    return table
-
-
-def _arrow(file: File, how: How) -> Part:
-    with pa.memory_map(str(file.path)) as mapped:
-        try:
-            reader = pa.ipc.open_file(mapped)
-        except pa.ArrowInvalid:
-            mapped.seek(0)
-            reader = pa.ipc.open_stream(mapped)
-        refuse_shared(reader.schema.names, file.name)
-        count = getattr(reader, "count_rows", None)
-        if how.beginning:
-            batches = (reader.get_batch(place) for place in range(reader.num_record_batches)) if count else reader
-            table = pa.Table.from_batches(islice(batches, 1), reader.schema)
-        else:
-            table = reader.read_all()
-        found = fitted(_sound(table, file.name))
-        part = table_part(found.table, file.name, how.connection)
-        part.numerics, part.unread = found.numerics, found.unread
-        part.legacy = limits(as_text(table.schema.metadata), part.columns)
-        if how.beginning:
-            part.counted, part.cut = count() if count else None, True
-    part.files = [file]
-    return part

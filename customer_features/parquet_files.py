@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from customer_features.errors import MissingExtra
+from customer_features.bounds import Bounds
+from customer_features.errors import MissingExtra, SourceError, TooLarge
 from customer_features.fitting import fitted, is_far, limit_of
 from customer_features.parts import File, How
 
@@ -21,6 +22,16 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 
 if TYPE_CHECKING:
     import duckdb
+
+
+MAX_FOOTER_LIST = 100_000
+"""Elements of a list in a Parquet footer."""
+
+MAX_FOOTER_TEXT = 16 * 1024 * 1024
+"""Bytes of a text in a Parquet footer, such as a schema that a library left there."""
+
+_VALUES = 1 << 20
+"""So many values are decoded at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +108,30 @@ def _write(batches: Iterator[Any], schema: Any, target: Any) -> None:
         writer.write_batch(batch)
     if writer is not None:
         writer.close()
+
+
+def check_parquet(path: str, bounds: Bounds, name: str) -> None:
+    """Read a Parquet file through and keep nothing: every page is unpacked to the length that it declares, and decoded.
+
+    The engine trusts lengths, and shows what its memory held before where a page is shorter than it says. Raises
+    TooLarge, SourceError, and pyarrow's errors, of which OSError and ArrowInvalid tell of a damaged file.
+    """
+    with pq.ParquetFile(
+        path,
+        page_checksum_verification=True,
+        thrift_string_size_limit=MAX_FOOTER_TEXT,
+        thrift_container_size_limit=MAX_FOOTER_LIST,
+    ) as source:
+        footer = source.metadata
+        bounds.check_columns(max(footer.num_columns, len(source.schema_arrow.names)), name)
+        if footer.num_row_groups > bounds.batches:
+            raise TooLarge(f"{name}: holds {footer.num_row_groups:,} row groups; allowed are {bounds.batches:,}")
+        size = max(_VALUES // max(footer.num_columns, 1), 1)
+        for place in range(footer.num_row_groups):
+            declared = footer.row_group(place).num_rows
+            batches = source.iter_batches(batch_size=size, row_groups=[place], use_threads=False)
+            found = sum(batch.num_rows for batch in batches)
+            if found != declared:
+                raise SourceError(f"{name}: is damaged: a row group of {declared:,} rows holds {found:,}")
+        if footer.num_rows != sum(footer.row_group(place).num_rows for place in range(footer.num_row_groups)):
+            raise SourceError(f"{name}: is damaged: its row groups do not add up to its {footer.num_rows:,} rows")

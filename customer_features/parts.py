@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from customer_features.bounds import Bounds
 from customer_features.columns import literal, quoted
 from customer_features.errors import MissingExtra, SourceError
 
@@ -167,7 +168,8 @@ BEGINNING = 1 << 20
 class How:
     """What a reader of a format is told of its file besides its name.
 
-    ``folder`` is for what the run needs meanwhile; ``beginning``: no more is looked at than the columns need.
+    ``folder`` is for what the run needs meanwhile; ``beginning``: no more is looked at than the columns need;
+    ``bounds``: those of a stranger's file.
     """
 
     kind: str
@@ -176,6 +178,7 @@ class How:
     folder: Path
     encoding: str | None
     beginning: bool
+    bounds: Bounds | None = None
 
     def of(self, stream: BinaryIO) -> BinaryIO:
         """The stream, or its beginning where that is all that is looked at."""

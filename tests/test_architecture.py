@@ -254,7 +254,13 @@ def test_a_test_file_for_each_module() -> None:
                 *("running", "views", "working"),
             )
         ),
-        "customer_features.service.watching",  # service/test_tables
+        "customer_features.service.watching",  # service/test_jobs
+        "customer_features.service.processes",  # service/test_computing
+        "customer_features.service.small",  # service/test_budgets, and so are the next
+        "customer_features.service.query",
+        "customer_features.bounds",
+        "customer_features.arrow_files",
+        "customer_features.engines.listing",  # engines/test_rows_faults
         "customer_features.report",  # report/test_figures, and so are what stands without a place below
         "customer_features.report.bands",  # report/test_numbers
         "customer_features.report.charts",  # report/test_page and test_rendering
@@ -274,6 +280,8 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.counts",  # cases/test_id_warnings
         "customer_features.engines.duckdb_hints",  # cases/test_hints
         "customer_features.engines.duckdb_ids",  # cases/test_id_warnings
+        "customer_features.engines.duckdb_json_types",  # cases/test_json_numbers
+        "customer_features.engines.warehouse_ids",  # cases/test_numbers
         "customer_features.spark_files",  # test_spark_job
         "customer_features.warned",  # frames and test_spark
         "customer_features.query_as_of",  # agreement/test_as_of

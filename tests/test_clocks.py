@@ -21,6 +21,9 @@ ALLOWED: dict[str, str] = {
     "mutation/__main__.py": "bounds a mutant that hangs, and prints durations; no verdict depends on them",
     "agreement/every_door/running.py": "prints how long each door took in `make agreement`",
     "thorough/__main__.py": "prints how long each part of `make thorough` took",
+    "attack/attacker.py": "peers that are slow on purpose; a bound is reached only by an answer that does not come",
+    "attack/bystander.py": "prints how long answers took; likewise",
+    "attack/attacks/operation.py": "`make attack` alone: whether times tell an unknown tenant from a wrong secret",
     "service/test_refusal_times.py": "thorough alone: whether times tell an unknown tenant from a wrong secret",
 }
 """Files that may sleep or read a clock, each with its reason."""

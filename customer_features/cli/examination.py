@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -57,8 +58,8 @@ def examined(path: list[str] | None = None) -> list[Check]:
     else:
         checks += _packages(here)
         has_spark = any(extra.name == "spark" and extra.serves for extra in here.extras)
-    looks: list[Callable[[], Iterator[Check]]] = [lambda: _java(has_spark), _memory, _cores, _folders, _data, _settings]
-    return [*checks, *(check for look in looks for check in look()), *_encoding()]
+    looks: list[Callable[[], Iterator[Check]]] = [lambda: _java(has_spark), _memory, _cores, _folders, _data, _stores]
+    return [*checks, *(check for look in [*looks, _settings] for check in look()), *_encoding()]
 
 
 def _ourselves() -> Iterator[Check]:
@@ -232,6 +233,14 @@ def _data() -> Iterator[Check]:
         yield Check(name, PROBLEM, f"{loose[0]} has the rights {mode}", means, mend)
     else:
         yield Check(name, OK, f"{folder}, which only you may read", "the service's credentials are there")
+
+
+def _stores() -> Iterator[Check]:
+    """The service's stores in that folder."""
+    from customer_features.cli import stores
+
+    with suppress(RuntimeError, OSError):  # which the line about the folder tells
+        yield from stores.examined(data_folder())
 
 
 def _settings() -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from typing import Any
 import click
 import msgspec
 
+from customer_features.errors import UsageError
 from customer_features.service.backup import write as write_backup
-from customer_features.service.credentials import CredentialStore, NewKey
+from customer_features.service.credentials import CredentialStore
+from customer_features.service.key import NewKey
 from customer_features.service.pepper import VARIABLE
 from customer_features.service.settings import KEY_CACHE, data_folder, parse_duration
 
@@ -114,6 +117,10 @@ def _store() -> Iterator[CredentialStore]:
     store = CredentialStore(data_folder())
     try:
         yield store
+    except sqlite3.Error as error:
+        raise UsageError(
+            f"the credential store in {store.folder} cannot be used now ({error}); customer-features doctor looks at it"
+        ) from None
     finally:
         store.close()
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from customer_features.cli.completing import files, timezones
-from customer_features.errors import MissingExtra
+from customer_features.errors import InvalidOption, MissingExtra
 from customer_features.options import parse_timezone
 from customer_features.service import environment, tls
 from customer_features.service import settings as known
@@ -38,8 +38,26 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
 )
 @_setting("--table-memory", default="512MiB", metavar="SIZE", help="Memory for one body that is a table.")
 @_setting("--max-table", metavar="SIZE", help="Largest body that is a table; as --max-body where left out.")
+@_setting("--max-dates", default=known.MAX_DATES, type=_COUNT, metavar="N", help="Dates (today) of one table.")
+@_setting(
+    "--max-vectors",
+    default=known.MAX_VECTORS,
+    type=click.IntRange(1, 10_000_000_000),
+    metavar="N",
+    help="Customers times dates of one table.",
+)
+@_setting(
+    "--process-memory",
+    metavar="SIZE",
+    help="Memory of one process that computes; as the other limits need where left out.",
+)
 @_setting("--job-timeout", default="1h", metavar="TIME", help="How long a job (Prefer: respond-async) may compute.")
 @_setting("--job-keep", default="24h", metavar="TIME", help="How long the answer of a job is kept.")
+@_setting(
+    "--tenant-disk",
+    metavar="SIZE",
+    help="Disk of one tenant's jobs, bodies and answers; 2GiB where left out, or four of the largest bodies.",
+)
 @_setting("--rate-limit", default="none", metavar="QUOTA", help="Requests of one tenant, e.g. 600/minute.")
 @_setting("--failed-logins", default=known.FAILED_LOGINS, metavar="QUOTA", help="Failed logins of one peer's address.")
 @_setting("--redis", metavar="URL", help="Where all workers count together, e.g. redis://localhost:6379/0.")
@@ -47,7 +65,20 @@ def _setting(name: str, **more: Any) -> Callable[[F], F]:
     "--request-timeout",
     default="60s",
     metavar="TIME",
-    help="How long a body may take to arrive, and 64 KiB of an answer to be taken.",
+    help="How long a body may take to arrive and to be computed, and 64 KiB of an answer to be taken.",
+)
+@_setting(
+    "--min-rate",
+    default="16KiB",
+    metavar="SIZE",
+    help="Bytes a second at which a large body must arrive, and a large answer be taken.",
+)
+@_setting(
+    "--peer-connections",
+    default=known.PEER_CONNECTIONS,
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Connections of one address, other than a trusted proxy's, that a worker keeps.",
 )
 @_setting("--drain", default="0s", metavar="TIME", help="How long /ready answers 503 before the stop.")
 @_setting(
@@ -94,12 +125,18 @@ def serve(
     max_transactions: int,
     table_memory: str,
     max_table: str | None,
+    max_dates: int,
+    max_vectors: int,
+    process_memory: str | None,
     job_timeout: str,
     job_keep: str,
+    tenant_disk: str | None,
     rate_limit: str,
     failed_logins: str,
     redis: str | None,
     request_timeout: str,
+    min_rate: str,
+    peer_connections: int,
     drain: str,
     timezone: str,
     trusted_proxies: str,
@@ -130,12 +167,18 @@ def serve(
         max_transactions=max_transactions,
         table_memory=parse_size("table-memory", table_memory),
         max_table=None if max_table is None else parse_size("max-table", max_table),
+        max_dates=max_dates,
+        max_vectors=max_vectors,
+        process_memory=None if process_memory is None else _process_memory(process_memory),
         job_timeout=parse_duration("job-timeout", job_timeout),
         job_keep=parse_duration("job-keep", job_keep),
+        tenant_disk=None if tenant_disk is None else parse_size("tenant-disk", tenant_disk),
         rate_limit=rate_limit,
         failed_logins=failed_logins,
         redis=redis,
         request_timeout=parse_duration("request-timeout", request_timeout),
+        min_rate=parse_size("min-rate", min_rate),
+        peer_connections=peer_connections,
         drain=parse_duration("drain", drain, least=0),
         timezone=parse_timezone(timezone),
         trusted_proxies=parse_proxies(trusted_proxies),
@@ -149,11 +192,11 @@ def serve(
     )
     settings.checked_address()
     try:
-        from customer_features.service import quotas, server, spool
+        from customer_features.service import needs, quotas, server
     except ImportError as error:
         raise MissingExtra("customer-features serve", "service") from error
     quotas.check(settings)
-    spool.sweep(settings.data_dir)
+    needs.check(settings)
     if settings.auth:
         _look_at_keys(settings)
     if settings.explorer:
@@ -169,6 +212,14 @@ def check_explorer() -> None:
         raise MissingExtra("the explorer", "explorer") from error
 
 
+def _process_memory(text: str) -> int:
+    """Return the bytes of a memory limit that leaves room for the libraries. Raises InvalidOption."""
+    size = parse_size("process-memory", text)
+    if size < known.LIBRARIES:
+        raise InvalidOption("process-memory", f"'{text}' is too little; a process needs 512MiB before it computes")
+    return size
+
+
 def _collector(address: str) -> str:
     """The address of a collector, checked where there is the extra that sends to it."""
     from customer_features.service import tracing
@@ -177,7 +228,7 @@ def _collector(address: str) -> str:
 
 
 def _look_at_keys(settings: Settings) -> None:
-    """Open the store before the workers do, so that what is wrong with it is said once and plainly."""
+    """Say how to make a key where there is none."""
     from customer_features.service.credentials import CredentialStore
 
     store = CredentialStore(settings.data_dir)

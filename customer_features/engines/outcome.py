@@ -12,6 +12,10 @@ from customer_features.faults import WARNINGS
 from customer_features.options import OnFault, Options
 
 
+class Unreconciled(RuntimeError):
+    """Rows are unaccounted for: a fault of the engine, or of a file that gives different rows each time."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of the rows of one run: ``rows_in = used + excluded + quarantined``, always."""
@@ -63,12 +67,12 @@ class Outcome:
         return f"{self.quarantined:,} of {counted(self.rows_in, 'row')} {are(self.quarantined)} faulty"
 
     def reconcile(self) -> None:
-        """Raise RuntimeError unless every row is accounted for.
+        """Raise Unreconciled unless every row is accounted for.
 
         The four numbers come from four queries: of the sources, the roll-up, the rows left out and those set aside.
         """
         if self.rows_in != self.used + self.excluded + self.quarantined:
-            raise RuntimeError(
+            raise Unreconciled(
                 f"rows do not add up: {self.rows_in} in, {self.used} used, {self.excluded} excluded,"
                 f" {self.quarantined} quarantined; nothing was published"
             )

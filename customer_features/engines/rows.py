@@ -7,7 +7,7 @@ one encode. Everything that is wrong with a request is found on failure alone, b
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
@@ -132,13 +132,24 @@ def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC", caps:
     Raises InvalidRequest with status 400 (not JSON in UTF-8), 413 (above the caps) or 422 (any fault; nothing is
     computed), and the problem document to send.
     """
+    return answered(body, rows_faults.explain, timezone=timezone, caps=caps)
+
+
+def answered(
+    body: bytes | bytearray | memoryview,
+    explain: Callable[[bytes, str], dict[str, Any]],
+    *,
+    timezone: str,
+    caps: Caps | None,
+) -> bytes:
+    """Answer a body as :func:`answer` does; ``explain`` is the second pass, which a refused body takes."""
     request: AnyRequest
     try:
         # Keys that are skipped are not decoded, so bad UTF-8 in them is looked for here.
         request = _read(str(body, "utf-8"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Malformed or faulty, unless a duplicate key stood in the way: then the document comes back.
-        request = msgspec.convert(rows_faults.explain(bytes(body), timezone), SignedRequest)
+        request = msgspec.convert(explain(bytes(body), timezone), SignedRequest)
     if caps is not None:
         _check_caps(request.customers, caps)
     try:
@@ -147,9 +158,9 @@ def answer(body: bytes | bytearray | memoryview, *, timezone: str = "UTC", caps:
             request = _decode(body)
         ids, measures, warnings = measure(request.customers, options)
         if any([rule.name not in HELD for rule in faults.FAULTS]):
-            rows_faults.explain(bytes(body), timezone)
+            explain(bytes(body), timezone)
     except (_Faulty, InvalidOption) as error:
-        rows_faults.explain(bytes(body), timezone)
+        explain(bytes(body), timezone)
         raise RuntimeError("the second pass found no fault where the first one did") from error
     return _encode(_answer(ids, measures, warnings))
 

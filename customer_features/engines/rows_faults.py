@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from customer_features import faults, money
+from customer_features.engines.listing import LISTED, Listing
 from customer_features.errors import InvalidOption, InvalidRequest
 from customer_features.faults import Fault, Order, Row, Scope, Sent, Totals
 from customer_features.options import Future, Grain, Options, Returns, parse_day
-
-LISTED = 100
-"""So many faults are listed; beyond them there is a count."""
 
 MAX_ID = 1024
 """Characters that an id may hold in a request."""
@@ -41,46 +39,49 @@ def explain(body: bytes, timezone: str) -> dict[str, Any]:
     Where nothing is (a faulty duplicate key whose last occurrence is right), the document is returned.
     """
     document = _parse(body)
-    found = _Faults()
+    found = Listing()
     if not isinstance(document, dict):
         found.add(ROOT, f"the body must be a JSON object with the key 'customers', found {_kind(document)}")
-        raise found.refusal()
+        raise _refusal(found)
     options = _options(document, timezone, found)
-    _check_customers(document, options, found)
+    _check_customers(document, _Rules.of(options), found)
     if found.count:
-        raise found.refusal()
+        raise _refusal(found)
     return document
 
 
-class _Faults:
-    """Faults by path, in the order of the document: the first hundred and a count."""
+def _refusal(found: Listing) -> InvalidRequest:
+    if found.count > LISTED:
+        detail = f"The request has {found.count} faults; the first {LISTED} are listed. Nothing was computed."
+    else:
+        noun = "fault" if found.count == 1 else "faults"
+        detail = f"The request has {found.count} {noun}. Nothing was computed."
+    return InvalidRequest(
+        422,
+        {
+            "type": "urn:customer-features:problem:faulty-request",
+            "title": "Faulty request",
+            "status": 422,
+            "detail": detail,
+            "errors": found.errors,
+            "fault_count": found.count,
+        },
+    )
 
-    def __init__(self) -> None:
-        self.errors: dict[str, list[str]] = {}
-        self.count = 0
 
-    def add(self, path: str, message: str) -> None:
-        self.count += 1
-        if self.count <= LISTED:
-            self.errors.setdefault(path, []).append(message)
+class _Rules(NamedTuple):
+    """The rules that apply under the options, gathered once for all rows."""
 
-    def refusal(self) -> InvalidRequest:
-        if self.count > LISTED:
-            detail = f"The request has {self.count} faults; the first {LISTED} are listed. Nothing was computed."
-        else:
-            noun = "fault" if self.count == 1 else "faults"
-            detail = f"The request has {self.count} {noun}. Nothing was computed."
-        return InvalidRequest(
-            422,
-            {
-                "type": "urn:customer-features:problem:faulty-request",
-                "title": "Faulty request",
-                "status": 422,
-                "detail": detail,
-                "errors": self.errors,
-                "fault_count": self.count,
-            },
-        )
+    options: Options
+    of_row: list[Fault]
+    of_request: list[Fault]
+    of_order: list[Fault]
+    of_customer: list[Fault]
+
+    @classmethod
+    def of(cls, options: Options) -> _Rules:
+        groups = (Scope.REQUEST, Scope.ORDER, Scope.CUSTOMER)
+        return cls(options, faults.row_faults(options), *[faults.group_faults(scope, options) for scope in groups])
 
 
 def _malformed(detail: str) -> InvalidRequest:
@@ -167,7 +168,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _options(document: dict[str, Any], timezone: str, found: _Faults) -> Options:
+def _options(document: dict[str, Any], timezone: str, found: Listing) -> Options:
     """The request's options; those that are faulty are reported and left at their default."""
     given: dict[str, Any] = {}
     for name in ("today", "grain", "future", "returns", "window"):
@@ -181,7 +182,7 @@ def _options(document: dict[str, Any], timezone: str, found: _Faults) -> Options
     return Options.parse(**given, timezone=timezone)
 
 
-def _check_customers(document: dict[str, Any], options: Options, found: _Faults) -> None:
+def _check_customers(document: dict[str, Any], rules: _Rules, found: Listing) -> None:
     customers = document.get("customers")
     if customers is None:
         found.add("customers", "customers is missing: an array of objects is required")
@@ -201,20 +202,20 @@ def _check_customers(document: dict[str, Any], options: Options, found: _Faults)
             transactions = []
         count = len(transactions) if isinstance(transactions, list) else -1
         sent = Sent(customer_id, customer_id in seen, count)
-        for rule in faults.group_faults(Scope.REQUEST, options):
-            if rule.rows(sent, options):
+        for rule in rules.of_request:
+            if rule.rows(sent, rules.options):
                 found.add(f"{path}.{rule.field}", rule.says(_short(customer_id)))
         if customer_id is not None:
             seen.add(customer_id)
-        score = _check_loyalty(customer.get(_LOYALTY), customer_id, path, options, found)
+        score = _check_loyalty(customer.get(_LOYALTY), customer_id, path, rules, found)
         if count < 0:
             said = f"transactions must be an array of objects, found {_kind(transactions)}"
             found.add(f"{path}.transactions", said)
         else:
-            _check_transactions(customer_id, transactions, score, path, options, found)
+            _check_transactions(customer_id, transactions, score, path, rules, found)
 
 
-def _check_id(value: Any, field: str, path: str, found: _Faults) -> str | None:
+def _check_id(value: Any, field: str, path: str, found: Listing) -> str | None:
     if value is None or value == "":
         found.add(path, faults.fault(f"missing_{field}").message)
         return None
@@ -231,37 +232,72 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_loyalty(value: Any, customer_id: str | None, path: str, options: Options, found: _Faults) -> float | None:
+def _check_loyalty(value: Any, customer_id: str | None, path: str, rules: _Rules, found: Listing) -> float | None:
     """The score, once the rules about it have been looked at; None where there is none."""
     if value is not None and not _is_number(value):
         found.add(f"{path}.{_LOYALTY}", f"{_LOYALTY} must be a number from 0 to 1, found {_kind(value)}")
         return None
-    totals = _totals(customer_id, [], value, options)
-    for rule in faults.group_faults(Scope.CUSTOMER, options):
-        if rule.field == _LOYALTY and rule.rows(totals, options):
+    totals = _totals(customer_id, [], value, rules.options)
+    for rule in rules.of_customer:
+        if rule.field == _LOYALTY and rule.rows(totals, rules.options):
             found.add(f"{path}.{_LOYALTY}", rule.says(_short(value)))
     return None if value is None else float(value)
 
 
 def _check_transactions(
-    customer_id: str | None, transactions: list[Any], score: float | None, path: str, options: Options, found: _Faults
+    customer_id: str | None, transactions: list[Any], score: float | None, path: str, rules: _Rules, found: Listing
 ) -> None:
-    before = found.count
+    options, before = rules.options, found.count
+    known: dict[Any, tuple[Row | None, int]] = {}
     rows: list[tuple[int, Row]] = []
     for place, transaction in enumerate(transactions):
-        row = _check_row(customer_id, transaction, f"{path}.transactions[{place}]", options, found)
+        if found.is_full:
+            row = _count_row(customer_id, transaction, path, rules, found, known)
+        else:
+            row = _check_row(customer_id, transaction, f"{path}.transactions[{place}]", rules, found)
         if row is not None and _counts(row, options):
             rows.append((place, row))
     # Sums and orders are only judged over rows that can all be read.
     if found.count == before and rows:
-        _check_orders(rows, f"{path}.transactions", options, found)
+        _check_orders(rows, f"{path}.transactions", rules, found)
         totals = _totals(customer_id, [row for _, row in rows], score, options)
-        for rule in faults.group_faults(Scope.CUSTOMER, options):
+        for rule in rules.of_customer:
             if rule.field != _LOYALTY and rule.rows(totals, options):
                 found.add(f"{path}.{rule.field}", rule.says(f"'{_short(customer_id)}'"))
 
 
-def _check_row(customer_id: str | None, transaction: Any, path: str, options: Options, found: _Faults) -> Row | None:
+def _count_row(
+    customer_id: str | None,
+    transaction: Any,
+    path: str,
+    rules: _Rules,
+    found: Listing,
+    known: dict[Any, tuple[Row | None, int]],
+) -> Row | None:
+    """Check a row whose faults are no longer listed: of rows of the same content, only the first is judged."""
+    if not isinstance(transaction, dict):
+        found.count += 1
+        return None
+    values = [transaction.get(field) for field in _ROW_FIELDS]
+    content = (*values, *map(type, values))  # 1, 1.0 and true are equal, but not alike
+    try:
+        if (same := known.get(content)) is not None:
+            found.count += same[1]
+            return same[0]
+    except TypeError:  # a field holds an object or an array
+        return _check_row(customer_id, transaction, path, rules, found)
+    before = found.count
+    row = _check_row(customer_id, transaction, path, rules, found)
+    if len(known) < _KNOWN:
+        known[content] = row, found.count - before
+    return row
+
+
+_KNOWN = 10_000
+"""So many different rows of one customer are remembered."""
+
+
+def _check_row(customer_id: str | None, transaction: Any, path: str, rules: _Rules, found: Listing) -> Row | None:
     if not isinstance(transaction, dict):
         found.add(path, f"a transaction must be an object, found {_kind(transaction)}")
         return None
@@ -275,11 +311,11 @@ def _check_row(customer_id: str | None, transaction: Any, path: str, options: Op
         why = error.reason
     row = Row(customer_id, transaction_id, product_id, day_found, day, amount, number)
     ids = [_check_id(transaction.get(field), field, f"{path}.{field}", found) for field in _IDS]
-    for rule in faults.row_faults(options):
+    for rule in rules.of_row:
         # An id that is missing has been told, and rules of other fields may rely on ids being text.
         if rule.name in _MISSING_IDS or (rule.field not in _READ and None in (customer_id, *ids)):
             continue
-        if rule.rows(row, options):
+        if rule.rows(row, rules.options):
             found.add(_place(rule, path), _sentence(rule, row, why))
     return row
 
@@ -307,8 +343,8 @@ def _counts(row: Row, options: Options) -> bool:
     return not late and (opens_after is None or row.day > opens_after)
 
 
-def _check_orders(rows: list[tuple[int, Row]], path: str, options: Options, found: _Faults) -> None:
-    if options.grain is not Grain.REPEATED_TOTAL:
+def _check_orders(rows: list[tuple[int, Row]], path: str, rules: _Rules, found: Listing) -> None:
+    if rules.options.grain is not Grain.REPEATED_TOTAL:
         return
     orders: dict[str, Order] = {}
     for _, row in rows:
@@ -316,8 +352,8 @@ def _check_orders(rows: list[tuple[int, Row]], path: str, options: Options, foun
         one = orders.setdefault(row.transaction_id, Order(units, units, day, day))
         one.lowest_units, one.highest_units = min(one.lowest_units, units), max(one.highest_units, units)
         one.first_day, one.last_day = min(one.first_day, day), max(one.last_day, day)
-    for rule in faults.group_faults(Scope.ORDER, options):
-        broken = {name for name, order in orders.items() if rule.rows(order, options)}
+    for rule in rules.of_order:
+        broken = {name for name, order in orders.items() if rule.rows(order, rules.options)}
         for place, row in rows:
             if row.transaction_id in broken:
                 found.add(f"{path}[{place}].{rule.field}", rule.says(f"'{_short(row.transaction_id)}'"))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response, route
 from litestar.enums import HttpMethod, ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from customer_features.service import openapi, pages, problems
+from customer_features.service.aside import Aside
 from customer_features.service.authentication import Authenticator
 from customer_features.service.content import headers_by_name
 from customer_features.service.credentials import CredentialStore
@@ -37,11 +37,23 @@ EXPLORER = ("/", "/explorer/")
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
-def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> ASGIApp:
-    """The ASGI application of one worker. Raises UsageError where the credential store cannot be used."""
+def build(
+    settings: Settings, draining: Callable[[], bool] = lambda: False, leaving: Callable[[], bool] = lambda: False
+) -> ASGIApp:
+    """The ASGI application of one worker. Raises UsageError where the credential store cannot be used.
+
+    ``draining``: the server is about to stop; ``leaving``: this worker is, so each answer ends its connection.
+    """
     store = CredentialStore(settings.data_dir) if settings.auth else None
     authenticator = Authenticator(store, cache=settings.key_cache) if store else None
-    answering = Route(settings, authenticator, _toucher(store) if store else lambda number: None)
+    # The note of a key's use may have to wait its turn, and a request must not.
+    noting = Aside("credential store")
+
+    def note(number: int) -> None:
+        if store is not None:
+            noting.later(store.touch, number)
+
+    answering = Route(settings, authenticator, note)
 
     @route(HEALTH, http_method=_READ, sync_to_thread=False)
     def health() -> Response[bytes]:
@@ -64,6 +76,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
         await answering.close()
         if explorer is not None:
             await explorer.close()
+        noting.close()
         if store is not None:
             store.close()
 
@@ -92,7 +105,7 @@ def build(settings: Settings, draining: Callable[[], bool] = lambda: False) -> A
             await litestar(scope, receive, send)
 
     named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES, *(EXPLORER if settings.explorer else ())))
-    return guarded(routed, named, Peers(settings.trusted_proxies), watching)
+    return guarded(routed, named, Peers(settings.trusted_proxies), watching, leaving)
 
 
 def _explorer(settings: Settings, answering: Route) -> tuple[Sequence[HTTPRouteHandler], Explorer | None]:
@@ -108,22 +121,6 @@ def _explorer(settings: Settings, answering: Route) -> tuple[Sequence[HTTPRouteH
 def _is_ambiguous(transfer_encoding: bytes) -> bool:
     """Whether this may make a proxy see the body end elsewhere than we do (request smuggling)."""
     return transfer_encoding.strip().lower() != b"chunked"
-
-
-def _toucher(store: CredentialStore) -> Callable[[int], None]:
-    """Note a key's use on a thread: the write may have to wait its turn, a request must not."""
-
-    def touch(number: int) -> None:
-        try:
-            store.touch(number)
-        except sqlite3.Error:
-            LOGGER.exception("last use of a key not noted")
-
-    def later(number: int) -> None:
-        # With the context goes the request's id, should there be something to log.
-        asyncio.get_running_loop().run_in_executor(None, copy_context().run, touch, number)
-
-    return later
 
 
 def _readiness(store: CredentialStore | None, draining: Callable[[], bool]) -> Reply:
@@ -159,8 +156,28 @@ def _refuse(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
         detail = f"This path takes {methods}."
         return _response(problems.reply("method-not-allowed", detail, path, headers=((b"allow", methods.encode()),)))
     if error.status_code == 400:
-        return _response(problems.reply("bad-request", "The request's Host header is malformed.", path))
+        return _response(problems.reply("bad-request", _unreadable(request, error), path))
     return _fail(request, error)
+
+
+def _unreadable(request: Request[Any, Any, Any], error: HTTPException) -> str:
+    """What the framework cannot read of a request."""
+    if not isinstance(error, ValidationException):
+        host = error.detail == "Invalid host header"
+        return "The request's Host header is malformed." if host else "The request cannot be read."
+    if not isinstance(error.extra, list):  # a parameter is missing
+        return f"{error.detail.partition(' for path')[0]}."
+    said = []
+    for fault in error.extra:
+        name = fault.get("key", "")
+        found = request.query_params.get(name, "")[:60]
+        allowed = _ALLOWED[next((kind for kind in _ALLOWED if kind in fault["message"]), "")]
+        said.append(f"The query parameter '{name}' is '{found}', which is not {allowed}.")
+    return " ".join(said)
+
+
+_ALLOWED = {"`bool`": "true or false", "`int`": "a whole number", "range": "a whole number of 64 bits", "": "allowed"}
+"""What a parameter may be, by words of the framework's message."""
 
 
 def _refused(request: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:

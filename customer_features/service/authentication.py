@@ -2,7 +2,8 @@
 
 A secret that was right a moment ago is remembered for ``cache`` seconds, so that the store is not asked
 for every request; that is also how long a revoked key may still serve. Anything else is looked up at
-once: a new key works immediately, and an unknown tenant costs what a wrong secret does.
+once: a new key works immediately, and an unknown tenant costs what a wrong secret does. A look-up reads and compares
+the same number of keys for every tenant.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from customer_features.service import secret
-from customer_features.service.credentials import TOUCH_EVERY, CredentialStore, Key
+from customer_features.service.credentials import TOUCH_EVERY, CredentialStore
+from customer_features.service.key import DIGEST, UNUSABLE, Key
+from customer_features.service.layout import KEYS_READ
 from customer_features.service.settings import KEY_CACHE
 
 API_ID = b"x-customer-api-id"
@@ -23,7 +26,7 @@ SECRET = b"x-secret"
 
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _SERVES = ("live", "retiring")
-_NOBODYS = (-math.inf, [Key(0, "", "", bytes(32), 0.0, 0.0, None, None, False)])
+_NOBODYS = (-math.inf, [Key(0, "", "", bytes(DIGEST), 0.0, 0.0, None, None, False)] * KEYS_READ)
 """When nobody's keys were fetched, and they."""
 
 
@@ -86,12 +89,12 @@ class Authenticator:
         # Without such a tenant these are another's, which are looked at and remembered as this one's would be.
         keys = self._store.keys_near(api_id)
         key = _matching(keys, api_id, sent)
-        owner = keys[0].api_id if keys else ""
+        owner = keys[0].api_id
         self._known[owner] = (self._ticks(), keys)
-        # Asked whether it counts or not, for it takes its time too.
-        status = (key or keys[0]).status(self._store.clock()) if keys else ""
+        # Both are asked for whether they count or not, because they take time too.
+        status, unknown = (key or keys[0]).status(self._store.clock()), _why_none(keys, api_id)
         if key is None:
-            return Outcome(False, "wrong_secret" if owner == api_id else "unknown_api_id", api_id)
+            return Outcome(False, unknown, api_id)
         if status not in _SERVES:
             return Outcome(False, status, api_id)
         return Outcome(True, "granted", api_id, self._due(key))
@@ -103,6 +106,14 @@ class Authenticator:
             return None
         self._touched[key.number] = now
         return key.number
+
+
+def _why_none(keys: list[Key], api_id: str) -> str:
+    """Why none of these keys matches, if none does."""
+    own = [key.sound for key in keys if key.api_id == api_id]
+    if not all(own):
+        return UNUSABLE
+    return "wrong_secret" if own else "unknown_api_id"
 
 
 def _matching(keys: list[Key], api_id: str, sent: bytes) -> Key | None:

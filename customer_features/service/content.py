@@ -6,6 +6,7 @@ from litestar.datastructures.headers import Accept
 from litestar.types import HTTPScope
 
 from customer_features.service.problems import Refused
+from customer_features.service.weights import weight
 
 JSON = "application/json"
 PARQUET, ARROW, ARROW_FILE, CSV, NDJSON = (
@@ -85,8 +86,33 @@ def _checked(value: str, allowed: tuple[str, ...]) -> str:
 
 
 def best_match(scope: HTTPScope, offered: tuple[str, ...]) -> str:
-    """The media type of an answer by Accept; the first that is offered where nothing is said or nothing fits."""
-    accepted = ", ".join(header_values(scope, b"accept"))
-    if not accepted:
-        return offered[0]
-    return Accept(accepted).best_match(list(offered), offered[0]) or offered[0]
+    """The media type of an answer by Accept; the first that is offered where nothing is said or nothing fits.
+
+    A weight of 0 refuses a type, and an entry with a malformed weight counts for nothing. Raises Refused (406) where
+    the first is refused and nothing else fits.
+    """
+    entries = [entry.strip() for value in header_values(scope, b"accept") for entry in value.split(",")]
+    weights: dict[str, float] = {}
+    kept: list[str] = []
+    for entry in entries:
+        name, *parameters = [part.strip() for part in entry.lower().split(";")]
+        found = weight(parameters)
+        if found is not None:
+            weights[name] = found
+        if found:
+            kept.append(entry)
+    left = [kind for kind in offered if _allowed(kind, weights)]
+    if kept and left and (best := Accept(", ".join(kept)).best_match(left)):
+        return best
+    if offered[0] not in left:
+        listed = ", ".join(offered)
+        raise Refused("not-acceptable", f"Accept leaves no type of an answer; it may be {listed}.", close=True)
+    return offered[0]
+
+
+def _allowed(kind: str, weights: dict[str, float]) -> bool:
+    """Whether a type is not refused: the entry that names it most closely counts."""
+    for name in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
+        if name in weights:
+            return weights[name] > 0
+    return True

@@ -1,7 +1,7 @@
 """The credential store: tenants and their secrets' digests in one SQLite file.
 
 A tenant is a version-4 UUID with a label; its secrets come and go. Several workers and the command line
-use the store at once: readers never wait (WAL), writers wait their turn, and every change is one
+use the store at once: readers do not wait for writers (WAL), writers wait their turn, and every change is one
 transaction, so that a process killed in the middle leaves the old state or the new one.
 """
 
@@ -14,12 +14,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from customer_features.errors import UsageError, did_you_mean
-from customer_features.service import pepper, secret
+from customer_features.service import layout, pepper, rights, secret
+from customer_features.service.key import Key, NewKey, key_of
+from customer_features.service.layout import NOBODY
 
 FILE = "credentials.sqlite"
 DAY = 86400
@@ -28,61 +29,24 @@ OVERLAP = DAY
 TOUCH_EVERY = 60
 """Seconds between two notes of a key's last use: a write for each request would be a queue of writers."""
 
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE store (pepper_check BLOB NOT NULL);
-CREATE TABLE tenants (
-    api_id TEXT PRIMARY KEY, label TEXT NOT NULL, created_on REAL NOT NULL, revoked_on REAL
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX one_live_label ON tenants (label) WHERE revoked_on IS NULL;
-CREATE TABLE secrets (
-    number INTEGER PRIMARY KEY, api_id TEXT NOT NULL REFERENCES tenants, digest BLOB NOT NULL,
-    created_on REAL NOT NULL, not_before REAL NOT NULL, expires_on REAL NOT NULL, last_used_on REAL
-);
-CREATE INDEX secrets_of_tenant ON secrets (api_id);
-"""
+KEPT = 90 * DAY
+"""Seconds for which a dead secret is still listed: one past its overlap, and those of a revoked tenant."""
+
+WAIT = 5.0
+"""Seconds that the opening of the store and a write wait for another process."""
+
+READ_WAIT = 50
+"""Milliseconds that a look-up waits: the event loop waits with it."""
+
 _KEYS = """SELECT number, api_id, label, digest, not_before, expires_on, last_used_on, revoked_on,
-    number < MAX(number) OVER (PARTITION BY api_id) FROM secrets JOIN tenants USING (api_id)"""
+    number < MAX(number) OVER (PARTITION BY api_id) FROM secrets JOIN tenants USING (api_id)
+    WHERE api_id <> ? ORDER BY number"""
 
-_KEYS_NEAR = """SELECT number, api_id, label, digest, not_before, expires_on, last_used_on, revoked_on
-    FROM secrets JOIN tenants USING (api_id)
-    WHERE api_id = COALESCE((SELECT api_id FROM tenants WHERE api_id >= ? ORDER BY api_id LIMIT 1),
-                            (SELECT MIN(api_id) FROM tenants))"""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One secret of a tenant, without the secret. Times are seconds since 1970, UTC."""
-
-    number: int
-    api_id: str
-    label: str
-    digest: bytes
-    not_before: float
-    expires_on: float
-    last_used_on: float | None
-    revoked_on: float | None
-    superseded: bool
-
-    def status(self, now: float) -> str:
-        """``live``, ``retiring`` (live until its successor's overlap ends), or why it does not serve."""
-        if self.revoked_on is not None:
-            return "revoked"
-        if now >= self.expires_on:
-            return "expired"
-        if now < self.not_before:
-            return "not_yet_valid"
-        return "retiring" if self.superseded else "live"
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key as it is made: the only time that its secret is seen."""
-
-    api_id: str
-    secret: str
-    label: str
-    expires_on: float
+_DEAD = (
+    "DELETE FROM secrets WHERE place IS NULL AND expires_on < :before",
+    "DELETE FROM secrets WHERE api_id IN (SELECT api_id FROM tenants WHERE revoked_on < :before AND api_id <> :nobody)",
+    "DELETE FROM tenants WHERE revoked_on < :before AND api_id <> :nobody",
+)
 
 
 class CredentialStore:
@@ -96,10 +60,13 @@ class CredentialStore:
         self.clock = clock
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            rights.check(folder)
             # SQLite gives its side files the rights of the main one, so that one is made first.
             os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))
             self._reader = self._connect()
             self.pepper = self._prepare()
+            rights.check(folder / FILE)
+            self._reader.execute(f"PRAGMA busy_timeout = {READ_WAIT}")
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
                 f"the credential store in {folder} cannot be used ({error});"
@@ -141,20 +108,20 @@ class CredentialStore:
         with self._writing() as connection:
             api_id, label = self._find(connection, name)
             connection.execute("UPDATE tenants SET revoked_on = ? WHERE api_id = ?", (self.clock(), api_id))
+            self._purge(connection)
         return api_id, label
 
     def all_keys(self) -> list[Key]:
-        """Every key there ever was, the oldest first."""
-        return [Key(*row) for row in self._reader.execute(f"{_KEYS} ORDER BY number")]
+        """Every key, the oldest first; those dead for longer than ``KEPT`` are gone with the next change."""
+        return [key_of(row) for row in self._reader.execute(_KEYS, (NOBODY,))]
 
     def keys_near(self, api_id: str) -> list[Key]:
-        """The keys of one tenant; where there is no such tenant, those of another, so that it takes as long.
+        """As many keys for every id: those of the tenant come first, and others' fill up.
 
-        Look at the ``api_id`` of what comes back. Nothing does where the store is empty.
+        Look at the ``api_id`` of what comes back. Raises sqlite3.Error.
         """
-        rows = self._reader.execute(_KEYS_NEAR, (api_id,)).fetchall()
-        newest = max([row[0] for row in rows], default=0)
-        return [Key(*(*row, row[0] < newest)) for row in rows]
+        rows = self._reader.execute(layout.KEYS_FROM, (layout.place_of(api_id, self.pepper),)).fetchall()
+        return [key_of(row) for row in rows]
 
     def touch(self, number: int) -> None:
         """Note that a key was used now, at most once in ``TOUCH_EVERY`` seconds."""
@@ -174,7 +141,8 @@ class CredentialStore:
 
     def _connect(self) -> sqlite3.Connection:
         # One thread at a time uses a connection here; SQLite itself is told so by its own locks.
-        connection = sqlite3.connect(self.folder / FILE, timeout=5.0, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.folder / FILE, timeout=WAIT, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -193,24 +161,31 @@ class CredentialStore:
             connection.close()
 
     def _prepare(self) -> bytes:
-        """Make the tables where there are none; the pepper, which must be the one the keys were made with."""
+        """Bring the tables up to this version; the pepper, which must be the one the keys were made with.
+
+        A store of this version is only read, so that a worker starts also while somebody writes.
+        """
+        if _version(self._reader) == layout.VERSION:
+            return self._checked_pepper(self._reader)
         with self._writing() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _VERSION):
+            if _version(connection) > layout.VERSION:
                 raise UsageError(f"{self.folder / FILE} was made by a newer customer-features: upgrade this one")
-            key = pepper.load(self.folder, create=version == 0)
-            check = hmac.digest(key, b"customer-features pepper check", sha256)
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO store VALUES (?)", (check,))
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            (expected,) = connection.execute("SELECT pepper_check FROM store").fetchone()
-            if not hmac.compare_digest(check, expected):
-                raise UsageError(
-                    "the pepper is not the one that the keys in this folder were made with: restore the file"
-                    f" {pepper.FILE}, or set {pepper.VARIABLE} as it was"
-                )
+            if _version(connection) == 0:
+                layout.create(connection, _pepper_check(pepper.load(self.folder)))
+            key = self._checked_pepper(connection)
+            # Between two looks another process may have done it.
+            if _version(connection) < layout.VERSION:
+                layout.add_places(connection, key, self.clock())
+        return key
+
+    def _checked_pepper(self, connection: sqlite3.Connection) -> bytes:
+        key = pepper.load(self.folder, create=False)
+        (expected,) = connection.execute("SELECT pepper_check FROM store").fetchone()
+        if not hmac.compare_digest(_pepper_check(key), expected):
+            raise UsageError(
+                "the pepper is not the one that the keys in this folder were made with: restore the file"
+                f" {pepper.FILE}, or set {pepper.VARIABLE} as it was"
+            )
         return key
 
     def _add_secret(
@@ -223,11 +198,20 @@ class CredentialStore:
             "INSERT INTO secrets (api_id, digest, created_on, not_before, expires_on) VALUES (?, ?, ?, ?, ?)",
             (api_id, secret.digest(plain, self.pepper), now, starts, starts + lifetime),
         )
+        layout.put_in_place(connection, api_id, self.pepper, now)
+        self._purge(connection)
         return NewKey(api_id, plain, label, starts + lifetime)
+
+    def _purge(self, connection: sqlite3.Connection) -> None:
+        """Forget what has been dead for long."""
+        for statement in _DEAD:
+            connection.execute(statement, {"before": self.clock() - KEPT, "nobody": NOBODY})
 
     def _find(self, connection: sqlite3.Connection, name: str) -> tuple[str, str]:
         """The live tenant of that label or api id. Raises UsageError."""
-        rows = connection.execute("SELECT api_id, label, revoked_on FROM tenants").fetchall()
+        rows = connection.execute(
+            "SELECT api_id, label, revoked_on FROM tenants WHERE api_id <> ?", (NOBODY,)
+        ).fetchall()
         for api_id, label, revoked_on in rows:
             if revoked_on is None and (name.lower() == api_id or name == label):
                 return api_id, label
@@ -235,6 +219,19 @@ class CredentialStore:
             raise UsageError(f"the key '{name}' is revoked; make a new one with: customer-features keys create")
         hint = did_you_mean(name, [label for _, label, revoked_on in rows if revoked_on is None])
         raise UsageError(f"there is no key '{name}'{hint}; see: customer-features keys list")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _pepper_check(key: bytes) -> bytes:
+    return hmac.digest(key, b"customer-features pepper check", sha256)
+
+
+def _text(content: bytes) -> str:
+    """Text of the store; damaged text is no reason to fail."""
+    return content.decode(errors="replace")
 
 
 def _checked_label(label: str) -> str:

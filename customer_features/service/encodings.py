@@ -10,6 +10,7 @@ import zstandard
 
 from customer_features.service.problems import Refused
 from customer_features.service.replies import Headers
+from customer_features.service.weights import weight
 
 ACCEPTED: Headers = ((b"accept-encoding", b"gzip, zstd"),)
 """What a refused coding is told, as RFC 9110 (12.5.3) has it."""
@@ -141,21 +142,10 @@ def chosen(accepted: list[str]) -> str | None:
     for value in accepted:
         for part in value.lower().split(","):
             name, *parameters = [word.strip() for word in part.split(";")]
-            weights[name] = _weight(parameters)
+            weights[name] = weight(parameters) or 0.0
     every = weights.get("*", 0.0)
     best = max(("zstd", "gzip"), key=lambda name: weights.get(name, every))
     return best if weights.get(best, every) > 0 else None
-
-
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 def packed(body: bytes, coding: str) -> bytes:

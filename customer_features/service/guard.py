@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 from customer_features.service import jobs, problems, request_id
+from customer_features.service.authentication import SECRET
 from customer_features.service.content import headers_by_name
 from customer_features.service.log import LOGGER, write
 from customer_features.service.observing import Observer, Seen
 from customer_features.service.peers import PEER, Peers, peer_of
+from customer_features.service.replies import CLOSE
 from customer_features.service.route import CUSTOMERS, OUTCOME
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 def guarded(
-    app: ASGIApp, routes: frozenset[str], peers: Peers | None = None, observers: Sequence[Observer] = ()
+    app: ASGIApp,
+    routes: frozenset[str],
+    peers: Peers | None = None,
+    observers: Sequence[Observer] = (),
+    leaving: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
-    """``app`` with a last-resort answer and a log line a request; ``routes`` are the paths worth naming."""
+    """``app`` with a last-resort answer and a log line a request; ``routes`` are the paths worth naming.
+
+    While the worker is ``leaving``, each answer ends its connection.
+    """
     peers = peers or Peers()
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,10 +41,11 @@ def guarded(
         started = time.perf_counter()
         path, method = scope["path"], scope["method"]
         scope.setdefault("state", {})[PEER] = peers.find(scope)
+        headers = headers_by_name(scope)
         seen = Seen(
             path if path in routes else jobs.route_of(path) or _below(path, routes) or "other",
             method if method in _METHODS else "other",
-            request_id.chosen(headers_by_name(scope).get(request_id.HEADER, ())),
+            request_id.chosen(headers.get(request_id.HEADER, ()), headers.get(SECRET, ())),
         )
         token = request_id.CURRENT.set(seen.request_id)
         for observer in observers:
@@ -44,7 +54,7 @@ def guarded(
         async def outgoing(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
-                message = _with_id(message, seen)
+                message = _with_id(message, seen, close=leaving())
             elif message["type"] == "http.response.body":
                 seen.sent(message["body"])
             await send(message)
@@ -79,8 +89,10 @@ def log_failure(error: BaseException) -> str:
     return request_id.CURRENT.get()
 
 
-def _with_id(message: HTTPResponseStartEvent, seen: Seen) -> HTTPResponseStartEvent:
+def _with_id(message: HTTPResponseStartEvent, seen: Seen, *, close: bool) -> HTTPResponseStartEvent:
     headers = list(message["headers"])
+    if close:
+        headers = [(name, value) for name, value in headers if name != b"connection"] + [*CLOSE]
     seen.media_type = next((value for name, value in headers if name == b"content-type"), b"")
     headers.append((request_id.HEADER, seen.request_id.encode()))
     return {"type": "http.response.start", "status": message["status"], "headers": headers}

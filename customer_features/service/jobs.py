@@ -10,15 +10,19 @@ import os
 import re
 import shutil
 import sqlite3
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from customer_features.errors import UsageError
+from customer_features.service import rooms
+from customer_features.service.rooms import Rooms
+from customer_features.service.settings import TENANT_DISK
 
 JOBS = "/api/v1/ai/customer_features/jobs"
 """The path below which each job lives."""
@@ -28,11 +32,13 @@ SILENT = 10.0
 """Seconds after which a claim that nobody renewed is free again."""
 ATTEMPTS = 3
 """So often a job is begun before it counts as one that takes its worker down with it."""
-WAITING = 100
-"""So many jobs of one tenant may wait or run."""
+ARRIVES = 60.0
+"""Seconds beyond those that a body may take to arrive, after which its worker was killed."""
+BUSY = 1.0
+"""Seconds that a call waits for another process that has locked the queue."""
 
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY, tenant TEXT NOT NULL, status TEXT NOT NULL, asked BLOB NOT NULL, digest TEXT NOT NULL,
@@ -40,8 +46,19 @@ CREATE TABLE jobs (
     attempts INTEGER NOT NULL DEFAULT 0, progress REAL NOT NULL DEFAULT 0, outcome BLOB
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX one_key_of_tenant ON jobs (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX by_status ON jobs (status, created_on);
+CREATE INDEX by_status ON jobs (status, created_on)
 """
+_SERVED = "CREATE TABLE served (tenant TEXT PRIMARY KEY, turn INTEGER NOT NULL) WITHOUT ROWID"
+"""Whose job was begun when: numbers that grow, whatever becomes of the jobs."""
+_NEXT = """
+WITH busy AS (
+    SELECT tenant, COUNT(*) AS running FROM jobs WHERE status = 'running' AND renewed_on >= :silent GROUP BY tenant
+)
+SELECT id, tenant FROM jobs LEFT JOIN served USING (tenant) LEFT JOIN busy USING (tenant)
+WHERE (status = 'queued' OR (status = 'running' AND renewed_on < :silent)) AND COALESCE(running, 0) < :most
+ORDER BY COALESCE(running, 0), COALESCE(turn, 0), created_on, id LIMIT 1
+"""
+"""The job whose turn it is: of the tenant with the fewest that run, and of these of the one served least lately."""
 _COLUMNS = "id, tenant, status, asked, digest, created_on, ended_on, attempts, progress, outcome"
 
 
@@ -78,17 +95,32 @@ class Job:
 class Jobs:
     """The queue under a data folder. Raises UsageError where it cannot be used."""
 
-    def __init__(self, data_dir: Path, *, keep: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        keep: float,
+        disk: int = TENANT_DISK,
+        running: int = sys.maxsize,
+        arrives: float = ARRIVES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``keep``: seconds that an answer is kept; ``disk``: bytes of one tenant; ``running``: jobs of one tenant that
+        run at a time; ``arrives``: seconds in which a body has arrived or never will.
+        """
         self._root = data_dir / FOLDER
         self._file = data_dir / FILE
         self.keep = keep
+        self._running = running
+        self._arrives = arrives
         self._clock = clock
-        # The event loop asks and a thread claims: over one connection they take turns.
+        self.rooms = Rooms(self._writing, disk, clock)
+        # Threads take turns over one connection.
         self._lock = threading.Lock()
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(self._file, timeout=10, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(self._file, timeout=BUSY, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._prepare()
         except (OSError, sqlite3.Error) as error:
@@ -100,6 +132,9 @@ class Jobs:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
+            if version in (0, 1):
+                connection.execute(_SERVED)
+                rooms.prepare(connection, self.folder)
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
             elif version != _VERSION:
                 raise UsageError(f"{self._file}: was made by another version ({version}); this one knows {_VERSION}")
@@ -114,10 +149,11 @@ class Jobs:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk may have ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     # -- for those who ask ---------------------------------------------------------------------------------
 
@@ -138,60 +174,72 @@ class Jobs:
         with self._writing() as connection:
             if key is not None:
                 found = self._select(connection, "tenant = ? AND idempotency_key = ?", tenant, key)
-                if found is not None:
+                if found is not None and self.folder(found.id).exists():
                     return found
+                if found is not None:
+                    _forget(connection, found.id)
             (waiting,) = connection.execute(
                 "SELECT COUNT(*) FROM jobs WHERE tenant = ? AND status IN (?, ?)", (tenant, QUEUED, RUNNING)
             ).fetchone()
-            if waiting >= WAITING:
+            if waiting >= rooms.WAITING:
                 return None
             connection.execute(
                 "INSERT INTO jobs (id, tenant, status, asked, digest, idempotency_key, created_on)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (job_id, tenant, QUEUED, asked, digest, key, self._clock()),
             )
+            rooms.arrived(connection, job_id)
             return self._select(connection, "id = ?", job_id)
 
     def get(self, job_id: str, tenant: str) -> Job | None:
-        """A tenant's job; None where there is none, or it is another's."""
+        """A tenant's job; None where there is none, or it is another's. A job without its folder is gone."""
         with self._lock:
-            return self._select(self._connection, "id = ? AND tenant = ?", job_id, tenant)
+            found = self._select(self._connection, "id = ? AND tenant = ?", job_id, tenant)
+        return found if found is not None and self.folder(job_id).exists() else None
 
     def cancel(self, job_id: str, tenant: str) -> bool:
         """Forget a tenant's job, whatever it is at; whether there was one. Who works on it will notice."""
-        with self._writing() as connection:
-            gone = connection.execute("DELETE FROM jobs WHERE id = ? AND tenant = ?", (job_id, tenant)).rowcount
-        if gone:
-            self._remove(job_id)
-        return bool(gone)
+        job = self.get(job_id, tenant)
+        if job is None:
+            return False
+        # The files go first: on a full disk they are the room that the deletion needs.
+        self._remove(job)
+        try:
+            with self._writing() as connection:
+                _forget(connection, job_id)
+        except sqlite3.OperationalError:
+            # No room still, or a lock: without its folder the job is gone, and the row goes with the next sweep.
+            shutil.rmtree(self.folder(job_id), ignore_errors=True)
+        return True
 
     # -- for those who work --------------------------------------------------------------------------------
 
     def claim(self, worker: str) -> Job | None:
-        """The job that has waited longest, or whose worker went silent; None where there is none."""
+        """The job whose turn it is, by tenants, or whose worker went silent; None where there is none."""
         now = self._clock()
-        free = (
-            "status = ? OR (status = ? AND renewed_on < ?) ORDER BY created_on LIMIT 1",
-            QUEUED,
-            RUNNING,
-            now - SILENT,
-        )
+        given = {"silent": now - SILENT, "most": self._running}
         with self._lock:
-            if self._select(self._connection, *free) is None:
+            if self._connection.execute(_NEXT, given).fetchone() is None:
                 return None  # found without asking for the right to write, as every worker looks twice a second
         with self._writing() as connection:
-            found = self._select(connection, *free)
+            found = connection.execute(_NEXT, given).fetchone()
             if found is None:
                 return None
+            job_id, tenant = found
+            connection.execute(
+                "INSERT OR REPLACE INTO served SELECT ?, COALESCE(MAX(turn), 0) + 1 FROM served", (tenant,)
+            )
             connection.execute(
                 "UPDATE jobs SET status = ?, claimed_by = ?, renewed_on = ?, attempts = attempts + 1, progress = 0"
                 " WHERE id = ?",
-                (RUNNING, worker, now, found.id),
+                (RUNNING, worker, now, job_id),
             )
-            return self._select(connection, "id = ?", found.id)
+            return self._select(connection, "id = ?", job_id)
 
     def renew(self, job_id: str, worker: str, progress: float) -> bool:
         """Say that a worker still works on a job; whether it is still this worker's."""
+        if not self.folder(job_id).exists():
+            return False
         with self._writing() as connection:
             return bool(
                 connection.execute(
@@ -216,27 +264,39 @@ class Jobs:
                 "UPDATE jobs SET status = ?, outcome = ?, ended_on = ?, progress = ? WHERE id = ? AND claimed_by = ?",
                 (status, outcome, self._clock(), float(status == DONE), job_id, worker),
             )
+            if status == FAILED:
+                rooms.empty(connection, job_id)
 
     def sweep(self) -> None:
-        """Forget jobs that were kept long enough, and folders that belong to none."""
-        last = self._clock() - self.keep
+        """Forget jobs that were kept long enough or have no folder, and folders that belong to none."""
+        now = self._clock()
         with self._writing() as connection:
-            connection.execute("DELETE FROM jobs WHERE ended_on < ?", (last,))
-            known = {str(row[0]) for row in connection.execute("SELECT id FROM jobs")}
+            connection.execute("DELETE FROM jobs WHERE ended_on < ?", (now - self.keep,))
+            every = [str(row[0]) for row in connection.execute("SELECT id FROM jobs")]
+            gone = [(one,) for one in every if not self.folder(one).exists()]
+            connection.executemany("DELETE FROM jobs WHERE id = ?", gone)
+            connection.execute("DELETE FROM served WHERE tenant NOT IN (SELECT tenant FROM jobs)")
+            known = rooms.sweep(connection, now - self._arrives)
+            known |= {str(row[0]) for row in connection.execute("SELECT id FROM jobs")}
+        last = now - min(self.keep, self._arrives)
         for place in self._root.iterdir():
-            # A folder is made before its job is known: a body may still be arriving.
+            # Who works on a job that is gone may still be about to notice.
             if place.name not in known and place.stat().st_mtime < last:
                 shutil.rmtree(place, ignore_errors=True)
         for place in list(self._root.iterdir()):
             if place.name not in known and (place / CANCELLED).exists():
                 shutil.rmtree(place, ignore_errors=True)
 
-    def _remove(self, job_id: str) -> None:
-        """Tell who works on a job that nobody wants it any more, and remove what lies there."""
-        folder = self.folder(job_id)
-        try:
-            (folder / CANCELLED).touch()
-        except OSError:
+    def _remove(self, job: Job) -> None:
+        """Remove what lies in a job's folder, and tell who works on it that nobody wants it any more."""
+        folder = self.folder(job.id)
+        told = False
+        if job.status == RUNNING:
+            with suppress(OSError):  # no room for it: the folder's absence says so
+                (folder / CANCELLED).touch()
+                told = True
+        if not told:
+            shutil.rmtree(folder, ignore_errors=True)
             return
         for file in folder.iterdir():
             if file.name != CANCELLED and file.is_file():
@@ -248,6 +308,11 @@ class Jobs:
         sql = f"SELECT {_COLUMNS} FROM jobs WHERE {where}"  # noqa: S608
         row = connection.execute(sql, values).fetchone()
         return None if row is None else Job(*row)
+
+
+def _forget(connection: sqlite3.Connection, job_id: str) -> None:
+    connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+    rooms.forget(connection, job_id)
 
 
 CANCELLED = "cancelled"

@@ -20,12 +20,14 @@ Work = Callable[[memoryview], tuple[bytes, Headers, int]]
 """A body in; the answer, its headers and how many customers it holds out. It runs in another process."""
 
 
-async def answered(computing: Computing, work: Work, body: Handed) -> tuple[PiecesReply, int]:
+async def answered(
+    computing: Computing, work: Work, body: Handed, *, seconds: float | None = None, tenant: str
+) -> tuple[PiecesReply, int]:
     """The answer, still to be read from the body's file, and how many customers it holds.
 
-    Raises Refused (503) and what ``work`` raises.
+    ``seconds`` and ``tenant`` are those of ``Computing.run``, and so is what is raised.
     """
-    length, headers, customers = await computing.run(_computed, work, body.place)
+    length, headers, customers = await computing.run(_computed, work, body.place, seconds=seconds, tenant=tenant)
     return PiecesReply(body.read, length, headers=headers), customers
 
 

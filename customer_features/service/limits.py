@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from functools import partial
-from typing import Self
+from collections.abc import AsyncIterator, Iterable
 
 from litestar.types import Receive
 
@@ -13,13 +11,21 @@ from customer_features.service import handed
 from customer_features.service.computing import LARGE_BODY
 from customer_features.service.encodings import Plain, Unpacker
 from customer_features.service.handed import Handed
+from customer_features.service.pace import Pace
 from customer_features.service.problems import Refused
 from customer_features.service.replies import PIECE
 from customer_features.service.settings import Settings
+from customer_features.service.shares import (
+    BODIES_HELD,
+    SMALL_HELD,
+    SPOOL_HELD,
+    TENANT_BODIES,
+    TENANT_SMALL,
+    TENANT_SPOOL,
+    Pool,
+    Share,
+)
 from customer_features.service.spool import Spool
-
-BODIES_HELD = 4
-"""A worker holds at most as many bytes of bodies as this many of the largest."""
 
 LINGER_BYTES = 64 * 1024 * 1024
 LINGER_SECONDS = 2.0
@@ -28,57 +34,34 @@ _Piece = tuple[bytes, bool]
 """Some bytes as they were received, and whether more come."""
 
 
-class Share:
-    """What one request holds of a worker's bytes, and the file that its body lies in once it is large."""
-
-    __slots__ = ("_limits", "file", "held")
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self.file: Handed | None = None
-        self.held = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._limits.hold(-self.held)
-        if self.file is not None:
-            self.file.close()
-
-    def hold(self, size: int) -> None:
-        """Hold so many bytes more. Raises Refused (503) where the worker holds too many."""
-        self.held += size
-        self._limits.hold(size)
-
-    def shrink(self, size: int) -> None:
-        """Hold no more than so many bytes: the answer took the body's place, and a slow reader takes long over it."""
-        less = max(self.held - size, 0)
-        self.held -= less
-        self._limits.hold(-less)
-
-
 class Limits:
     """The limits of one worker, and what is in use of them."""
 
     def __init__(self, settings: Settings) -> None:
         self.max_body = settings.max_body
-        self.max_unpacked = settings.max_body if settings.max_unpacked is None else settings.max_unpacked
-        self.max_table = settings.max_body if settings.max_table is None else settings.max_table
+        self.max_unpacked = settings.largest_unpacked
+        self.max_table = settings.largest_table
         self.request_timeout = settings.request_timeout
-        self._held = 0
+        self._min_rate = settings.min_rate
         self._spool = None if handed.in_memory() else Spool(settings.data_dir)
+        document, table = max(self.max_body, self.max_unpacked), max(self.max_table, self.max_unpacked)
+        self.small = Pool(SMALL_HELD, TENANT_SMALL)
+        self.large = Pool(BODIES_HELD * document, TENANT_BODIES * document)
+        self.spooled = Pool(SPOOL_HELD * table, TENANT_SPOOL * table)
 
-    def holding(self) -> Share:
-        """Account for a body; what it holds is given back at the end of the ``with`` block."""
-        return Share(self)
+    def holding(self, tenant: str, *, table: bool = False) -> Share:
+        """Account for a request of a tenant; what it holds is given back at the end of the ``with`` block.
+
+        The block begins with Refused (429, 503) where the tenant, or all of them, have too many requests.
+        """
+        return Share(tenant, self.small, self.spooled if table else self.large)
 
     async def read(
         self, receive: Receive, declared: int | None, share: Share, unpacker: Unpacker | None = None
     ) -> bytes | Handed:
         """The request's body, unpacked: where it is large, in a file of the share's.
 
-        Raises Refused (400, 408, 413, 503).
+        Raises Refused (400, 408, 413, 429, 503).
         """
         if declared is not None and declared > self.max_body:
             raise _too_large(self.max_body, f"{declared} bytes were announced")
@@ -104,9 +87,10 @@ class Limits:
                 return b"".join(pieces)
             begun = b"".join(pieces), more
             pieces.clear()
-            share.shrink(share.held - size)  # it is held again below
-        coming = partial(_next, receive)
-        async for piece in self._pieces(coming, self.max_body, self.max_unpacked, unpacker, begun):
+            share.settle(share.held - size)  # it is held again below
+        # Here a timer for each piece is worth its time.
+        pace = Pace(self._min_rate, rated=False)
+        async for piece in self._pieces(receive, pace, self.max_body, self.max_unpacked, unpacker, begun):
             share.hold(len(piece))
             pieces.append(piece)
             if share.file is not None or share.held > LARGE_BODY:
@@ -123,12 +107,6 @@ class Limits:
                 file.write(memoryview(piece)[start : start + PIECE])
                 await asyncio.sleep(0)
 
-    def hold(self, size: int) -> None:
-        """Count bytes as held, or no more so below 0. Raises Refused (503) where they become too many."""
-        self._held += size
-        if size > 0 and self._held > BODIES_HELD * max(self.max_body, self.max_unpacked):
-            raise Refused("overloaded", "Too many large bodies are being received; try again.", close=True)
-
     def pieces(
         self, receive: Receive, declared: int | None, unpacker: Unpacker, *, table: bool = False
     ) -> AsyncIterator[bytes]:
@@ -136,13 +114,14 @@ class Limits:
         allowed = self.max_table if table else self.max_body
         if declared is not None and declared > allowed:
             raise _too_large(allowed, f"{declared} bytes were announced")
-        ends = asyncio.get_running_loop().time() + self.request_timeout
         most = max(self.max_unpacked, self.max_table if table else 0)
-        return self._pieces(partial(self._in_time, receive, ends), allowed, most, unpacker)
+        pace = Pace(self._min_rate, total=self.request_timeout, rated=False)
+        return self._pieces(receive, pace, allowed, most, unpacker)
 
     async def _pieces(
         self,
-        coming: Callable[[], Awaitable[_Piece]],
+        receive: Receive,
+        pace: Pace,
         allowed: int,
         most: int,
         unpacker: Unpacker,
@@ -153,7 +132,7 @@ class Limits:
         most = allowed if isinstance(unpacker, Plain) else most
         more = True
         while more:
-            piece, more = begun or await coming()
+            piece, more = begun or await self._in_time(receive, pace)
             begun = None
             received += len(piece)
             if received > allowed:
@@ -162,16 +141,23 @@ class Limits:
                 unpacked += len(part)
                 if unpacked > most:
                     raise _too_large(allowed, f"unpacked, it may hold {most} and holds more")
+                pace.rated = unpacked > LARGE_BODY  # a small one is in nobody's way
                 yield part
         unpacker.end()
 
-    async def _in_time(self, receive: Receive, ends: float) -> _Piece:
-        """The next piece, where whoever asks for it may take longer over a piece than all of them have to arrive."""
+    async def _in_time(self, receive: Receive, pace: Pace) -> _Piece:
+        """The next piece, unless the body comes too slowly."""
         try:
-            async with asyncio.timeout_at(ends):
-                return await _next(receive)
+            async with pace.waiting():
+                piece = await _next(receive)
         except TimeoutError:
-            raise self._late() from None
+            raise (self._late() if pace.over else self._slow()) from None
+        pace.earn(len(piece[0]))
+        return piece
+
+    def _slow(self) -> Refused:
+        detail = f"The body came more slowly than {self._min_rate} bytes a second."
+        return Refused("request-timeout", detail, close=True)
 
     def _late(self) -> Refused:
         detail = f"The body did not arrive within {self.request_timeout:g} seconds."

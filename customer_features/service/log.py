@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
+from customer_features.service.lines import Lines
 from customer_features.service.request_id import CURRENT
 
 LOGGER = logging.getLogger("customer_features.service")
@@ -38,16 +38,21 @@ class JsonLines(logging.Formatter):
 def write(level: int, event: str, fields: Mapping[str, object]) -> None:
     """A line of ``LOGGER``, past the module's record: to make one takes as long as to compute a small answer."""
     handler = LOGGER.handlers[0] if LOGGER.handlers else None
-    if not isinstance(handler, logging.StreamHandler) or not isinstance(handler.formatter, JsonLines):
+    if isinstance(handler, Lines):
+        handler.put(_encode(_line(time.time(), level, event, fields)))
+    else:
         LOGGER.log(level, event, extra={"fields": fields})
-        return
-    line = _encode(_line(time.time(), level, event, fields)).decode()
-    try:
-        with handler.lock or nullcontext():
-            handler.stream.write(line + handler.terminator)
-            handler.stream.flush()
-    except (OSError, ValueError):  # nobody reads on: that is no reason to answer no more
-        return
+
+
+def watch_losses(told: Callable[[int], None]) -> None:
+    """Have ``told`` called with the number of lines that this process lost, each time that writing goes on."""
+    for handler in LOGGER.handlers:
+        if isinstance(handler, Lines):
+            handler.watch = told
+
+
+def _lost(count: int) -> bytes:
+    return _encode(_line(time.time(), logging.WARNING, "log lines were lost", {"lines": count}))
 
 
 def _line(moment: float, level: int, event: str, fields: Mapping[str, object]) -> dict[str, Any]:
@@ -85,7 +90,7 @@ def configuration(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JsonLines}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        "handlers": {"stderr": {"()": Lines, "told": _lost, "formatter": "json"}},
         "loggers": {
             LOGGER.name: {**quiet, "level": level.upper()},
             "_granian": {**quiet, "level": "WARNING"},

@@ -53,11 +53,18 @@ class Metrics:
         self._authentications = Counter(
             f"{_PREFIX}_authentications", "Outcomes of authentication.", ["reason"], registry=registry
         )
+        self._lines_lost = Counter(
+            f"{_PREFIX}_log_lines_lost", "Log lines that a worker lost, because nobody read them.", registry=registry
+        )
         self._workers.set(1)
 
     def large_bodies(self, waiting: int) -> None:
         """So many large bodies are in the queue now."""
         self._large.set(waiting)
+
+    def lines_lost(self, count: int) -> None:
+        """So many log lines were lost."""
+        self._lines_lost.inc(count)
 
     def close(self) -> None:
         """Nothing: what was counted stays."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from customer_features.service import reasons
+from customer_features.service import log, reasons
 from customer_features.service.authentication import Outcome
 from customer_features.service.computing import Computing
 from customer_features.service.reasons import Reason
@@ -57,7 +57,8 @@ def observers(settings: Settings, computing: Computing) -> list[Observer]:
         from customer_features.service.metrics import Metrics
 
         metrics = Metrics()
-        computing.watch = metrics.large_bodies
+        computing.turns.watch = metrics.large_bodies
+        log.watch_losses(metrics.lines_lost)
         found.append(metrics)
     if settings.traces is not None:
         from customer_features.service import tracing

@@ -40,7 +40,8 @@ _REQUEST_ID = {
     "in": "header",
     "description": (
         "An id of yours for the request, for the answer and the server's log: up to 64 letters, digits, dots, dashes "
-        "and underlines. Another is not refused; the server takes one of its own in its place."
+        "and underlines, and nothing that looks like a part of a secret. Another is not refused; the server takes one "
+        "of its own in its place."
     ),
     "schema": {"type": "string"},  # no pattern: what does not fit one would be refused, by the word of the schema
 }
@@ -52,7 +53,7 @@ _HEADERS_OF = {
     429: ("Retry-After", *_QUOTA),
     503: ("Retry-After",),
 }
-_POST_FAULTS = (400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503)
+_POST_FAULTS = (400, 401, 404, 405, 406, 408, 413, 414, 415, 422, 429, 500, 503)
 _GET_FAULTS = (404, 405, 500)
 
 
@@ -112,7 +113,7 @@ def document(*, max_body: int = MAX_BODY, auth: bool = True) -> dict[str, Any]:
 def _post(place: int, request: Any, reply: Any, job: Any, max_body: int) -> dict[str, Any]:
     """One of the route's paths; the first is the contract's, the others are the same under another name."""
     return {
-        "operationId": "customerFeatures" + ("Alias" if place else ""),
+        "operationId": "customerFeatures" + ("", "Alias", "EarlierAlias")[place],
         "summary": "One feature vector per customer",
         "description": "Rolls raw transactions up into one vector per customer. All or nothing: any fault"
         f" answers 422 and nothing is computed. A body may hold {max_body} bytes."

@@ -103,6 +103,7 @@ _DETAILS = {
     "request-timeout": "The body did not arrive within 60 seconds.",
     "body-too-large": "The body may hold {max} bytes; {over} bytes were announced. Send the customers in several"
     " requests.",
+    "uri-too-long": "The query string may hold 16384 bytes; this one holds 20000.",
     "unsupported-media-type": "Content-Type is missing: send Content-Type: application/json.",
     "internal-error": "The server failed to answer this request. Nothing is wrong with it; report the id.",
     "not-ready": "The server is stopping.",

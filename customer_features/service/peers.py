@@ -63,13 +63,13 @@ class Peers:
             return UNKNOWN
         if not self._trusted:
             return str(client[0])
-        peer = _address(str(client[0]))
+        peer = address_of(str(client[0]))
         if peer is None:
             return UNKNOWN
         said = b",".join(value for name, value in scope["headers"] if name == HEADER)
         hops = said.decode("latin-1").split(",") if said else []
         while hops and self._trusts(peer):
-            before = _address(hops.pop())
+            before = address_of(hops.pop())
             if before is None:
                 # Nobody knows what stood here, so nothing further left is vouched for either.
                 break
@@ -85,7 +85,7 @@ def peer_of(scope: Mapping[str, Any]) -> str:
     return str(scope.get("state", {}).get(PEER, UNKNOWN))
 
 
-def _address(text: str) -> Address | None:
+def address_of(text: str) -> Address | None:
     """An address as proxies write it, with or without a port; None where it is none."""
     text = text.strip()
     if match := _WITH_PORT.fullmatch(text):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from customer_features.errors import UsageError
+from customer_features.service import rights
 
 VARIABLE = "CUSTOMER_FEATURES_PEPPER"
 FILE = "pepper"
@@ -18,7 +19,7 @@ def load(folder: Path, *, environ: Mapping[str, str] = os.environ, create: bool 
     """The pepper from the environment, or from ``folder``, where it is created once.
 
     ``create=False`` is for a store that holds keys already: a new pepper would silently void them all.
-    Raises UsageError where there is no usable pepper.
+    Raises UsageError where there is no usable pepper, or where others may read it.
     """
     if VARIABLE in environ:
         pepper = environ[VARIABLE].encode()
@@ -36,6 +37,7 @@ def load(folder: Path, *, environ: Mapping[str, str] = os.environ, create: bool 
     pepper = path.read_bytes()
     if len(pepper) != _BYTES:
         raise UsageError(f"{path} holds {len(pepper)} bytes instead of {_BYTES}: restore the file")
+    rights.check(path)
     return pepper
 
 

@@ -50,9 +50,11 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("not-found", 404, "Not found", "There is nothing at this path."),
         Kind("method-not-allowed", 405, "Method not allowed", "The path does not take this method; see Allow."),
+        Kind("not-acceptable", 406, "Not acceptable", "Accept leaves no type that the answer could have."),
         Kind("not-finished", 409, "Not finished", "The job has no answer yet."),
         Kind("request-timeout", 408, "Request timeout", "The body did not arrive in time."),
         Kind("body-too-large", 413, "Body too large", "The body is larger than the server takes."),
+        Kind("uri-too-long", 414, "URI too long", "The query string is longer than the server takes."),
         Kind(
             "unsupported-media-type",
             415,
@@ -64,11 +66,18 @@ KINDS: dict[str, Kind] = {
             "too-many-requests",
             429,
             "Too many requests",
-            "A tenant has used up its quota, or a peer that of failed logins.",
+            "A tenant has used up its quota or its share of the server, or a peer its quota of failed logins.",
         ),
         Kind("idempotency-key-reused", 422, "Idempotency-Key reused", "The key was used before, with another request."),
         Kind("internal-error", 500, "Internal error", "The server failed; its log knows this id."),
         Kind("overloaded", 503, "Overloaded", "The server has more to do than it takes on.", _RETRY),
+        Kind(
+            "job-storage-full",
+            503,
+            "Job storage full",
+            "The tenant's jobs hold as much disk as one tenant's may: delete some, or wait until kept ones expire.",
+            ((b"retry-after", b"60"),),
+        ),
         Kind("timed-out", 503, "Timed out", "The computation took longer than a request may take.", _RETRY),
         Kind("not-ready", 503, "Not ready", "The server is stopping, or cannot read its credentials.", _RETRY),
     )
@@ -100,6 +109,11 @@ class Refused(Exception):
 def _refused(name: str, detail: str, close: bool, headers: Headers, more: dict[str, Any]) -> Refused:
     """A refusal that another process raised."""
     return Refused(name, detail, close=close, headers=headers, **more)
+
+
+def over_share(detail: str, *, close: bool = True) -> Refused:
+    """The refusal of a tenant that holds as much of the server as one tenant may (429, with Retry-After)."""
+    return Refused("too-many-requests", detail, close=close, headers=_RETRY)
 
 
 def type_of(name: str) -> str:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from litestar.types import HTTPResponseBodyEvent, HTTPResponseStartEvent, Send
+if TYPE_CHECKING:  # doctor looks at the queue of jobs where the service is not installed
+    from litestar.types import HTTPResponseBodyEvent, HTTPResponseStartEvent, Send
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"

@@ -9,24 +9,24 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from litestar.types import HTTPScope, Receive, Send
 
 from customer_features.engines.rows import Caps, answer
 from customer_features.errors import InvalidRequest, UsageError
-from customer_features.service import content, encodings, large, problems
+from customer_features.service import content, encodings, large, problems, query, small
 from customer_features.service.authentication import Authenticator, Outcome
 from customer_features.service.computing import Computing
 from customer_features.service.content import JSON, header_values, headers_by_name
-from customer_features.service.jobs import Jobs, wanted
+from customer_features.service.jobs import ARRIVES, Jobs, wanted
+from customer_features.service.leaving import ClientLeft, while_connected
 from customer_features.service.limits import Limits, linger
 from customer_features.service.log import LOGGER
 from customer_features.service.peers import peer_of
 from customer_features.service.problems import Refused
 from customer_features.service.quotas import Quotas, Standing
-from customer_features.service.replies import CLOSE, Headers, PiecesReply, Reply, body_event
-from customer_features.service.settings import Settings
+from customer_features.service.replies import CLOSE, PIECE, Headers, PiecesReply, Reply, body_event
+from customer_features.service.settings import TENANT_DISK, Settings
 from customer_features.service.spool import Spool
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 Work = Callable[[HTTPScope, Receive, Send, Standing], Awaitable[None]]
 
-PATHS = ("/api/v1/ai/customer_features", "/api/customer_features")
+PATHS = ("/api/v1/ai/customer_features", "/api/customer_features", "/api/customer-features")
+"""The contract's path, and those that published clients post to: of today's versions, and of earlier ones."""
 OUTCOME = "customer_features.outcome"
 """Where the state of a request's scope holds the outcome of its authentication, for the log."""
 CUSTOMERS = "customer_features.customers"
@@ -58,11 +59,13 @@ class Route:
     ) -> None:
         self.limits = Limits(settings)
         self.quotas = Quotas(settings)
-        self.computing = Computing()
+        self.computing = Computing(settings.memory_of_process, spare=True)
+        self._seconds = settings.request_timeout
         self._authenticator = authenticator
         self._touch = touch
         caps = Caps(settings.max_customers, settings.max_transactions)
         self._answer: Callable[[bytes | memoryview], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
+        self._answer_small = partial(small.answer, timezone=settings.timezone, caps=caps)
         self._tables = _table_route(settings, self.limits)
         self._kinds = (JSON, *(self._tables.kinds if self._tables is not None else ()))
         self.jobs = _job_route(settings, self.limits)
@@ -103,13 +106,15 @@ class Route:
             if self.jobs is None:
                 raise Refused("not-found", "This server takes no jobs.")
             tenant = tenant_of(scope)
-            if result:
-                reply = self.jobs.result(job_id, tenant)
-            elif scope["method"] == "DELETE":
-                reply = self.jobs.cancel(job_id, tenant)
-            else:
-                reply = self.jobs.tell(job_id, tenant)
-            await reply.bearing(standing.headers).send(send)
+            with self.limits.holding(tenant) as share:
+                if result:
+                    share.hold(PIECE)  # of the answer's file, for as long as its reader takes
+                    reply = await self.jobs.result(job_id, tenant)
+                elif scope["method"] == "DELETE":
+                    reply = await self.jobs.cancel(job_id, tenant)
+                else:
+                    reply = await self.jobs.tell(job_id, tenant)
+                await reply.bearing(standing.headers).send(send)
 
         await self._answering(scope, receive, send, tell)
 
@@ -119,6 +124,8 @@ class Route:
         try:
             standing = await self.admit(scope)
             await work(scope, receive, send, standing)
+        except ClientLeft:
+            return
         except InvalidRequest as refusal:
             await problems.reply_with(refusal.status, refusal.problem, path).bearing(standing.headers).send(send)
         except Refused as refused:
@@ -157,31 +164,38 @@ class Route:
         return outcome
 
     async def _post(self, scope: HTTPScope, receive: Receive, send: Send, standing: Standing) -> None:
-        headers = standing.headers
+        headers, tenant = standing.headers, tenant_of(scope)
         kind = content.media_type(scope, self._kinds)
-        query = scope["query_string"]
+        parameters = query.parsed(scope["query_string"])
         unpacker = encodings.unpacker(header_values(scope, b"content-encoding"))
         declared = content.declared_length(scope)
-        parameters = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
         if kind == JSON:
             _refuse_options(parameters)
         if self.jobs is not None and wanted(header_values(scope, b"prefer")):
-            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, tenant_of(scope))
+            reply = await self.jobs.accept(scope, receive, kind, unpacker, parameters, tenant)
             await reply.bearing(headers).send(send)
             return
         if kind != JSON and self._tables is not None:
-            async with self._tables.answering(scope, receive, kind, unpacker, parameters) as file:
+            async with self._tables.answering(scope, receive, kind, unpacker, parameters, tenant) as file:
                 await file.bearing(headers).send(send)
             return
-        with self.limits.holding() as share:
+        with self.limits.holding(tenant) as share:
             body = await self.limits.read(receive, declared, share, unpacker)
             coding = encodings.chosen(header_values(scope, b"accept-encoding"))
+            whole: Reply | PiecesReply
+            work = partial(_answered, self._answer, coding)
             if isinstance(body, bytes):
-                answered, more, customers = _answered(self._answer, coding, body)
-                whole: Reply | PiecesReply = Reply(200, answered, headers=more)
+                try:
+                    answered, more, customers = _answered(self._answer_small, coding, body)
+                except small.ManyMembers:
+                    beside = self.computing.run(work, body, seconds=self._seconds, tenant=tenant)
+                    answered, more, customers = await while_connected(receive, beside)
+                whole = Reply(200, answered, headers=more)
             else:
-                whole, customers = await large.answered(self.computing, partial(_answered, self._answer, coding), body)
-                share.shrink(whole.length)
+                computed = large.answered(self.computing, work, body, seconds=self._seconds, tenant=tenant)
+                pieces, customers = await while_connected(receive, computed)
+                share.settle(pieces.length)
+                whole = pieces
             scope["state"][CUSTOMERS] = customers
             await whole.bearing(headers).send(send)
 
@@ -225,7 +239,13 @@ def _job_route(settings: Settings, limits: Limits) -> JobRoute | None:
     except ImportError:
         return None
     try:
-        jobs = Jobs(settings.data_dir, keep=settings.job_keep)
+        jobs = Jobs(
+            settings.data_dir,
+            keep=settings.job_keep,
+            disk=settings.tenant_disk or max(TENANT_DISK, 4 * limits.max_table, 4 * limits.max_unpacked),
+            running=max(settings.workers // 2, 1),
+            arrives=settings.request_timeout + ARRIVES,
+        )
     except UsageError:
         if settings.auth:
             raise

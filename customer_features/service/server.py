@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import signal
 import socket
@@ -18,15 +19,17 @@ from typing import Any
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server.mp import MPServer
 from litestar.types import ASGIApp
 
-from customer_features.service import app
+from customer_features.service import app, crowding, needs
 from customer_features.service.exposition import exposed
 from customer_features.service.listening import bind, url_of
 from customer_features.service.log import configuration, leave_out_what_no_line_holds
+from customer_features.service.retiring import RETIRED, announced, retire
 from customer_features.service.settings import Settings
-from customer_features.service.taking import limit_silence, listens, patient
+from customer_features.service.sockets import keep_only, listens
+from customer_features.service.taking import limit_silence, patient
+from customer_features.service.workers import STOP, Workers
 
 HEADER_TIMEOUT = 15
 """Seconds that a request's head may take to arrive."""
@@ -36,9 +39,6 @@ MAX_HEAD = 64 * 1024
 
 CONNECTIONS = 8192
 """Connections that one worker serves at a time; more wait to be accepted."""
-
-DRAINING, STOP = 1, 2
-"""The values that the server shares with its workers: it is about to stop, and they must stop now."""
 
 HEARD = 3
 """Seconds after the stop signal within which a worker stops listening, unless the signal was lost."""
@@ -55,14 +55,17 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """
     address = settings.checked_address()
     _allow_connections()
+    if sys.platform == "linux":
+        multiprocessing.set_start_method("fork", force=True)  # by which workers inherit their sockets
     with _reserved(address, settings.port) as port, exposed(settings, announce):
         url = url_of(address, port, "https" if settings.tls else "http")
         cert, key = settings.tls or (None, None)
         threading.Thread(target=_announce_when_up, args=(address, port, url, announce), daemon=True).start()
         stopping = RawValue("b", 0)  # shared with the workers, however they are started
-        _Stoppable(
+        Workers(
             settings.drain,
             stopping,
+            partial(needs.check, settings),
             target="customer-features",
             address=address,
             port=port,
@@ -93,38 +96,30 @@ def _allow_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
-class _Stoppable(MPServer):
-    """The server, with a pause between the signal to stop and the stop, in which ``/ready`` says so."""
-
-    pause = staticmethod(time.sleep)
-
-    def __init__(self, drain: float, stopping: Any, **options: Any) -> None:
-        super().__init__(**options)
-        self._drain = drain
-        self._stopping = stopping
-
-    def signal_handler_interrupt(self, *arguments: Any, **more: Any) -> None:
-        self._stopping.value = DRAINING
-        super().signal_handler_interrupt(*arguments, **more)  # type: ignore[no-untyped-call]
-
-    def shutdown(self, exit_code: int = 0) -> None:
-        if self.interrupt_signal and self._drain:
-            self.pause(self._drain)
-        self._stopping.value = STOP
-        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
-
-
-def _load(settings: Settings, stopping: Any, port: int) -> ASGIApp:
-    """A worker's application; called in the worker."""
+def _load(settings: Settings, stopping: Any, port: int, life: Any, own: int | None) -> ASGIApp:
+    """A worker's application; called in the worker, whose ``own`` socket is one of those that it inherits."""
+    if own is not None:
+        keep_only(own, port)
     # A forked worker still has its parent's handlers, which would swallow a signal to stop.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     if stopping.value:
         sys.exit(0)
     leave_out_what_no_line_holds()
-    threading.Thread(target=_stop_with_parent, args=(os.getppid(), stopping, port), daemon=True).start()
-    threading.Thread(target=limit_silence, args=(port, settings.request_timeout), daemon=True).start()
-    built = patient(app.build(settings, draining=lambda: bool(stopping.value)), settings.request_timeout)
+    busy: set[crowding.Peer] = set()
+    for work, arguments in (
+        (_stop_with_parent, (os.getppid(), stopping, port)),
+        (limit_silence, (port, settings.request_timeout)),
+        (crowding.watch, (port, settings.peer_connections, busy, settings.trusted_proxies)),
+        (retire, (life, port)),
+    ):
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+    application = app.build(
+        settings,
+        draining=lambda: bool(stopping.value),
+        leaving=lambda: life.value == RETIRED or bool(stopping.value),
+    )
+    built = announced(patient(application, settings.request_timeout, settings.min_rate, busy), life)
     # What is there by now stays: to look through it for garbage would make every request wait for tens of milliseconds.
     gc.collect()
     gc.freeze()

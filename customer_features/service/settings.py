@@ -23,6 +23,20 @@ MAX_TRANSACTIONS = 1_000_000
 EXPLORER_MAX = 4 * 2**30
 TABLE_MEMORY = 512 * MIB
 """Bytes that the engine may take for one body that is a table; beyond, it spills to the spool."""
+MAX_DATES = 366
+"""Dates (``today``) of one request over a table: a year of days, or 30 years of months."""
+MAX_VECTORS = 5_000_000
+"""Customers times dates of one request over a table: some 400 MB as CSV."""
+TENANT_DISK = 2 * 2**30
+"""Bytes of a tenant's jobs, bodies and answers, where nothing is said and bodies are not larger than usual."""
+MIN_RATE = 16 * 1024
+"""Bytes a second that a large body must come at, and a large answer be taken at: below any line that people use."""
+PEER_CONNECTIONS = 1024
+"""Connections of one peer's address that a worker keeps: an eighth of all that it serves."""
+LIBRARIES = 512 * MIB
+"""Bytes of a computing process that its libraries take, the renderer of the explorer's charts among them."""
+BODY_IN_MEMORY = 16
+"""Bytes of memory for each byte of a body that is decoded as a whole."""
 JOB_TIMEOUT = 3600.0
 JOB_KEEP = 86400.0
 FAILED_LOGINS = "1000/minute"
@@ -94,8 +108,11 @@ class Settings:
     piece of an answer to be taken. ``rate_limit``:
     requests of a tenant, ``failed_logins``: of a peer's address, such as ``600/minute`` or ``none``; ``redis``: the
     address of the store in which all workers count together. ``table_memory``: bytes for one body that is a table,
-    ``max_table``: bytes of one (None: as ``max_body``). ``job_timeout``: how long a job may compute, ``job_keep``: how
-    long its answer is kept.
+    ``max_table``: bytes of one (None: as ``max_body``). ``process_memory``: bytes of a process that computes (None: as
+    the other limits need). ``job_timeout``: how long a job may compute, ``job_keep``: how
+    long its answer is kept; ``tenant_disk``: bytes of one tenant's jobs (None: ``TENANT_DISK``, or four of the largest
+    bodies). ``max_dates``: dates of one table, ``max_vectors``: customers times dates. ``min_rate``: bytes a second
+    of a large body, and of who reads an answer. ``peer_connections``: of one address with one worker.
     ``drain``: how long ``/ready`` answers 503 before the server stops. ``trusted_proxies``: whose
     ``X-Forwarded-For`` counts. ``metrics_port``: where metrics are answered; None counts nothing.
     ``explorer``: show its page at ``/``; ``explorer_max``: bytes of a file that is dropped there.
@@ -115,8 +132,14 @@ class Settings:
     redis: str | None = None
     table_memory: int = TABLE_MEMORY
     max_table: int | None = None
+    process_memory: int | None = None
     job_timeout: float = JOB_TIMEOUT
     job_keep: float = JOB_KEEP
+    tenant_disk: int | None = None
+    max_dates: int = MAX_DATES
+    max_vectors: int = MAX_VECTORS
+    min_rate: int = MIN_RATE
+    peer_connections: int = PEER_CONNECTIONS
     request_timeout: float = REQUEST_TIMEOUT
     drain: float = 0.0
     timezone: str = "UTC"
@@ -130,6 +153,23 @@ class Settings:
     explorer: bool = False
     explorer_max: int = EXPLORER_MAX
     data_dir: Path = field(default_factory=data_folder)
+
+    @property
+    def largest_unpacked(self) -> int:
+        """Bytes of the largest JSON body once it is unpacked."""
+        return self.max_body if self.max_unpacked is None else self.max_unpacked
+
+    @property
+    def largest_table(self) -> int:
+        """Bytes of the largest body that is a table, as it is received."""
+        return self.max_body if self.max_table is None else self.max_table
+
+    @property
+    def memory_of_process(self) -> int:
+        """Bytes of private memory of a process that computes: a table is in the engine and beside it at a time."""
+        if self.process_memory is not None:
+            return self.process_memory
+        return LIBRARIES + 2 * self.table_memory + BODY_IN_MEMORY * self.largest_unpacked
 
     def checked_address(self) -> str:
         """The numeric address to listen on. Raises UsageError where these settings must not serve."""

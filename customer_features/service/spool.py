@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,53 +15,55 @@ from customer_features.errors import OutputError, UsageError
 from customer_features.service.problems import Refused
 
 FOLDER = "spool"
-HELD = 16
-"""So many bodies may lie in one worker's spool."""
 FULL = "The disk that bodies and answers wait on is full; try again."
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Spool:
-    """The spool of one worker, under the data folder."""
+    """The spool of one worker, under the data folder. How much may lie there, the shares of the requests say."""
 
     def __init__(self, data_dir: Path) -> None:
         self._root = data_dir / FOLDER
-        self._lying = 0
         sweep(data_dir)  # this worker may be here because another was killed
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A folder for one request, which nobody else may read. Raises Refused (503) where there are too many."""
-        if self._lying >= HELD:
-            raise Refused("overloaded", "Too many large bodies are being received or computed; try again.", close=True)
-        self._lying += 1
+        """A folder for one request, which nobody else may read. Raises Refused (503) where there is no room for it."""
         try:
-            try:
-                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                place = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self._root))
-            except OSError as error:
-                raise unkept(error) from error
-            try:
-                yield place
-            finally:
-                shutil.rmtree(place, ignore_errors=True)
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self._root))
+        except OSError as error:
+            raise unkept(error) from error
+        try:
+            yield place
         finally:
-            self._lying -= 1
+            shutil.rmtree(place, ignore_errors=True)
 
 
-async def write(pieces: AsyncIterator[bytes], path: Path) -> None:
-    """A body into a file, off the event loop. Raises OSError where there is no room."""
+async def _enough(size: int) -> None:
+    """There is room for whatever comes."""
+
+
+async def write(pieces: AsyncIterator[bytes], path: Path, room: Callable[[int], Awaitable[None]] = _enough) -> int:
+    """Write a body into a file, off the event loop; how many bytes it holds.
+
+    ``room`` is asked for room for so many bytes in all, before they are written. Raises OSError where the disk is full,
+    and what ``room`` raises.
+    """
     loop = asyncio.get_running_loop()
     waiting: list[bytes] = []
-    size = 0
+    total = written = 0
     with path.open("xb") as file:
         async for piece in pieces:
             waiting.append(piece)
-            size += len(piece)
-            if size >= _ENOUGH:
+            total += len(piece)
+            if total - written >= _ENOUGH:
+                await room(total)
                 await loop.run_in_executor(None, file.writelines, waiting)
-                waiting, size = [], 0
+                waiting, written = [], total
+        await room(total)
         await loop.run_in_executor(None, file.writelines, waiting)
+    return total
 
 
 def unkept(error: OSError) -> Refused:
@@ -95,8 +97,8 @@ def keep(answer: bytes, path: Path) -> None:
         raise
 
 
-_ENOUGH = 1 << 20
-"""Bytes that are worth a hop to another thread."""
+_ENOUGH = 256 * 1024
+"""Bytes that are worth a hop to another thread; a body that is slow to come keeps fewer than these in memory."""
 
 
 def sweep(data_dir: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from litestar.types import HTTPScope, Receive
 
 from customer_features.service import content, spool, tables
-from customer_features.service.computing import Computing
+from customer_features.service.computing import LARGE_BODY, Computing
 from customer_features.service.encodings import Unpacker
+from customer_features.service.leaving import while_connected
 from customer_features.service.limits import Limits
 from customer_features.service.replies import FileReply
 from customer_features.service.route import CUSTOMERS
@@ -31,11 +32,14 @@ class TableRoute:
         self._settings = settings
         self._limits = limits
         self._spool = kept
-        self.computing = Computing()
+        self.computing = Computing(settings.memory_of_process, tables.__name__)
+        # So that a small table waits for no large one.
+        self._small = Computing(settings.memory_of_process, tables.__name__, spare=True)
 
     def close(self) -> None:
         """Let the processes end once their work is done."""
         self.computing.close()
+        self._small.close()
 
     @asynccontextmanager
     async def answering(
@@ -45,18 +49,32 @@ class TableRoute:
         kind: str,
         unpacker: Unpacker,
         parameters: Sequence[tuple[str, str]],
+        tenant: str,
     ) -> AsyncIterator[FileReply]:
         """The answer as a file, which is gone afterwards. Raises Refused."""
         settings = self._settings
-        asked = tables.parse(parameters, kind, content.best_match(scope, content.ANSWERS), settings.timezone)
-        with self._spool.folder() as folder:
+        accept = content.best_match(scope, content.ANSWERS)
+        asked = tables.parse(parameters, kind, accept, settings.timezone, settings.max_dates)
+        with self._limits.holding(tenant, table=True) as share, self._spool.folder() as folder:
+            body = folder / tables.BODY
             try:
                 pieces = self._limits.pieces(receive, content.declared_length(scope), unpacker, table=True)
-                await spool.write(pieces, folder / tables.BODY)
+                await spool.write(share.holding(pieces), body)
             except OSError as error:
                 raise spool.unkept(error) from error
-            memory, seconds = f"{settings.table_memory}B", settings.request_timeout
-            work = partial(tables.compute, str(folder), asked, seconds=seconds, memory=memory, threads=THREADS)
-            answered = await self.computing.run(work)
+            work = partial(
+                tables.compute,
+                str(folder),
+                asked,
+                memory=f"{settings.table_memory}B",
+                threads=THREADS,
+                vectors=settings.max_vectors,
+            )
+            computing = self._small if share.held <= LARGE_BODY else self.computing
+            beside = computing.run(work, seconds=settings.request_timeout, tenant=tenant)
+            answered = await while_connected(receive, beside)
+            body.unlink()  # the answer has taken its place
+            answer = Path(answered.path)
+            share.settle(answer.stat().st_size)
             scope["state"][CUSTOMERS] = answered.customers
-            yield answered.reply(Path(answered.path))
+            yield answered.reply(answer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 import msgspec
 
 from customer_features import features
+from customer_features.bounds import Bounds
 from customer_features.columns import Constant, MissingColumns, check_fields, parse_constants, quoted
 from customer_features.counts import are, counted
 from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected, lock
+from customer_features.engines.duckdb_session import connected, lock, memory_limit_of
+from customer_features.engines.listing import Listing
+from customer_features.engines.outcome import Unreconciled
 from customer_features.engines.rows import CustomerVector, vector_type
 from customer_features.errors import (
     ColumnError,
@@ -26,12 +30,13 @@ from customer_features.errors import (
     InvalidOption,
     MissingExtra,
     OutputError,
+    TooLarge,
     UsageError,
     did_you_mean,
 )
 from customer_features.formats import part_of
 from customer_features.options import Options
-from customer_features.parts import File, Part
+from customer_features.parts import File, Part, first_line
 from customer_features.publish import publish
 from customer_features.service import spool
 from customer_features.service.content import (
@@ -46,7 +51,8 @@ from customer_features.service.content import (
 )
 from customer_features.service.problems import Refused
 from customer_features.service.replies import FileReply
-from customer_features.service.watching import watching
+from customer_features.service.settings import MAX_DATES, MAX_VECTORS
+from customer_features.service.watching import telling
 
 try:
     import duckdb
@@ -56,6 +62,9 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 
 BODY = "body"
 """The name of the spooled body in its folder, and what messages call it."""
+
+SPILL = "spill"
+"""The folder within that one in which the engine keeps what its memory does not hold."""
 
 KINDS = {PARQUET: "parquet", ARROW: "arrow", ARROW_FILE: "arrow", CSV: "csv", NDJSON: "ndjson"}
 """The format of each media type of a body."""
@@ -90,16 +99,21 @@ class Answered:
         return FileReply(path, self.media_type.encode(), headers)
 
 
-def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, timezone: str) -> Asked:
+def parse(
+    parameters: Sequence[tuple[str, str]], media_type: str, answer: str, timezone: str, max_dates: int = MAX_DATES
+) -> Asked:
     """What the query parameters ask for. Raises Refused (422) with what is wrong with each."""
     options: dict[str, Any] = {}
     columns: dict[str, str] = {}
     constants: dict[str, Constant] = {}
-    errors: dict[str, list[str]] = {}
+    found = Listing()
     days: list[str] = []
     for name, value in parameters:
         try:
             if name not in TABLE_OPTIONS:
+                if found.is_full:  # a suggestion would be looked for in vain
+                    found.count += 1
+                    continue
                 allowed = ", ".join(TABLE_OPTIONS)
                 reason = f"is no parameter{did_you_mean(name, TABLE_OPTIONS)}; allowed are {allowed}"
                 raise InvalidOption(name[:60], reason)
@@ -116,22 +130,24 @@ def parse(parameters: Sequence[tuple[str, str]], media_type: str, answer: str, t
             else:
                 options[name] = value
         except InvalidOption as error:
-            errors.setdefault(error.option, []).append(error.reason)
-    if len(set(days)) > 1:
+            found.add(error.option, error.reason)
+    if len(days) > max_dates:
+        found.add("today", f"is given {len(days)} times; {max_dates} dates are allowed")
+    elif len(set(days)) > 1:
         options["as_of"] = days
     elif days:
         options["today"] = days[0]
-    for name, value in ({} if errors else options).items():
+    for name, value in ({} if found.count else options).items():
         try:
             Options.parse(**{name: value})
         except InvalidOption as error:
-            errors.setdefault(error.option, []).append(error.reason)
-    if not errors and answer == JSON and len(set(days)) > 1:
-        errors["today"] = ["several dates go with an answer that is a table: set Accept to one of its media types"]
+            found.add(error.option, error.reason)
+    if not found.count and answer == JSON and len(set(days)) > 1:
+        found.add("today", "several dates go with an answer that is a table: set Accept to one of its media types")
     if twice := sorted(constants.keys() & columns):
-        errors["constant"] = [f"{twice[0]} is mapped as well; give one of the two"]
-    if errors:
-        raise _faulty(FAULTY_OPTIONS, errors)
+        found.add("constant", f"{twice[0]} is mapped as well; give one of the two")
+    if found.count:
+        raise _faulty(FAULTY_OPTIONS, found.errors, fault_count=found.count)
     return Asked(media_type, answer, options, columns, constants, timezone)
 
 
@@ -160,26 +176,37 @@ def _faulty(detail: str, errors: Mapping[str, list[str]], **more: Any) -> Refuse
     return Refused("faulty-request", detail, errors=dict(errors), **{"fault_count": count, **more})
 
 
-def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: int, watched: bool = False) -> Answered:
-    """The answer to the body that lies in a folder, as a file beside it.
+def compute(
+    folder: str,
+    asked: Asked,
+    *,
+    memory: str,
+    threads: int,
+    vectors: int = MAX_VECTORS,
+    telling_progress: bool = False,
+) -> Answered:
+    """Return the answer to the body that lies in a folder, as a file beside it.
 
-    ``seconds``: the most that it may take; ``watched``: say in the folder how far it is, and stop when it says so.
+    ``vectors``: the most that the answer may hold; ``telling_progress``: keep a file in the folder that says how far
+    it is.
 
-    Raises Refused: 400 (not of its media type), 422 (faults, all or nothing),
-    413 (more than the memory holds), 503 (it takes too long, or the disk is full).
+    Raises Refused: 400 (not of its media type), 422 (faults, all or nothing), 413 (more vectors, or more than the
+    memory or the bounds hold), 503 (the disk is full).
     """
     place = Path(folder)
     try:
-        spill = place / "spill"
+        spill = place / SPILL
         spill.mkdir(exist_ok=True)
         with spool.answering(), connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection:
             lock(connection, place)
             file = replace(File.of(place / BODY, BODY), kind=KINDS[asked.media_type])
-            part = part_of(file, connection, place, None)
+            size = memory_limit_of(connection)
+            part = part_of(file, connection, place, None, bounds=Bounds(unpacked=size, memory=size))
             options = Options.parse(**{"timezone": asked.timezone, **asked.options})
             engine = Engine(connection, [part], options, columns={**_quoted(asked.columns, part), **asked.constants})
-            with watching(connection, seconds, *((place, engine) if watched else ())):
+            with telling(place, engine) if telling_progress else nullcontext():
                 engine.judge()
+                _check_vectors(engine.outcome.customers, options, vectors)
                 return _answer(engine, asked, place)
     except DataFaults as error:
         raise _faults(error) from None
@@ -192,12 +219,31 @@ def compute(folder: str, asked: Asked, *, seconds: float, memory: str, threads: 
         said = _clean(said, place)
         hint = "" if _HAS.search(str(error)) else f"; {COLUMN_HINT}"
         raise _faulty("The columns do not serve.", {"columns": [f"{said}{hint}"]}) from None
+    except TooLarge as error:
+        raise Refused("body-too-large", _sentence(_clean(str(error), place))) from None
+    except Unreconciled as error:
+        raise Refused("malformed-table", f"The body gives other rows each time it is read ({error}).") from None
     except OutputError as error:
         raise Refused("body-too-large", f"There is no room for this table: {_clean(str(error), place)}.") from None
     except UsageError as error:
         raise Refused("malformed-table", _sentence(_clean(str(error), place))) from None
-    except duckdb.InterruptException:
-        raise Refused("timed-out", f"The computation took longer than {seconds:g} seconds; nothing was kept.") from None
+    except duckdb.Error as error:
+        if asked.media_type != PARQUET:
+            raise
+        # Its pages are whole; what is left are declarations that do not fit together, of which the engine may say
+        # anything.
+        raise Refused("malformed-table", _sentence(_clean(f"is damaged: {first_line(error)}", place))) from None
+
+
+def _check_vectors(customers: int, options: Options, most: int) -> None:
+    """Raise Refused (413) for too many vectors: a small body with many dates asks for a large answer."""
+    dates = max(len(options.as_of), 1)
+    if customers * dates > most:
+        raise Refused(
+            "body-too-large",
+            f"The answer may hold {most:,} vectors; {counted(customers, 'customer')} at {counted(dates, 'date')} make"
+            f" {customers * dates:,}. Send fewer customers or dates at a time.",
+        )
 
 
 def _quoted(columns: Mapping[str, str], part: Part) -> dict[str, str]:
@@ -274,7 +320,7 @@ _HAS = re.compile(r"--(decimal|thousands|null|date-format|timezone) ")
 """Options of the command line that are parameters of a request too."""
 _OPTION = re.compile(r"(; (name|say|convert) [^;]*?|,[^;,]*?|)--.*", re.S)
 """What tells of an option of the command line, which a request has not."""
-_VERBS = ("is ", "holds ", "looks ", "cannot ", "has ", "ends ", "begins ", "starts ", "contains ")
+_VERBS = ("is ", "holds ", "takes ", "looks ", "cannot ", "has ", "ends ", "begins ", "starts ", "contains ")
 _NAMESAKES = re.compile(r"(\w+) columns are named ")
 
 
@@ -293,4 +339,4 @@ def _clean(text: str, place: Path) -> str:
     return f"{said}; send it in UTF-8" if "--encoding" in text else said
 
 
-__all__ = ["BODY", "KINDS", "Answered", "Asked", "compute", "parse"]
+__all__ = ["BODY", "KINDS", "SPILL", "Answered", "Asked", "compute", "parse"]

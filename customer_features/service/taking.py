@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import suppress
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseBodyEvent, Message, Receive, Scope, Send
 
 from customer_features.service.log import LOGGER
+from customer_features.service.pace import Pace
 from customer_features.service.replies import body_event
+from customer_features.service.sockets import accepts, at_port, reset, sockets
 
 PIECE = 64 * 1024
 """Bytes that must be taken in the time; the server keeps up to four of them ready."""
@@ -27,39 +27,51 @@ PIECE = 64 * 1024
 LATER = 2.0
 """Seconds that the kernel waits longer than we do, so that what we can see is in the log."""
 
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time: what is unsent is thrown away, instead of being offered by the kernel for minutes more."""
 
+def patient(app: ASGIApp, seconds: float, rate: int, busy: set[tuple[str, int]] | None = None) -> ASGIApp:
+    """``app``, but a connection is dropped whose reader takes a large answer too slowly.
 
-def patient(app: ASGIApp, seconds: float) -> ASGIApp:
-    """``app``, but each piece of a large answer must be taken within ``seconds``, or the connection is dropped."""
+    Each piece must be taken within ``seconds``, and all of them at ``rate`` bytes a second. ``busy`` holds meanwhile
+    the addresses of those who are being answered.
+    """
+    answering = set() if busy is None else busy
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        streamed = dropped = False
+        client = scope["client"]
+        dropped = False
+        pace: Pace | None = None  # of an answer that is large
 
         async def taken(message: Message) -> None:
-            nonlocal streamed, dropped
+            nonlocal pace, dropped
             if dropped:
                 return  # as the server does where the client left: what more is said goes nowhere
-            if message["type"] != "http.response.body" or not (streamed or _is_large(message)):
+            if message["type"] != "http.response.body" or not (pace or _is_large(message)):
                 await send(message)
                 return
-            streamed = True
+            pace = pace or Pace(rate, seconds)
             for piece in _pieces(message):
+                pace.earn(len(piece["body"]))
                 try:
-                    async with asyncio.timeout(seconds):
+                    async with pace.waiting():
                         await send(piece)
                 except TimeoutError:
                     dropped = True
-                    LOGGER.warning("an answer was not taken", extra={"fields": {"seconds": seconds}})
-                    if scope["client"] is not None:
-                        await asyncio.to_thread(_drop, scope["client"])
+                    LOGGER.warning("an answer was not taken", extra={"fields": {"seconds": seconds, "rate": rate}})
+                    if client is not None:
+                        await asyncio.to_thread(_drop, client)
                     return
 
-        await app(scope, receive, taken)
+        if client is None:
+            await app(scope, receive, taken)
+            return
+        answering.add(client)
+        try:
+            await app(scope, receive, taken)
+        finally:
+            answering.discard(client)
 
     return call
 
@@ -79,12 +91,11 @@ def _pieces(message: HTTPResponseBodyEvent) -> Iterator[HTTPResponseBodyEvent]:
 
 
 def _drop(peer: tuple[str, int]) -> None:
-    """End this process's connection with a peer: the server, which waits on it, lets go of all that it holds."""
-    for one in _sockets():
+    """End this process's connection with a peer."""
+    for one in sockets():
         with suppress(OSError):
             if one.getpeername()[:2] == tuple(peer):
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                one.shutdown(socket.SHUT_RDWR)
+                reset(one)
 
 
 def limit_silence(port: int, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -105,39 +116,8 @@ def limit_silence(port: int, seconds: float, sleep: Callable[[float], None] = ti
 def _limit(port: int, milliseconds: int) -> bool:
     """Set the limit on this process's sockets at the port; whether one of them listens."""
     listening = False
-    for one in _at(port):
+    for one in at_port(port):
         with suppress(OSError):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-            listening = listening or _accepts(one)
+            listening = listening or accepts(one)
     return listening
-
-
-def listens(port: int) -> bool:
-    """Whether this process accepts connections at the port."""
-    return any([_accepts(one) for one in _at(port)])
-
-
-def _accepts(one: socket.socket) -> bool:
-    return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
-
-
-def _at(port: int) -> Iterator[socket.socket]:
-    """This process's sockets at the port, each good until the next is asked for."""
-    for one in _sockets():
-        with suppress(OSError):
-            if one.family in (socket.AF_INET, socket.AF_INET6) and one.getsockname()[1] == port:
-                yield one
-
-
-def _sockets() -> Iterator[socket.socket]:
-    """This process's sockets, each good until the next is asked for.
-
-    Under the numbers that they have, and never by a second descriptor: to close one, be it of a file that took a
-    socket's number just now, would take the locks away by which SQLite keeps the credentials whole (see "How To
-    Corrupt An SQLite Database File", 2.2).
-    """
-    for entry in list(Path("/dev/fd").iterdir()):
-        with suppress(OSError), ExitStack() as closing:  # closed meanwhile, or no socket
-            one = socket.socket(fileno=int(entry.name))
-            closing.callback(one.detach)
-            yield one

@@ -75,7 +75,7 @@ def test_f1_over_http(tmp_path: Path) -> None:
     (tmp_path / tables.BODY).write_bytes(BODY)
     asked = tables.parse([("today", TODAY)], CSV, JSON, "UTC")
     with pytest.raises(Refused) as refused:
-        tables.compute(str(tmp_path), asked, seconds=60, memory="500MB", threads=1)
+        tables.compute(str(tmp_path), asked, memory="500MB", threads=1)
     assert refused.value.name == "malformed-table"
     assert refused.value.detail.startswith(f"The body cannot be read: {OPENS_3}the 4 lines after it")
 

@@ -152,7 +152,7 @@ def refusal(folder: Path, kind: str, columns: dict[str, str] | None = None, **op
     """Why the body in a folder is refused."""
     asked = tables.Asked(kind, "application/json", {"today": TODAY, **options}, columns or {})
     with pytest.raises(Refused) as caught:
-        tables.compute(str(folder), asked, seconds=60, memory="500MB", threads=1)
+        tables.compute(str(folder), asked, memory="500MB", threads=1)
     return caught.value
 
 

@@ -103,7 +103,7 @@ def answered(folder: Path, rows: pa.Table, kind: str) -> dict[str, float]:
     place.mkdir()
     (place / tables.BODY).write_bytes(body.read_bytes())
     asked = tables.parse([("today", TODAY)], kind, "text/csv", "UTC")
-    answer = tables.compute(str(place), asked, seconds=60, memory="512MB", threads=1)
+    answer = tables.compute(str(place), asked, memory="512MB", threads=1)
     return spent(pa.csv.read_csv(answer.path))
 
 
@@ -314,7 +314,7 @@ def test_f2_an_id_that_is_none_over_http(odd: Any, tmp_path: Path) -> None:
     (place / tables.BODY).write_text("".join(json.dumps(row) + "\n" for row in lines_of("x", odd)))
     asked = tables.parse([("today", TODAY)], NDJSON, "text/csv", "UTC")
     with pytest.raises(Refused) as raised:
-        tables.compute(str(place), asked, seconds=60, memory="512MB", threads=1)
+        tables.compute(str(place), asked, memory="512MB", threads=1)
     assert raised.value.more["faults"] == {"unreadable_id": 1}
     assert list(raised.value.more["errors"]) == ["row 2"]
 

@@ -138,7 +138,7 @@ def over_http(kind: str, folder: Path) -> Door:
             query += [(name, str(one)) for one in (value if isinstance(value, list) else [value])]
         try:
             asked = tables.parse(query, kind, JSON, "UTC")
-            answered = tables.compute(str(folder), asked, seconds=60, memory="500MB", threads=1)
+            answered = tables.compute(str(folder), asked, memory="500MB", threads=1)
         except Refused as refused:
             faults = refused.more.get("faults")
             if faults is None:

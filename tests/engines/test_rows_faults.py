@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from copy import deepcopy
 from typing import Any
 
@@ -206,6 +207,31 @@ def test_the_first_hundred_and_a_count() -> None:
         assert str(count) in caught.problem["detail"]
         assert ("the first 100 are listed" in caught.problem["detail"]) is (count > 100)
         assert list(caught.problem["errors"])[-1] == f"customers[0].transactions[{listed - 1}].amount"
+
+
+def test_faults_beyond_the_first_hundred_are_counted_one_by_one() -> None:
+    """Rows of the same content are judged once, and counted as often as they stand; alike is not the same."""
+    row = {"transaction_id": "T", "date": "2025-04-01", "amount": -1, "product_id": "P"}
+    kinds: list[Any] = [
+        {},
+        7,
+        None,
+        *({**row, "amount": amount} for amount in (-1, -1.0, True, "1", [], {}, 1e300, None)),
+        *({**row, "date": day} for day in ("2025-02-30", 20250401, ["2025-04-01"], "2999-01-01")),
+        {"transaction_id": 1, "product_id": True},
+        {"transaction_id": True, "product_id": 1},
+        {**row, "transaction_id": ""},
+    ]
+
+    def count(rows: list[Any]) -> int:
+        document = {"today": "2025-04-24", "customers": [{"customer_id": "C", "transactions": rows}]}
+        found: int = refusal(json.dumps(document).encode()).problem["fault_count"]
+        return found
+
+    many = [kinds[place * 7 % len(kinds)] for place in range(500)]
+    written = [(json.loads(text), times) for text, times in Counter(map(json.dumps, many)).items()]
+    assert len(written) == len(kinds)
+    assert count(many) == sum(count([row]) * times for row, times in written)
 
 
 def test_long_values_are_cut_in_messages() -> None:

@@ -14,13 +14,14 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from tests.waiting import BOUND, until
 
 COMMAND = [sys.executable, "-m", "customer_features"]
 ROUTE = "/api/v1/ai/customer_features"
-ALIAS = "/api/customer_features"
+ALIAS, EARLIER = "/api/customer_features", "/api/customer-features"
 EXAMPLE = json.dumps(EXAMPLE_REQUEST).encode()
 STOPS = 60.0
 """Seconds for a server to stop. It kills its workers after ten more than this (see GRACE), so one that has stopped by
@@ -69,7 +70,7 @@ def command(folder: Path, *arguments: str, **variables: str) -> subprocess.Compl
     """One run of the command line in this process, which takes no time to start. It must not get as far as to serve."""
     served: list[object] = []
     with _settings(folder, variables) as patched:
-        patched.setattr(server._Stoppable, "serve", lambda *_, **__: served.append(arguments))
+        patched.setattr(server.Workers, "serve", lambda *_, **__: served.append(arguments))
         done = _run(arguments)
     assert served == []
     assert "fault of customer-features itself" not in done.stderr, done.stderr
@@ -340,7 +341,8 @@ class Local(Server):
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         try:
-            application: Any = patient(app.build(self._settings), self._settings.request_timeout)
+            settings = self._settings
+            application: Any = patient(app.build(settings), settings.request_timeout, settings.min_rate)
             transport = httpx.ASGITransport(application, raise_app_exceptions=False)
             async with serving(application), httpx.AsyncClient(transport=transport, base_url=self.url) as self._client:
                 self._begun.set()
@@ -384,6 +386,15 @@ async def serving(application: Any) -> AsyncIterator[None]:
         await lives
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """A database that another connection writes to meanwhile."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
 def rest(connection: socket.socket) -> bytes:
     """All that comes until the connection ends, however it does."""
     said = b""
@@ -394,8 +405,12 @@ def rest(connection: socket.socket) -> bytes:
 
 
 def children(process: int) -> list[int]:
-    """The processes that a process started."""
-    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    """The processes that a process started, in whichever of its threads."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended meanwhile
+            found += map(int, listed.read_text().split())
+    return found
 
 
 def living(group: int) -> list[int]:

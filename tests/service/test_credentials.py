@@ -16,7 +16,8 @@ import pytest
 from customer_features.errors import UsageError
 from customer_features.service import pepper
 from customer_features.service.authentication import API_ID, SECRET, Authenticator
-from customer_features.service.credentials import DAY, CredentialStore, NewKey
+from customer_features.service.credentials import DAY, CredentialStore
+from customer_features.service.key import NewKey
 from tests.waiting import BOUND
 
 
@@ -191,6 +192,17 @@ def test_only_the_owner_may_read(store: CredentialStore, tmp_path: Path) -> None
     assert "credentials.sqlite-wal" in modes
 
 
+def test_what_others_may_use_is_refused_with_what_mends_it(store: CredentialStore, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for path, mode, mends in ((folder, 0o777, "700"), (folder / "credentials.sqlite", 0o644, "600")):
+        path.chmod(mode)
+        with pytest.raises(UsageError, match=f"run chmod {mends} {path}"):
+            CredentialStore(folder)
+        for accepted in (0o1777, 0o750) if path.is_dir() else (0o640,):
+            path.chmod(accepted)
+            CredentialStore(folder).close()
+
+
 def test_another_pepper_is_seen_before_it_voids_every_key(
     store: CredentialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +230,7 @@ def test_a_folder_that_cannot_serve_is_named(tmp_path: Path) -> None:
 
 def test_a_store_of_a_newer_version_is_left_alone(store: CredentialStore, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "data" / "credentials.sqlite") as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     with pytest.raises(UsageError, match="newer customer-features"):
         CredentialStore(tmp_path / "data")
 

@@ -59,7 +59,7 @@ def test_a_write_that_finds_no_room(answer: str, file: str, tmp_path: Path) -> N
     (tmp_path / file).symlink_to("/dev/full")
     asked = tables.parse([("today", TODAY)], CSV, answer, "UTC")
     with pytest.raises(Refused) as refused:
-        tables.compute(str(tmp_path), asked, seconds=60, memory="512MB", threads=1)
+        tables.compute(str(tmp_path), asked, memory="512MB", threads=1)
     assert (refused.value.name, refused.value.detail) == ("overloaded", spool.FULL)
 
 
@@ -68,7 +68,7 @@ import sys
 from customer_features.service import content, tables
 asked = tables.parse([("today", "2025-04-24")], content.CSV, sys.argv[2], "UTC")
 try:
-    tables.compute(sys.argv[1], asked, seconds=60, memory="512MB", threads=1)
+    tables.compute(sys.argv[1], asked, memory="512MB", threads=1)
 except tables.Refused as refused:
     print(refused.name, refused.detail)
 """
@@ -90,7 +90,7 @@ def test_a_job_in_json_that_finds_no_room(tmp_path: Path) -> None:
     (tmp_path / "answer.json").symlink_to("/dev/full")
     asked = json.dumps({"media_type": "application/json", "answer": "application/json"}).encode()
     with pytest.raises(Refused) as refused:
-        job_route._computed(str(tmp_path), asked, 60, "512MB", Caps(10, 10))
+        job_route._computed(str(tmp_path), asked, "512MB", Caps(10, 10), 10)
     assert (refused.value.name, refused.value.detail) == ("overloaded", spool.FULL)
     assert not (tmp_path / "answer.json").is_symlink()
 

@@ -120,7 +120,7 @@ def asked(tmp_path: Path) -> Callable[[Work], list[tuple[bytes, Headers, int]]]:
             file = Handed(spool)
             try:
                 file.write(BODY)
-                reply, customers = await large.answered(computing, work, file)
+                reply, customers = await large.answered(computing, work, file, tenant="t")
                 sent = bytearray()
 
                 async def send(message: object, sent: bytearray = sent) -> None:

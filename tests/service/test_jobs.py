@@ -17,6 +17,7 @@ import pytest
 
 from customer_features.errors import UsageError
 from customer_features.service import jobs as module
+from customer_features.service import rooms
 from customer_features.service.content import CSV, PARQUET
 from customer_features.service.jobs import CANCELLED, JOBS, Jobs, wanted
 from tests.waiting import until
@@ -178,15 +179,14 @@ def computing(server: Running) -> list[int]:
 
 @linux
 @pytest.mark.slow
-def test_a_running_job_is_cancelled(trial: Running) -> None:
+def test_req_28_a_running_job_is_cancelled(trial: Running) -> None:
     with paused(computing(trial)):
         place = submit(trial, ROWS, CSV, PLACE).headers["location"]
         running(trial, place)
         assert trial.request("DELETE", place).status_code == 204
         folder = trial.folder / "jobs" / place.rpartition("/")[2]
-        noticed = (folder / CANCELLED).stat().st_mtime_ns
-        until(lambda: (folder / CANCELLED).stat().st_mtime_ns != noticed, "that who works on it notices")
-    until(lambda: not folder.exists(), "the end of the job's folder")
+        # Its process is ended, be it ever so busy.
+        until(lambda: not folder.exists(), "the end of the job's folder")
     # And the next one gets its turn.
     assert ended(trial, submit(trial).headers["location"])["status"] == "done"
 
@@ -222,9 +222,7 @@ def test_a_server_that_stops_gives_its_job_back(started: Callable[..., Running])
         place = submit(server, ROWS, CSV, PLACE).headers["location"]
         running(server, place)
         server.process.send_signal(signal.SIGTERM)
-        folder = server.folder / "jobs" / place.rpartition("/")[2]
-        until((folder / CANCELLED).exists, "that who works on it is told to stop")
-    assert server.process.wait(STOPS) == 0
+        assert server.process.wait(STOPS) == 0  # its process is ended, be it ever so busy
     with sqlite3.connect(server.folder / module.FILE) as connection:
         left = connection.execute("SELECT status, claimed_by, attempts FROM jobs WHERE outcome IS NULL").fetchall()
     connection.close()
@@ -351,7 +349,7 @@ def test_a_cancelled_job_tells_who_works_on_it(queue: Jobs) -> None:
 
 
 def test_a_tenant_may_have_so_many(queue: Jobs) -> None:
-    for _ in range(module.WAITING):
+    for _ in range(rooms.WAITING):
         put(queue)
     assert queue.add(Jobs.new_id(), "t", b"{}", "d", None) is None
     put(queue, "another")

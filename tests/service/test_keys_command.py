@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .harness import cli, command
+from customer_features.service import credentials
+
+from .harness import cli, command, locked
 
 
 def test_req_08_a_keys_life(tmp_path: Path) -> None:
@@ -43,6 +45,16 @@ def test_req_09_a_person_is_told_that_the_secret_is_shown_once(tmp_path: Path) -
     assert header.split() == ["label", "api_id", "status", "not_before", "expires_on", "last_used_on"]
     assert row.split()[0] == "etl"
     assert row.split()[-1] == "never"
+
+
+def test_a_locked_store_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(tmp_path, "keys", "create", "etl")
+    monkeypatch.setattr(credentials, "WAIT", 0.0)
+    with locked(tmp_path / credentials.FILE):
+        run = command(tmp_path, "keys", "rotate", "etl")
+        assert command(tmp_path, "keys", "list").returncode == 0  # which only reads
+    assert run.returncode == 2
+    assert f"the credential store in {tmp_path} cannot be used now (database is locked)" in run.stderr
 
 
 def test_no_keys_yet(tmp_path: Path) -> None:

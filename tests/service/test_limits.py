@@ -8,18 +8,19 @@ import random
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 
-from customer_features.service import limits
 from customer_features.service.computing import LARGE_BODY
 from customer_features.service.encodings import Plain
 from customer_features.service.handed import Handed
 from customer_features.service.limits import Limits
 from customer_features.service.problems import Refused
 from customer_features.service.settings import MAX_BODY, Settings
+from customer_features.service.shares import BODIES_HELD, PLACE, TENANT_BODIES
 from tests.waiting import until
 
 from .harness import EXAMPLE, ROUTE, Running, paused, problem
@@ -101,7 +102,7 @@ def test_req_21_a_body_has_so_much_time_and_no_more(every: float, size: int, as_
         return {"type": "http.request", "body": b" " * size, "more_body": True}
 
     async def all_of_it() -> None:
-        with worker.holding() as share:
+        with worker.holding("t") as share:
             if as_table:
                 async for _ in worker.pieces(receive, None, Plain(), table=True):
                     pass
@@ -125,7 +126,7 @@ def test_a_body_that_arrives_in_time_is_taken() -> None:
         return await feed()
 
     async def read() -> bytes | Handed:
-        with worker.holding() as share:
+        with worker.holding("t") as share:
             return await worker.read(receive, None, share)
 
     assert run(read()) == (b"abc", pytest.approx(2.4))
@@ -183,25 +184,34 @@ class Feed:
 
 
 def test_bodies_held_are_bounded_and_given_back() -> None:
-    worker = Limits(Settings(max_body=10))
+    most = 2 * LARGE_BODY
+    worker = Limits(Settings(max_body=most))
 
-    async def read(*pieces: bytes) -> bytes | Handed:
-        with worker.holding() as share:
+    async def read(tenant: str, *pieces: bytes) -> bytes | Handed:
+        with worker.holding(tenant) as share:
             return await worker.read(Feed(*pieces), None, share)
 
+    async def refused(tenant: str, *pieces: bytes) -> str:
+        with pytest.raises(Refused) as found:
+            await read(tenant, *pieces)
+        assert found.value.close
+        return found.value.name
+
     async def crowd() -> None:
-        with worker.holding() as share:
-            for _ in range(limits.BODIES_HELD):
-                assert await worker.read(Feed(b"x" * 10), None, share) == b"x" * 10
-            assert share.held == 10 * limits.BODIES_HELD
-            with pytest.raises(Refused) as refused:
-                await read(b"x")
-            assert refused.value.name == "overloaded"
-        assert await read(b"x" * 4, b"y" * 6) == b"xxxxyyyyyy"
-        with pytest.raises(Refused) as refused:
-            await read(b"x" * 4, b"y" * 7)
-        assert refused.value.name == "body-too-large"
-        assert worker._held == 0
+        with ExitStack() as held:
+            for number in range(BODIES_HELD):
+                share = held.enter_context(worker.holding(f"t{number // TENANT_BODIES}"))
+                await worker.read(Feed(b"x" * most), None, share)
+                assert share.held == most
+            assert worker.large.held == most * BODIES_HELD
+            large = b"x" * (LARGE_BODY + 1)
+            assert await refused("t0", large) == "too-many-requests"
+            assert await refused("another", large) == "overloaded"
+            # Small ones have room of their own, the tenants' that hold most too.
+            assert [await read(tenant, b"x" * LARGE_BODY) for tenant in ("t0", "another")] == [b"x" * LARGE_BODY] * 2
+        assert await read("t0", b"x" * 4, b"y" * 6) == b"xxxxyyyyyy"
+        assert await refused("t0", b"x" * 4, b"y" * most) == "body-too-large"
+        assert worker.large.held == worker.small.held == 0
 
     asyncio.run(crowd())
 
@@ -211,11 +221,14 @@ def test_bodies_held_are_bounded_and_given_back() -> None:
 def test_a_body_above_the_size_lies_in_a_file(size: int, cut: int) -> None:
     worker, body = Limits(Settings()), random.Random(size).randbytes(size)
 
+    def counted() -> int:
+        return worker.small.held + worker.large.held - PLACE
+
     async def read() -> None:
-        with worker.holding() as share:
+        with worker.holding("t") as share:
             feed = Feed(*(body[start : start + cut] for start in range(0, size, cut)))
             read = await worker.read(feed, None, share)
-            assert share.held == worker._held == size
+            assert share.held == size == counted()
             if size <= LARGE_BODY:
                 assert read == body
                 assert share.file is None
@@ -223,11 +236,11 @@ def test_a_body_above_the_size_lies_in_a_file(size: int, cut: int) -> None:
                 assert read is share.file
                 assert isinstance(read, Handed)
                 assert read.read(0, 2 * size) == body
-            share.shrink(2 * size)
-            assert share.held == worker._held == size
-            share.shrink(10)
-            assert share.held == worker._held == 10
-        assert worker._held == 0
+            share.settle(2 * size)
+            assert share.held == 2 * size == counted()
+            share.settle(10)
+            assert share.held == 10 == counted()
+        assert worker.small.held == worker.large.held == 0
 
     asyncio.run(read())
 

@@ -22,7 +22,7 @@ from customer_features.service.settings import MAX_BODY, Settings
 from .harness import EXAMPLE, Running
 from .test_route import CONTRACTS_ANSWER
 
-FAULTS = {"400", "401", "404", "405", "408", "413", "415", "422", "429", "500", "503"}
+FAULTS = {"400", "401", "404", "405", "406", "408", "413", "414", "415", "422", "429", "500", "503"}
 
 
 @pytest.fixture(scope="module")

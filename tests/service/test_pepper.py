@@ -34,6 +34,18 @@ def test_a_short_one_is_refused(tmp_path: Path) -> None:
         pepper.load(tmp_path, environ={})
 
 
+def test_one_that_others_may_read_is_refused_with_what_mends_it(tmp_path: Path) -> None:
+    pepper.load(tmp_path, environ={})
+    path = tmp_path / pepper.FILE
+    for mode in (0o604, 0o644, 0o602):
+        path.chmod(mode)
+        with pytest.raises(UsageError, match=f"run chmod 600 {path}"):
+            pepper.load(tmp_path, environ={})
+    for mode in (0o600, 0o400, 0o660):  # Kubernetes gives rights to a volume's own group
+        path.chmod(mode)
+        assert len(pepper.load(tmp_path, environ={})) == 32
+
+
 def test_a_lost_one_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is gone"):
         pepper.load(tmp_path, environ={}, create=False)

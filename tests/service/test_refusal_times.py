@@ -63,7 +63,7 @@ def test_req_05_no_refusal_is_told_by_its_time(refusals: Refusals) -> None:
     finally:
         server.kill()
     guesses = {
-        f"{one} or {other}": _right_guesses(spent[one], spent[other]) for one, other in itertools.combinations(kinds, 2)
+        f"{one} or {other}": right_guesses(spent[one], spent[other]) for one, other in itertools.combinations(kinds, 2)
     }
     print(guesses)
     assert max(guesses.values()) < 0.6
@@ -84,7 +84,7 @@ def _spent(kinds: dict[str, Callable[[], Headers]], times: int, ask: Callable[[H
     return spent
 
 
-def _right_guesses(one: list[int], other: list[int]) -> float:
+def right_guesses(one: list[int], other: list[int]) -> float:
     """The share of right guesses which of two times is whose (Mann-Whitney's U over all pairs); 0.5 is a coin's."""
     ranked = sorted(other)
     above = sum(bisect.bisect_left(ranked, x) + bisect.bisect_right(ranked, x) for x in one) / 2

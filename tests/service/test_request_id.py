@@ -36,6 +36,31 @@ def test_none_two_and_a_secret_are_replaced() -> None:
     assert request_id.chosen([]) != request_id.chosen([])
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 64), (0, 12), (4, 16), (4, 58), (20, 40), (52, 64), (30, 38), (56, 64)])
+def test_req_11_a_part_of_the_secret_that_is_sent_is_replaced(start: int, end: int) -> None:
+    plain = secret.make().encode()
+    part = plain[start:end].removeprefix(b"cfs_")
+    for given in (part, b"job-" + part, part + b".7"):
+        assert FRESH.fullmatch(request_id.chosen([given], [plain]))
+
+
+def test_req_11_a_part_of_any_secret_is_replaced() -> None:
+    """Without the secret beside it: 20 letters and digits of one mix capitals and small letters."""
+    for _ in range(200):
+        assert FRESH.fullmatch(request_id.chosen([secret.make()[10:30].encode()]))
+
+
+def test_ids_in_common_use_are_kept() -> None:
+    plain = secret.make().encode()
+    for given in (
+        "7f4df3a64c1e4f0e9a532c6f6f2b6a10",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "order-20250424-0001",
+        "NightlyRun-7",
+    ):
+        assert request_id.chosen([given.encode()], [plain]) == given
+
+
 def test_every_answer_has_it(server: Running) -> None:
     asked = [
         ("POST", ROUTE, EXAMPLE, {}, 200),

@@ -9,7 +9,7 @@ import pytest
 
 from customer_features.engines.rows import answer
 
-from .harness import ALIAS, EXAMPLE, ROUTE, Running, assert_common_headers, problem
+from .harness import ALIAS, EARLIER, EXAMPLE, ROUTE, Running, assert_common_headers, problem
 
 CONTRACTS_ANSWER = {
     "customers": [
@@ -48,7 +48,7 @@ def customer(**more: Any) -> dict[str, Any]:
     return {"customer_id": "C", "transactions": [ROW], **more}
 
 
-@pytest.mark.parametrize("path", [ROUTE, ALIAS])
+@pytest.mark.parametrize("path", [ROUTE, ALIAS, EARLIER])
 def test_the_contracts_example(server: Running, path: str) -> None:
     reply = server.post(path=path)
     assert reply.status_code == 200
@@ -209,7 +209,7 @@ def test_json_in_utf8_however_it_is_written_is_taken(server: Running, content_ty
     assert server.post(Content_Type=content_type).status_code == 200
 
 
-@pytest.mark.parametrize("path", [ROUTE, ALIAS])
+@pytest.mark.parametrize("path", [ROUTE, ALIAS, EARLIER])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
 def test_another_method_answers_405(server: Running, path: str, method: str) -> None:
     # Before credentials, which are not sent here.

@@ -38,6 +38,6 @@ def test_the_service_keeps_to_its_document(server: Running, tmp_path: Path, exam
     )
     print(ran.stdout[-5000:])
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
-    assert re.search(r"Tested: 8", ran.stdout)
+    assert re.search(r"Tested: 9", ran.stdout)
     assert int(re.findall(r"(\d+) generated", ran.stdout)[-1]) > 500
     assert '"event":"internal error"' not in server.log_text()[begun:]

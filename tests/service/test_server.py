@@ -18,6 +18,7 @@ from granian.constants import Interfaces
 from granian.server.mp import MPServer
 
 from customer_features.service import server as module
+from customer_features.service import workers
 from tests.waiting import until
 
 from .harness import COMMAND, EXAMPLE, ROUTE, STOPS, Local, Running, command, environment, living, rest
@@ -71,14 +72,14 @@ def test_ready_says_that_the_server_is_stopping(started: Start) -> None:
 def test_a_signal_to_stop_comes_before_the_drain_and_the_drain_before_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     stopping, done = RawValue("b", 0), list[object]()
     monkeypatch.setattr(MPServer, "shutdown", lambda self, code=0: done.append("stop"))
-    stoppable = module._Stoppable(7.0, stopping, target="x", interface=Interfaces.ASGI)
+    stoppable = module.Workers(7.0, stopping, target="x", interface=Interfaces.ASGI)
     stoppable.pause = done.append
     stoppable.shutdown()  # not by a signal: nobody is to be told by /ready
-    assert (done, stopping.value) == (["stop"], module.STOP)
+    assert (done, stopping.value) == (["stop"], workers.STOP)
     stoppable.signal_handler_interrupt()
-    assert stopping.value == module.DRAINING
+    assert stopping.value == workers.DRAINING
     stoppable.shutdown()
-    assert (done, stopping.value) == (["stop", 7.0, "stop"], module.STOP)
+    assert (done, stopping.value) == (["stop", 7.0, "stop"], workers.STOP)
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -87,7 +88,7 @@ def test_a_worker_whose_signal_to_stop_was_lost_stops_all_the_same(
     monkeypatch: pytest.MonkeyPatch, gone: bool, heard: bool
 ) -> None:
     """It is told by its parent, or tells itself where the parent is gone; and once more where it listens still."""
-    stopping, sent, waited = RawValue("b", module.DRAINING), list[tuple[int, int]](), list[float]()
+    stopping, sent, waited = RawValue("b", workers.DRAINING), list[tuple[int, int]](), list[float]()
 
     def sleep(seconds: float) -> None:
         waited.append(seconds)
@@ -96,7 +97,7 @@ def test_a_worker_whose_signal_to_stop_was_lost_stops_all_the_same(
             if gone:
                 monkeypatch.setattr(os, "getppid", lambda: 1)
             else:
-                stopping.value = module.STOP
+                stopping.value = workers.STOP
 
     monkeypatch.setattr(os, "kill", lambda process, number: sent.append((process, number)))
     monkeypatch.setattr(os, "getppid", lambda: 4711)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,8 @@ import pytest
 import zstandard
 
 from customer_features.engines.duckdb_session import connected, lock, memory_kept
-from customer_features.service import tables
 from customer_features.service.content import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 from customer_features.service.contract import EXAMPLE_REQUEST
-from customer_features.service.watching import watching
 
 from .harness import EXAMPLE, ROUTE, Local, Running, Server, command, problem
 
@@ -207,25 +204,6 @@ def test_a_server_sweeps_what_a_killed_one_left(local: Callable[..., Local]) -> 
     assert left.exists()  # nothing is done before the options are right
     Local(server.folder, "--no-auth").stop()
     assert not left.exists()
-
-
-def test_req_21_a_computation_that_takes_too_long(tmp_path: Path) -> None:
-    (tmp_path / tables.BODY).write_bytes(written(table(), CSV))
-    asked = tables.parse([("today", TODAY)], CSV, CSV, "UTC")
-    with pytest.raises(tables.Refused) as refused:
-        tables.compute(str(tmp_path), asked, seconds=-1, memory="512MB", threads=1)
-    assert refused.value.name == "timed-out"
-
-
-def test_req_21_a_query_that_runs_when_the_time_is_up_is_interrupted() -> None:
-    """It would run for minutes. The time is up at the second look, of which the first comes before the query."""
-    times = chain([0.0, 0.0], repeat(1.0))
-    with (
-        duckdb.connect(config={"threads": 1}) as connection,
-        pytest.raises(duckdb.InterruptException),
-        watching(connection, 0.5, ticks=lambda: next(times)),
-    ):
-        connection.execute("SELECT SUM(sin(i)) FROM range(100_000_000_000) numbers(i)")
 
 
 @pytest.mark.parametrize(

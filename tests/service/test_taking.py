@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from customer_features.service.pace import GRACE
 from customer_features.service.taking import LATER, PIECE, _drop, limit_silence, patient
 from tests.waiting import until
 
@@ -123,7 +124,9 @@ def test_who_came_before_the_limit_has_it_too() -> None:
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == (7 + LATER) * 1000
 
 
-def sent(messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]] | None = None) -> tuple[Any, float]:
+def sent(
+    messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]] | None = None, rate: int = 4096
+) -> tuple[Any, float]:
     """What reaches a server that ``takes`` so long over its n-th message, under a limit of 10 seconds; and how long."""
     found: list[dict[str, Any]] = []
 
@@ -141,7 +144,7 @@ def sent(messages: list[dict[str, Any]], takes: Callable[[int], Awaitable[None]]
 
     async def ask() -> list[dict[str, Any]]:
         scope: Any = {"type": "http", "client": None}
-        await patient(app, 10)(scope, receive, send)
+        await patient(app, 10, rate)(scope, receive, send)
         return found
 
     return run(ask())
@@ -208,3 +211,33 @@ def test_to_look_for_a_connection_takes_no_lock_away(tmp_path: Path) -> None:
         _drop(("127.0.0.1", 1))
         other = subprocess.run([sys.executable, "-c", HOLDER, str(file)], capture_output=True, text=True, check=False)
         assert "database is locked" in other.stderr
+
+
+def test_req_29_an_answer_is_taken_at_a_rate_or_not_at_all(caplog: pytest.LogCaptureFixture) -> None:
+    """Each piece is taken within its time, all of them too slowly."""
+
+    async def takes(place: int) -> None:
+        await passing(8 if place else 0)
+
+    found, seconds = sent([START, BODY, END], takes, PIECE // 2)
+    assert len(found) == 1 + 2  # the third piece is late: each earned 2 seconds
+    assert seconds == GRACE + 3 * 2
+    assert [record.getMessage() for record in caplog.records] == ["an answer was not taken"]
+
+
+def test_who_is_answered_is_known_meanwhile() -> None:
+    busy: set[tuple[str, int]] = set()
+    seen: list[set[tuple[str, int]]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(set(busy))
+        raise ConnectionError
+
+    async def ask() -> None:
+        scope: Any = {"type": "http", "client": ("192.0.2.1", 7)}
+        with suppress(ConnectionError):
+            await patient(app, 10, 1, busy)(scope, None, None)  # type: ignore[arg-type]
+
+    run(ask())
+    assert seen == [{("192.0.2.1", 7)}]
+    assert busy == set()

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from customer_features.service import app, route, tracing
+from customer_features.service import app, small, tracing
 from customer_features.service.observing import Seen
 from customer_features.service.settings import Settings
 from customer_features.service.tracing import Tracing
@@ -112,7 +112,7 @@ def test_req_11_a_failure_leaves_neither_message_nor_event(
     def fail(body: bytes, **more: object) -> bytes:
         raise ValueError(SENTINEL)
 
-    monkeypatch.setattr(route, "answer", fail)
+    monkeypatch.setattr(small, "answer", fail)
     reply = ask("POST", ROUTE, content=EXAMPLE, headers={"Content-Type": "application/json"})
     assert reply.status_code == 500
     (span,) = spans.get_finished_spans()

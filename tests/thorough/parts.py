@@ -74,5 +74,6 @@ PARTS = (
         (*_TWO, "loadgroup", "-m", "hypothesis", "tests"),
     ),
     Part("agreement", "a million generated customers through every door", 30, ("tests.agreement",)),
+    Part("attack", "attacks on a server while another tenant asks on", 15, ("tests.attack",)),
     Part("soak", "200,000 requests while keys rotate and workers are killed", 30, ("tests.soak",)),
 )

@@ -5,25 +5,32 @@ The folder is all there is to a dataset, so that any worker can answer for it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 import msgspec
 
-from customer_features.service.problems import Refused
+from customer_features.service.problems import Refused, over_share
 from customer_features.service.spool import alive
 
 FOLDER = "explorer"
 KEEP = 3600.0
 """Seconds that a dataset lives after it was last looked at."""
-HELD = 32
-"""So many datasets may lie there at once."""
+HELD, TENANT_HELD = 32, 8
+"""So many datasets may lie there at once, and of one tenant where there are several."""
+TENANT_FILES = 2
+"""All datasets of one tenant may hold as many bytes as this many of the largest files, where there are several."""
+_STEP = 16 * 1024 * 1024
+"""Bytes of a file after which it is looked again how many there are."""
 BODY, META, STATE = "body", "meta.json", "state.json"
 
 ID = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -84,15 +91,28 @@ class Dataset:
 class Datasets:
     """The datasets of one server, under a folder of its own."""
 
-    def __init__(self, data_dir: Path, keep: float = KEEP, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        keep: float = KEEP,
+        clock: Callable[[], float] = time.time,
+        *,
+        each: int | None = None,
+        disk: int | None = None,
+    ) -> None:
+        """``each``: datasets of one tenant, ``disk``: bytes of all of them; None for as many as there may be."""
         self._root = data_dir / FOLDER
         self.keep = keep
         self._clock = clock
+        self._each = each
+        self._disk = disk
 
     def create(self, name: str, owner: str, source: str | None = None) -> Dataset:
-        """A new one, still without rows. Raises Refused (503) where there are too many."""
+        """A new one, still without rows. Raises Refused where the owner (429) or all of them (503) have too many."""
         self.sweep()
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._each is not None and len(self._of(owner)) >= self._each:
+            raise over_share(f"{self._each} datasets are open, as many as one tenant may have; close one of them.")
         if len(list(self._root.iterdir())) >= HELD:
             raise Refused("overloaded", "Too many datasets are being looked at; try again later.")
         made = secrets.token_urlsafe(24)
@@ -114,6 +134,30 @@ class Datasets:
         except (OSError, msgspec.DecodeError):
             raise _gone() from None
         return Dataset(wanted, folder, meta)
+
+    def room(self, owner: str) -> Callable[[int], Awaitable[None]]:
+        """What is told how large a file has become, and raises Refused (429) where the owner's hold too many bytes."""
+        looked = -_STEP
+
+        async def check(size: int) -> None:
+            nonlocal looked
+            if self._disk is None or size - looked < _STEP:
+                return
+            looked = size
+            held = await asyncio.to_thread(lambda: sum(map(_size, self._of(owner))))
+            if held > self._disk:
+                raise over_share(f"All datasets of a tenant may hold {self._disk:,} bytes; close one of them.")
+
+        return check
+
+    def _of(self, owner: str) -> list[Path]:
+        """The folders of an owner's datasets."""
+        found = []
+        for folder in self._root.iterdir():
+            with suppress(OSError, msgspec.DecodeError):  # somebody else is just making or deleting it
+                if msgspec.json.decode((folder / META).read_bytes(), type=Meta).owner == owner:
+                    found.append(folder)
+        return found
 
     def folder(self, wanted: str) -> Path:
         """Where a dataset with that id lies, if there is one. Raises Refused (404) for what is no id."""
@@ -137,6 +181,16 @@ class Datasets:
                 continue  # somebody else has just deleted it
             if self._clock() - looked > self.keep:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder, and below."""
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(OSError):  # it has just been deleted
+            found = file.stat()
+            size += found.st_size if S_ISREG(found.st_mode) else 0
+    return size
 
 
 def _gone() -> Refused:

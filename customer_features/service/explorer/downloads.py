@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import time
@@ -32,6 +33,7 @@ class Downloads:
     def __init__(self, datasets: Datasets, clock: Callable[[], float] = time.time) -> None:
         self._datasets = datasets
         self._clock = clock
+        self._making: dict[Path, asyncio.Task[None]] = {}
 
     def ticket(self, dataset: Dataset, what: str) -> str:
         """A new link's last part. Raises Refused (404) for a kind of file that there is not."""
@@ -43,8 +45,8 @@ class Downloads:
         os.utime(path, (self._clock(), self._clock()))
         return made
 
-    def take(self, wanted: str, used: str) -> tuple[Path, str, str]:
-        """The file of a link that serves no more from now: its path, its name, its media type."""
+    def take(self, wanted: str, used: str) -> tuple[str, str, str]:
+        """What a link that serves no more from now leads to: its kind, its name, its media type."""
         folder = self._datasets.folder(wanted)
         if not ID.fullmatch(used):
             raise _gone()
@@ -57,16 +59,24 @@ class Downloads:
         if self._clock() - made > SERVES:
             raise _gone()
         ending, media_type = KINDS[what]
-        return _file(folder, what), f"features.{ending}", media_type
+        return what, f"features.{ending}", media_type
 
-
-def _file(folder: Path, what: str) -> Path:
-    features = folder / FEATURES
-    if what == "csv":
-        return results.write_csv(folder)
-    if what == "json":
-        return results.write_json(folder)
-    return {"parquet": features, "quarantine": quarantine_of(features), "manifest": manifest_of(features)}[what]
+    async def file(self, wanted: str, what: str) -> Path:
+        """A dataset's file of a kind. What is made of the result is made once: who asks meanwhile waits for it."""
+        folder = self._datasets.folder(wanted)
+        features = folder / FEATURES
+        if what not in results.WRITERS:
+            return {"parquet": features, "quarantine": quarantine_of(features), "manifest": manifest_of(features)}[what]
+        try:
+            path = results.path_of(folder, what)
+        except OSError:
+            raise _gone() from None
+        if path not in self._making and not path.exists():
+            self._making[path] = task = asyncio.create_task(asyncio.to_thread(results.make, folder, what, path))
+            task.add_done_callback(lambda _: self._making.pop(path))
+        if path in self._making:
+            await asyncio.shield(self._making[path])  # who leaves takes it from nobody
+        return path
 
 
 def _gone() -> Refused:

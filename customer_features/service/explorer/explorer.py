@@ -11,7 +11,7 @@ from typing import Any
 from litestar.handlers import HTTPRouteHandler
 
 from customer_features.service.content import header_values
-from customer_features.service.explorer.datasets import Datasets
+from customer_features.service.explorer.datasets import TENANT_FILES, TENANT_HELD, Datasets
 from customer_features.service.explorer.running import Runs
 from customer_features.service.explorer.views import handlers
 from customer_features.service.problems import Refused
@@ -26,7 +26,9 @@ class Explorer:
     """Made where the settings ask for it."""
 
     def __init__(self, settings: Settings, route: Route) -> None:
-        self.datasets = Datasets(settings.data_dir)
+        # Without credentials there is one tenant, who may have all there is.
+        each, disk = (TENANT_HELD, TENANT_FILES * settings.explorer_max) if settings.auth else (None, None)
+        self.datasets = Datasets(settings.data_dir, each=each, disk=disk)
         self.runs = Runs(settings)
         self._settings = settings
         self._route = route

@@ -5,6 +5,7 @@ Each answer opens the files anew, so that any worker can give it; a page of a mi
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from customer_features import features
 from customer_features.columns import literal, quoted
 from customer_features.engines.duckdb_session import connected
 from customer_features.options import Grain
-from customer_features.service.explorer.working import FEATURES, ROWS
+from customer_features.service.explorer.working import FEATURES, MADE, ROWS
+from customer_features.service.problems import Refused
 
 PAGE = 50
 """Customers of one page."""
@@ -142,33 +144,49 @@ def customer(folder: Path, wanted: str, grain: str) -> Customer | None:
     )
 
 
-def write_csv(folder: Path) -> Path:
+def path_of(folder: Path, ending: str) -> Path:
+    """Where a file is made of the vectors that are there now: those of another build have another name.
+
+    Raises OSError where there are none.
+    """
+    built = (folder / FEATURES).stat()
+    return folder / f"{MADE}{built.st_ino:x}-{built.st_mtime_ns:x}.{ending}"
+
+
+def make(folder: Path, ending: str, path: Path) -> None:
+    """Make that file, whole or not at all. Raises Refused (404) where the vectors were built anew meanwhile."""
+    draft = path.with_suffix(f".{secrets.token_hex(4)}.draft")  # another worker may be making it too
+    try:
+        WRITERS[ending](folder, draft)
+        if path_of(folder, ending) != path:
+            raise Refused("not-found", "The result was built anew meanwhile; ask for it again.")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_csv(folder: Path, path: Path) -> None:
     """The vectors as CSV, as ``build`` writes them."""
-    path = folder / "features.csv"
-    if not path.exists():
-        draft = folder / "features.csv.draft"
-        with reading(folder) as connection:
-            connection.execute(
-                f"COPY (SELECT * FROM {relation(folder)}) TO {literal(str(draft))}"
-                " (FORMAT csv, HEADER true, USE_TMP_FILE false)"
-            )
-        draft.replace(path)
-    return path
+    with reading(folder) as connection:
+        connection.execute(
+            f"COPY (SELECT * FROM {relation(folder)}) TO {literal(str(path))}"
+            " (FORMAT csv, HEADER true, USE_TMP_FILE false)"
+        )
 
 
-def write_json(folder: Path) -> Path:
+def _write_json(folder: Path, path: Path) -> None:
     """The vectors as the contract's document."""
-    path = folder / "features.json"
-    if not path.exists():
-        draft, names = folder / "features.json.draft", features.names()
-        with reading(folder) as connection, draft.open("wb") as file:
-            file.write(b'{"customers":[')
-            between = b""
-            for batch in iter(connection.sql(f"SELECT * FROM {relation(folder)}").to_arrow_reader(1 << 16)):
-                for row in batch.to_pylist():
-                    one = {"customer_id": row["customer_id"], "features": {name: row[name] for name in names}}
-                    file.write(between + msgspec.json.encode(one))
-                    between = b","
-            file.write(b"]}")
-        draft.replace(path)
-    return path
+    names = features.names()
+    with reading(folder) as connection, path.open("wb") as file:
+        file.write(b'{"customers":[')
+        between = b""
+        for batch in iter(connection.sql(f"SELECT * FROM {relation(folder)}").to_arrow_reader(1 << 16)):
+            for row in batch.to_pylist():
+                one = {"customer_id": row["customer_id"], "features": {name: row[name] for name in names}}
+                file.write(between + msgspec.json.encode(one))
+                between = b","
+        file.write(b"]}")
+
+
+WRITERS = {"csv": _write_csv, "json": _write_json}
+"""What writes the vectors of a folder as a download of that kind."""

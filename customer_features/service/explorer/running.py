@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,14 +13,19 @@ import msgspec
 
 from customer_features.errors import CustomerFeaturesError
 from customer_features.service.computing import Computing
+from customer_features.service.explorer import working
 from customer_features.service.explorer.choices import Choices
 from customer_features.service.explorer.datasets import Dataset, State
-from customer_features.service.explorer.working import CHOICES, work
+from customer_features.service.explorer.working import CHOICES, SPILL, work
 from customer_features.service.jobs import CANCELLED, PROGRESS
 from customer_features.service.log import LOGGER
+from customer_features.service.pace import Pace
 from customer_features.service.problems import Refused
 from customer_features.service.settings import Settings
 from customer_features.service.spool import unkept, write
+
+LOOK = 0.1
+"""Seconds between two looks at whether a computation is still wanted."""
 
 
 class Runs:
@@ -30,7 +36,7 @@ class Runs:
         # Where the page is this machine's alone nobody else wants the cores.
         self._threads = 1 if settings.auth else os.cpu_count() or 1
         self._memory = f"{settings.table_memory}B"
-        self._computing = Computing()
+        self._computing = Computing(settings.memory_of_process, working.__name__)
         self._tasks: dict[asyncio.Task[None], Dataset] = {}
 
     async def close(self) -> None:
@@ -40,28 +46,34 @@ class Runs:
         await asyncio.gather(*self._tasks)
         self._computing.close()
 
-    async def receive(self, pieces: AsyncIterator[bytes], path: Path) -> None:
-        """Write an upload down. Raises Refused: 413 (too large), 408 (too slow), 400 (nothing), 503 (no room)."""
-        size = 0
+    async def receive(self, pieces: AsyncIterator[bytes], path: Path, room: Callable[[int], Awaitable[None]]) -> None:
+        """Write an upload down; ``room`` is asked for its bytes.
+
+        Raises Refused: 413 (too large), 408 (too slow), 400 (nothing), 503 (no room), and what ``room`` raises.
+        """
+        size, settings = 0, self._settings
+        pace = Pace(settings.min_rate, settings.request_timeout)
 
         async def counted() -> AsyncIterator[bytes]:
             nonlocal size
             while True:
                 try:
-                    async with asyncio.timeout(self._settings.request_timeout):
+                    async with pace.waiting():
                         piece = await anext(pieces)
                 except StopAsyncIteration:
                     return
                 except TimeoutError:
-                    raise Refused("request-timeout", "The file did not arrive in time.", close=True) from None
+                    slow = f"The file came more slowly than {settings.min_rate} bytes a second, or stopped."
+                    raise Refused("request-timeout", slow, close=True) from None
+                pace.earn(len(piece))
                 size += len(piece)
-                if size > self._settings.explorer_max:
-                    most = self._settings.explorer_max
+                if size > settings.explorer_max:
+                    most = settings.explorer_max
                     raise Refused("body-too-large", f"A file may hold {most:,} bytes here.", close=True)
                 yield piece
 
         try:
-            await write(counted(), path)
+            await write(counted(), path, room)
         except OSError as error:
             raise unkept(error) from error
         if not size:
@@ -81,9 +93,17 @@ class Runs:
 
     async def _run(self, dataset: Dataset, step: str, choices: Choices) -> None:
         error = ""
-        given = (self._memory, self._threads, self._settings.job_timeout)
+        most = self._settings.explorer_max
+        asked = (step, str(dataset.folder), dataset.meta, choices, self._memory, self._threads, most)
+        beside = self._computing.run(work, *asked, seconds=self._settings.job_timeout, tenant=dataset.meta.owner)
+        computing = asyncio.ensure_future(beside)
         try:
-            await self._computing.run(work, step, str(dataset.folder), dataset.meta, choices, *given)
+            while not (await asyncio.wait({computing}, timeout=LOOK))[0]:
+                if (dataset.folder / CANCELLED).exists() or not dataset.folder.exists():
+                    computing.cancel()
+            computing.result()
+        except asyncio.CancelledError:
+            error = "the computation was stopped; nothing was kept"
         except Refused as refused:
             error = refused.detail
         except CustomerFeaturesError as wrong:
@@ -91,6 +111,7 @@ class Runs:
         except Exception:
             LOGGER.exception("the explorer's computation failed")
             error = "The server failed at this. Its log says why."
+        shutil.rmtree(dataset.folder / SPILL, ignore_errors=True)  # a process that was ended leaves it
         with suppress(OSError):  # the dataset may have been removed meanwhile
             dataset.say(State(step, running=False, error=error))
 

@@ -76,7 +76,7 @@ def handlers(settings: Settings, datasets: Datasets, runs: Runs, admit: Admit) -
         owner = await _owner(request, admit)
         made = datasets.create(unquote(request.headers.get("x-file-name", "")), owner)
         try:
-            await runs.receive(request.stream(), made.folder / BODY)
+            await runs.receive(request.stream(), made.folder / BODY, datasets.room(owner))
         except BaseException:
             datasets.remove(made)
             raise
@@ -215,7 +215,8 @@ def handlers(settings: Settings, datasets: Datasets, runs: Runs, admit: Admit) -
 
     @get("/explorer/download/{wanted:str}/{used:str}")
     async def download(request: Asked, wanted: str, used: str) -> File:
-        path, name, media_type = await asyncio.to_thread(downloads.take, wanted, used)
+        what, name, media_type = await asyncio.to_thread(downloads.take, wanted, used)
+        path = await downloads.file(wanted, what)
         headers = {**_HEADERS, "content-security-policy": "default-src 'none'; sandbox"}
         return File(path, filename=name, media_type=media_type, headers=headers)
 

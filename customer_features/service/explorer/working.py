@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 import duckdb
 import msgspec
 
+from customer_features.bounds import Bounds
 from customer_features.columns import FIELDS, literal, quoted, resolve
 from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected, lock, translated
-from customer_features.errors import ColumnError, SourceError, UsageError
+from customer_features.engines.duckdb_session import connected, lock, memory_limit_of, translated
+from customer_features.engines.outcome import Unreconciled
+from customer_features.errors import ColumnError, SourceError
 from customer_features.formats import part_of
 from customer_features.options import Options
 from customer_features.parts import File, Part
@@ -25,12 +27,15 @@ from customer_features.publish import publish
 from customer_features.service.explorer.choices import Choices
 from customer_features.service.explorer.datasets import BODY, Meta
 from customer_features.service.explorer.pictures import drawn
-from customer_features.service.watching import watching
+from customer_features.service.watching import telling
 from customer_features.sources import opened
 
 LOOKED, CHECKED, BUILT, CHOICES = "looked.json", "checked.json", "built.json", "choices.json"
 PICTURES = "pictures.json"
+SPILL = "spill"
 FEATURES, ROWS = "features.parquet", "rows.parquet"
+MADE = "download-"
+"""What the names of files begin with that were made of the features, to be downloaded."""
 SHOWN_ROWS, SHOWN_COLUMNS = 12, 40
 """Of the file's beginning so much is shown; the columns of recognised fields always are."""
 
@@ -75,33 +80,33 @@ class Checked(msgspec.Struct):
     today: str
 
 
-def work(step: str, folder: str, meta: Meta, choices: Choices, memory: str, threads: int, seconds: float) -> None:
-    """One step over a dataset: ``look``, ``check`` or ``build``. Raises UsageError where it cannot be done."""
+def work(step: str, folder: str, meta: Meta, choices: Choices, memory: str, threads: int, unpacked: int) -> None:
+    """Take one step over a dataset: ``look``, ``check`` or ``build``. Raises UsageError where it cannot be done.
+
+    ``unpacked``: bytes that an uploaded file may hold once it is unpacked.
+    """
     place = Path(folder)
-    spill = place / "spill"
+    spill = place / SPILL
     spill.mkdir(exist_ok=True)
     with connected(memory_limit=memory, threads=threads, spill_dir=spill) as connection:
         if meta.source is None:
             lock(connection, place)
-        try:
-            if step == "look":
-                _keep(place / LOOKED, looked(connection, place, meta, choices))
-                return
-            with _parts(connection, place, meta, choices) as parts:
-                stated = {name: value for part in parts for name, value in part.stated.items()}
-                options = Options.parse(**{**stated, **choices.given}, on_fault="quarantine", max_faults=1)
-                engine = Engine(connection, parts, options, columns=_columns(choices, parts))
-                with watching(connection, seconds, place, engine):
-                    judged(engine, place)
-                    if step == "build":
-                        built(engine, place)
-        except duckdb.InterruptException:
-            raise UsageError("the computation was stopped, or took too long; nothing was kept") from None
+        if step == "look":
+            _keep(place / LOOKED, looked(connection, place, meta, choices, unpacked))
+            return
+        with _parts(connection, place, meta, choices, unpacked) as parts:
+            stated = {name: value for part in parts for name, value in part.stated.items()}
+            options = Options.parse(**{**stated, **choices.given}, on_fault="quarantine", max_faults=1)
+            engine = Engine(connection, parts, options, columns=_columns(choices, parts))
+            with telling(place, engine):
+                judged(engine, place)
+                if step == "build":
+                    built(engine, place)
 
 
-def looked(connection: duckdb.DuckDBPyConnection, place: Path, meta: Meta, choices: Choices) -> Looked:
-    """The columns of a file and its first rows."""
-    with _parts(connection, place, meta, choices, beginning=True) as parts:
+def looked(connection: duckdb.DuckDBPyConnection, place: Path, meta: Meta, choices: Choices, unpacked: int) -> Looked:
+    """Return the columns of a file and its first rows."""
+    with _parts(connection, place, meta, choices, unpacked, beginning=True) as parts:
         part = parts[0]
         recognised: dict[str, str] = {}
         for field in FIELDS:
@@ -126,7 +131,10 @@ def looked(connection: duckdb.DuckDBPyConnection, place: Path, meta: Meta, choic
 
 def judged(engine: Engine, place: Path) -> Checked:
     """Judge the rows, and keep what came of it."""
-    outcome = engine.judge()
+    try:
+        outcome = engine.judge()
+    except Unreconciled as error:
+        raise SourceError(f"the file gives other rows each time it is read ({error})") from None
     found = Checked(
         outcome.rows_in,
         outcome.used,
@@ -146,8 +154,8 @@ def judged(engine: Engine, place: Path) -> Checked:
 
 def built(engine: Engine, place: Path) -> None:
     """Publish the vectors as ``build`` does, and keep the rows that they are made of."""
-    for written in ("features.csv", "features.json"):  # of an earlier build with other options
-        (place / written).unlink(missing_ok=True)
+    for written in place.glob(f"{MADE}*"):  # of an earlier build with other options
+        written.unlink(missing_ok=True)
     target = literal(str(place / ROWS))
     with translated():
         engine.connection.execute(f"COPY ({engine.counted_rows()}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
@@ -158,7 +166,13 @@ def built(engine: Engine, place: Path) -> None:
 
 @contextmanager
 def _parts(
-    connection: duckdb.DuckDBPyConnection, place: Path, meta: Meta, choices: Choices, *, beginning: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    place: Path,
+    meta: Meta,
+    choices: Choices,
+    unpacked: int,
+    *,
+    beginning: bool = False,
 ) -> Iterator[list[Part]]:
     encoding = choices.options.get("encoding")
     if meta.source is not None:
@@ -169,7 +183,9 @@ def _parts(
         return
     copies = place / "copies"
     copies.mkdir(exist_ok=True)
-    yield [part_of(File.of(place / BODY, meta.name), connection, copies, encoding, beginning=beginning)]
+    bounds = Bounds(unpacked=unpacked, memory=memory_limit_of(connection))
+    file = File.of(place / BODY, meta.name)
+    yield [part_of(file, connection, copies, encoding, beginning=beginning, bounds=bounds)]
 
 
 def _columns(choices: Choices, parts: list[Part]) -> dict[str, str]:
