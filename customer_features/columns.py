@@ -7,11 +7,13 @@ equally well are refused.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from customer_features.errors import ColumnError, InvalidOption, MissingExtra, did_you_mean
 from customer_features.expressions import columns_in, resolved, written
@@ -123,6 +125,11 @@ def shell_map(field: str, column_or_expression: str, columns: Iterable[str] = ()
 def literal(text: str) -> str:
     """A text as an SQL string literal."""
     return exp.Literal.string(text).sql(dialect="duckdb")
+
+
+def path_literal(path: Path) -> str:
+    """Return SQL of a path, in which the engine takes no ``~`` at the beginning for the home folder."""
+    return literal(f"{os.curdir}{os.sep}{path}" if str(path).startswith("~") else str(path))
 
 
 def _plain(name: str) -> str:

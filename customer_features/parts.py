@@ -53,13 +53,16 @@ class File:
         """The file's state now. Raises SourceError when it cannot be read, or not named in text."""
         if (plain := os.fsencode(path).decode("utf-8", "backslashreplace")) != str(path):
             raise SourceError(f"{plain}: the name is not UTF-8; rename the file or its folder")
+        name = name or str(path)
+        if str(path).startswith("~"):
+            path = Path.cwd() / path  # the engine would read the file of that name in the home folder
         try:
             state = path.stat()
             with path.open("rb"):
                 pass
         except OSError as error:
-            raise SourceError(f"{name or path}: cannot be read: {error.strerror or error}") from None
-        return cls(path, name or str(path), state.st_size, state.st_mtime_ns, origin=origin)
+            raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from None
+        return cls(path, name, state.st_size, state.st_mtime_ns, origin=origin)
 
     @property
     def read_from(self) -> Path:

@@ -101,5 +101,5 @@ def _verify_file(path: Path, entry: dict[str, Any], name: str | None = None) -> 
 
 def _rows(path: Path) -> int:
     """The rows of a Parquet file, every page of which was read and its checksum compared."""
-    with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+    with path.open("rb") as opened, pa.parquet.ParquetFile(opened, page_checksum_verification=True) as file:
         return sum(batch.num_rows for batch in file.iter_batches())

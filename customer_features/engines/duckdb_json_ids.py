@@ -1,4 +1,4 @@
-"""Ids that are none: objects, arrays and booleans of JSON, and columns that hold nothing else.
+"""Ids that are none: objects, arrays, booleans and rounded numbers of JSON, and columns that hold nothing else.
 
 The reader gives every value of JSON as text, in which an object cannot be told from a string that looks like one. Where
 an id looks so, and nowhere else, the source is read once more with the types of its values.
@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from customer_features.columns import IDS, Mapped, literal, quoted
-from customer_features.engines.duckdb_json_types import EXTRACTIONS, NO_IDS, no_id, tell_types
+from customer_features.engines.duckdb_json_types import EXTRACTIONS, NO_IDS, looks_rounded, no_id, rounded, tell_types
 from customer_features.errors import ColumnError, did_you_mean
 from customer_features.parts import Part
 from customer_features.reading import FIT, unfit
@@ -103,7 +103,8 @@ def mark(connection: duckdb.DuckDBPyConnection, part: Part, fields: Mapping[str,
 
 def _any(connection: duckdb.DuckDBPyConnection, columns: list[str], relation: str) -> bool:
     looks = " OR ".join(
-        f"starts_with({sql}, '{{') OR starts_with({sql}, '[') OR {sql} IN ('true', 'false')" for sql in columns
+        f"starts_with({sql}, '{{') OR starts_with({sql}, '[') OR {sql} IN ('true', 'false') OR {looks_rounded(sql)}"
+        for sql in columns
     )
     return connection.sql(f"SELECT COUNT(*) FROM (SELECT 1 FROM {relation} WHERE {looks} LIMIT 1)").fetchall() == [(1,)]
 
@@ -141,7 +142,8 @@ def _of_extractions(mapped: Mapped) -> list[str]:
             continue
         value = node.this.sql(dialect="duckdb")
         path = node.expression.sql(dialect="duckdb")
-        found.append(f"COALESCE(CASE WHEN json_valid({value}) THEN json_type({value}, {path}) END IN {NO_IDS}, FALSE)")
+        kind = f"CASE WHEN json_valid({value}) THEN json_type({value}, {path}) END"
+        found.append(f"COALESCE({kind} IN {NO_IDS} OR {rounded(kind, f'({value} ->> {path})')}, FALSE)")
     return found
 
 

@@ -16,6 +16,8 @@ from customer_features.parts import Part
 
 NO_IDS = "('OBJECT', 'ARRAY', 'BOOLEAN')"
 _NO_NUMBERS = "('VARCHAR', 'NULL', 'OBJECT', 'ARRAY', 'BOOLEAN')"
+_DIGITS = 17
+"""Digits from which on the reader gives several numbers with a fraction as one."""
 EXTRACTIONS = (exp.JSONExtract, exp.JSONExtractScalar)
 
 
@@ -39,11 +41,23 @@ def tell_types(part: Part, columns: Iterable[str]) -> None:
             f"CASE WHEN json_type({name}) = 'VARCHAR' THEN {name} ->> '$' ELSE CAST({name} AS VARCHAR) END AS {name}"
         )
         number = quoted(f"customer_features: number {column}")
-        flags.append(f"json_type({name}) IN {NO_IDS} AS {quoted(f'customer_features: no id {column}')}")
+        none = f"json_type({name}) IN {NO_IDS} OR {rounded(f'json_type({name})', f'CAST({name} AS VARCHAR)')}"
+        flags.append(f"{none} AS {quoted(f'customer_features: no id {column}')}")
         flags.append(f"COALESCE(json_type({name}) NOT IN {_NO_NUMBERS}, FALSE) AS {number}")
         part.json_numbers[column] = number
     rows = f"({part.around})" if part.around else "{rows}"
     part.around = f"SELECT * REPLACE ({', '.join(texts)}), {', '.join(flags)} FROM {rows}"
+
+
+def rounded(kind: str, text: str) -> str:
+    """SQL of whether a value, of a type of JSON and as text, is a number that the reader has rounded to a double."""
+    digits = f"LENGTH(regexp_replace({text}, '[^0-9]|e.*|[.]0$', '', 'g'))"
+    return f"({kind} = 'DOUBLE' AND (ABS(TRY_CAST({text} AS DOUBLE)) >= 2**53 OR {digits} >= {_DIGITS}))"
+
+
+def looks_rounded(text: str) -> str:
+    """SQL of whether a text may be such a number, which costs little to say."""
+    return f"(contains({text}, 'e') OR contains({text}, '.')) AND LENGTH({text}) > 16"
 
 
 def is_number(part: Part, text: str) -> str | None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from customer_features.columns import literal
+from customer_features.columns import literal, path_literal
 from customer_features.csv_files import why_unread
 from customer_features.errors import InvalidOption, MissingExtra, OutputError, SourceError
 from customer_features.machine import memory
@@ -58,7 +58,7 @@ def connected(
             with suppress(duckdb.Error):  # in a notebook without ipywidgets it cannot be had, nor is it asked for there
                 connection.execute("SET enable_progress_bar = true")
                 connection.execute("SET enable_progress_bar_print = false")
-            connection.execute(f"SET temp_directory = {literal(str(spill))}")
+            connection.execute(f"SET temp_directory = {path_literal(spill)}")
             if spill_limit is not None:
                 connection.execute(f"SET max_temp_directory_size = {literal(spill_limit)}")
             if threads is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from customer_features import features
-from customer_features.columns import literal
+from customer_features.columns import path_literal
 from customer_features.engines.ahead import ahead
 from customer_features.engines.results import Results
 from customer_features.errors import MissingExtra, OutputError, did_you_mean
@@ -94,7 +94,7 @@ def write_features(engine: Results, staging: Staging) -> int:
 def _copy(engine: Results, relation: duckdb.DuckDBPyRelation, view: str, staging: Staging, form: str) -> None:
     """Let the engine write a relation in a format of its own."""
     relation.create_view(view, replace=True)
-    engine.connection.execute(f"COPY {view} TO {literal(str(staging.path))} (FORMAT {form}, USE_TMP_FILE false)")
+    engine.connection.execute(f"COPY {view} TO {path_literal(staging.path)} (FORMAT {form}, USE_TMP_FILE false)")
     staging.adopt()
 
 

@@ -113,3 +113,37 @@ def test_a_dry_run_states_the_decimal_mark(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(CSV.replace("10,50", "10.50"))
     ran = cli("build", tmp_path / "a.csv", "--out", tmp_path / "out.csv", "--today", TODAY, "--dry-run")
     assert "text, with the decimal mark ." in ran.out
+
+
+LONG = {"a": "12345678901234567.0", "b": "12345678901234568.0", "c": "9007199254740993.0", "d": "1.2345678901234567891"}
+"""Ids that the reader gives as the doubles next to them."""
+
+
+def of_ids(*ids: str) -> str:
+    return "".join(
+        f'{{"customer_id":{one},"c":{{"id":{one}}},"order_id":"{place}","date":"2025-04-01","amount":1,"sku":"p"}}\n'
+        for place, one in enumerate(ids)
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["--map", "customer_id=c.id"], ["--map", "customer_id=customer_id || ''"]])
+def test_ids_that_the_reader_rounds_are_faults(words: list[str], cli: Cli, tmp_path: Path) -> None:
+    files = {"a.ndjson": of_ids(*LONG.values(), "17850.0", "7")}
+    assert built(cli, tmp_path, files, *words, "--max-faults", "1") in (
+        {"17850": "1.0", "7": "1.0"},
+        {"17850.0": "1.0", "7": "1.0"},
+    )
+    aside = (tmp_path / "out.csv.quarantine.csv").read_text()
+    assert aside.count(",unreadable_id,unreadable_id,") == len(LONG)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["12345678901234567", "12345678901234568", "18446744073709551618", "18446744073709551619"],
+        ["12345678901234567", "12345678901234568", '"12345678901234567.5"', '"1e2020202020202020"'],
+    ],
+)
+def test_ids_of_many_digits_are_kept(ids: list[str], cli: Cli, tmp_path: Path) -> None:
+    found = built(cli, tmp_path, {"a.ndjson": of_ids(*ids)})
+    assert found == {one.strip('"'): "1.0" for one in ids}

@@ -1404,6 +1404,33 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
+        "engines/duckdb_json_types.py",
+        (
+            "rounded numbers of JSON are ids",
+            "ABS(TRY_CAST({text} AS DOUBLE)) >= 2**53 OR {digits} >= {_DIGITS}",
+            "FALSE",
+            "tests/cases/test_json_numbers.py::test_ids_that_the_reader_rounds_are_faults[words0]",
+        ),
+    ),
+    *_of(
+        "parts.py",
+        (
+            "a file in the home folder is read",
+            'if str(path).startswith("~"):',
+            "if False:",
+            "tests/cases/test_home_folder.py::test_the_source_is_the_file_of_that_name[~rows.csv]",
+        ),
+    ),
+    *_of(
+        "columns.py",
+        (
+            "what is written goes to the home folder",
+            'if str(path).startswith("~") else str(path)',
+            "if False else str(path)",
+            "tests/cases/test_home_folder.py::test_what_is_written_stands_there[.csv]",
+        ),
+    ),
+    *_of(
         "dialects/spark.py",
         (
             "Spark: one half of a total",
