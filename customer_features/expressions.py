@@ -24,6 +24,11 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 
 _NAME_ALONE = re.compile(r"[^\W\d]\w*(?: +[\w#$%€£&./?:()-]+)+")
 """Words with blanks between them, which are no SQL: the name of a column, as it stands in a file's header."""
+_RANDOM = {
+    *("rand", "randn", "random", "uuid", "uuidv4", "uuidv7", "generateuuidv4", "generateuuidv7", "rand32", "rand64"),
+    *("randcanonical", "nextval", "setseed"),
+}
+"""Functions that give other values at each run."""
 _CLAUSE = re.compile(r"\b(as|from|where|group|having|order by|limit|union)\b", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _CALL_APART = re.compile(r"[\w ]*\w +\([^()'\",*]*\)")
@@ -115,6 +120,10 @@ def parsed(field: str, text: str, dialect: str, option: str = "map") -> exp.Expr
     inner: exp.Expression = tree.expressions[0]
     if inner.find(exp.AggFunc, exp.Window, exp.Query, exp.Star):
         raise InvalidOption(option, f"{shown} must be an expression over one row: no sums, no queries")
+    for function in inner.find_all(exp.Func):
+        name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+        if name in _RANDOM:
+            raise InvalidOption(option, f"{shown} gives other values at each run: {name}() is not allowed")
     if inner.find(exp.Placeholder, exp.Parameter) or any(node.comments for node in inner.walk()):
         raise InvalidOption(option, f"{shown} must be an expression over one row: no comments, no parameters")
     return _with_steps(inner) if dialect == "duckdb" else inner

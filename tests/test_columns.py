@@ -119,6 +119,8 @@ def test_a_column_whose_name_is_no_identifier_needs_no_quotes() -> None:
         ("ROW_NUMBER() OVER ()", "no sums, no queries"),
         ("(SELECT 1)", "no sums, no queries"),
         ("*", "no sums, no queries"),
+        ("amount * random()", r"gives other values at each run: rand\(\) is not allowed"),
+        ("amount || gen_random_uuid()", r"gives other values at each run: uuid\(\) is not allowed"),
         ("amount, date", "one column or one SQL expression"),
         ("amount FROM other", "one column or one SQL expression"),
         ("amount WHERE 1 = 1", "one column or one SQL expression"),

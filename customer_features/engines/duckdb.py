@@ -394,6 +394,8 @@ class Engine:
                 exact_operation=exact_operation,
             )
             try:
+                if name in NUMBERS:
+                    self._type(part, f"TRY({typed.sql})")  # as it is read where it is a double
                 return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
             except duckdb.Error as found:
                 error = error if anywhere else found

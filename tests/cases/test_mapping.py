@@ -584,3 +584,9 @@ def test_a_text_cast_to_an_integer_is_cut_as_a_decimal_is(door: Door, request: A
     kind = "Int32" if name == "clickhouse" else "int"
     found = door(table, {"amount": f"cast(price as {kind})"})
     assert found == ({"c0": 2.0 if cut else 3.0, "c1": 7.0}, {"unreadable_amount": 1})
+
+
+def test_what_the_engine_cannot_compute_is_said_of_the_expression() -> None:
+    sql = "CASE WHEN kind = ANY(['sale']) THEN price ELSE 0 END"
+    with pytest.raises(CustomerFeaturesError, match=r"amount=CASE .* cannot be computed: TRY can not be used"):
+        customer_features.build(rows(**NUMBERS), columns={"amount": sql}, today="2025-04-24")
