@@ -281,6 +281,7 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.engines.duckdb_hints",  # cases/test_hints
         "customer_features.engines.duckdb_ids",  # cases/test_id_warnings
         "customer_features.engines.duckdb_json_types",  # cases/test_json_numbers
+        "customer_features.engines.duckdb_mappings",  # cases/test_mapping and test_numeric_columns
         "customer_features.engines.warehouse_ids",  # cases/test_numbers
         "customer_features.spark_files",  # test_spark_job
         "customer_features.warned",  # frames and test_spark
