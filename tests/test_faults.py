@@ -43,8 +43,8 @@ def test_names_and_order() -> None:
     assert [fault.name for fault in FAULTS] == DECISION_12
     assert set(WARNINGS) == {
         *("repeated_transaction_id", "duplicate_row", "looks_like_repeated_totals", "looks_like_null", "rounded_ids"),
-        *("near_duplicate_ids", "one_order_per_customer", "no_loyalty_matches", "points_not_read"),
-        *("placeholder_dates", "stale_data"),
+        *("near_duplicate_ids", "one_order_per_customer", "no_loyalty_matches", "near_loyalty_ids"),
+        *("points_not_read", "placeholder_dates", "stale_data"),
     }
 
 

@@ -99,7 +99,7 @@ def test_wrong_options_and_columns() -> None:
 
 def test_check_takes_the_arguments_of_build() -> None:
     arguments: dict[str, Any] = {
-        "columns": {"amount": "amount * 2"},
+        "columns": {"amount": "amount * 2", "loyalty_score": "loyalty_score"},
         "today": TODAY,
         "loyalty": pa.table({"customer_id": ["C-1001"], "loyalty_score": [0.5]}),
         "grain": "line",
