@@ -143,7 +143,8 @@ def _of_extractions(mapped: Mapped) -> list[str]:
         value = node.this.sql(dialect="duckdb")
         path = node.expression.sql(dialect="duckdb")
         kind = f"CASE WHEN json_valid({value}) THEN json_type({value}, {path}) END"
-        found.append(f"COALESCE({kind} IN {NO_IDS} OR {rounded(kind, f'({value} ->> {path})')}, FALSE)")
+        text = f"CASE WHEN json_valid({value}) THEN {value} ->> {path} END"
+        found.append(f"COALESCE({kind} IN {NO_IDS} OR {rounded(kind, text)}, FALSE)")
     return found
 
 

@@ -52,7 +52,8 @@ def tell_types(part: Part, columns: Iterable[str]) -> None:
 def rounded(kind: str, text: str) -> str:
     """SQL of whether a value, of a type of JSON and as text, is a number that the reader has rounded to a double."""
     digits = f"LENGTH(regexp_replace({text}, '[^0-9]|e.*|[.]0$', '', 'g'))"
-    return f"({kind} = 'DOUBLE' AND (ABS(TRY_CAST({text} AS DOUBLE)) >= 2**53 OR {digits} >= {_DIGITS}))"
+    fraction = f"NOT regexp_full_match({text}, '-?[0-9]+')"  # whole numbers of any length are kept as they are
+    return f"({kind} = 'DOUBLE' AND {fraction} AND (ABS(TRY_CAST({text} AS DOUBLE)) >= 2**53 OR {digits} >= {_DIGITS}))"
 
 
 def looks_rounded(text: str) -> str:
