@@ -99,7 +99,7 @@ class Fault:
     mend: str
     rows: Callable[[Any, Options], bool]
     unread: str = ""
-    """The message where what was found is a text that holds no number; it stands in quotes then."""
+    """The message for a text that holds no number, which is shown in quotes."""
     applies: Callable[[Options], bool] = lambda options: True
     in_files: bool = False
     """Met in files alone: a table has no syntax of its own, and each of its columns one type."""

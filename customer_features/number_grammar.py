@@ -47,7 +47,7 @@ class Marks:
     @property
     def money(self) -> str:
         """The whole of a text of money, unless it has :attr:`no_money` in it."""
-        # Engines compile it in every query, so it stays short. What it takes beyond money, ``no_money`` excludes.
+        # Engines compile this in every query, so it is short. ``no_money`` excludes what it matches beyond money.
         decimal = _CLASSES[self.decimal]
         # No thousands begin with a zero: 0,500 is a half with a decimal comma, and nothing with a decimal point.
         groups = "|".join(f"[1-9][0-9]{{0,2}}({_CLASSES[mark]}[0-9]{{3}})+" for mark in self.groups)

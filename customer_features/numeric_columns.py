@@ -299,7 +299,7 @@ class _Reading:
         return self._reads_text(one) or self._reads_text(other)
 
     def _reads_text(self, node: Any) -> bool:
-        """Whether a text stands in a node, but for what is cast to a type that its author chose."""
+        """Whether a node contains text outside of casts that the author of the expression wrote."""
         return any(map(self._is_text, node.walk(prune=lambda one: isinstance(one, exp.Cast))))
 
     # -- single values -------------------------------------------------------------------------------------
@@ -340,7 +340,7 @@ class _Reading:
 
     def _stand_in(self, node: Any, sql: str) -> None:
         """Put SQL in the place of a node."""
-        # A name stands for it until the end: parsing the dialect's own words again might change them.
+        # A placeholder name is used until the end, because parsing dialect SQL again might change it.
         node.replace(exp.column(_STANDS_FOR.format(len(self._numbers))))
         self._numbers.append(f"({sql})")
 

@@ -110,7 +110,7 @@ class Part:
     unreadable: dict[str, str] = field(default_factory=dict)
     """Of columns in which single values can be no id SQL that is true there: of an object, an array, a boolean."""
     json_numbers: dict[str, str] = field(default_factory=dict)
-    """Of columns of text that are told apart, SQL that is true where a value is a number of JSON."""
+    """SQL that is true where a value is a JSON number, by column, for the text columns whose JSON types are known."""
     unread: dict[str, str] = field(default_factory=dict)
     """Columns that are not read as what they are, and their types: to be used as a field they must be converted."""
     no_ids: dict[str, str] = field(default_factory=dict)

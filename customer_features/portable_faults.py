@@ -7,7 +7,7 @@ from customer_features.faults import Fault, Scope
 from customer_features.portable import LOYALTY, Portable
 
 _UNREAD = "%'"
-"""What a score that cannot be read is like: it stands in quotes."""
+"""Matches a score that cannot be read, which is shown in quotes."""
 
 
 def faulty_rows(portable: Portable, originals: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> str:
@@ -119,7 +119,7 @@ def _messages(portable: Portable) -> list[str]:
 
 
 def _sentence(dialect: Dialect, message: str, value: str, source: str) -> str:
-    """A rule's message with a value filled in, and behind it the source that it stands in."""
+    """A rule's message with a value filled in, followed by the name of the source that holds it."""
     before, hole, after = message.partition("{found}")
     if not hole:
         return dialect.literal(before)

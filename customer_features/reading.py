@@ -252,7 +252,7 @@ def unreadable(mapped: Mapped, marks: Marks) -> str | None:
 
 
 def in_column(shown: str) -> str:
-    """What stands behind a cell's text in a message, which puts all of it in quotes."""
+    """The text that follows a cell's value in a message, where both are shown in quotes."""
     return f"' in column '{shown}"
 
 
@@ -310,7 +310,7 @@ def read_loyalty(
 ) -> dict[str, str]:
     """SQL of a loyalty score (null where absent or faulty), of whether it is faulty, and of what was found.
 
-    What was found stands in quotes where it cannot be read. With ``max_points`` the column holds points, and the score
+    A value that cannot be read is shown in quotes. With ``max_points`` the column holds points, and the score
     is the contract's ``points / max_points_cap``.
     """
     base, sql = _base(type_name), mapped.sql

@@ -39,7 +39,7 @@ class Staged:
 
 
 class Quarantine:
-    """A table of the rows that are set aside; ``scores``: the loyalty source, by name."""
+    """Keep the rows that are set aside in a table; ``scores`` is the name of the loyalty source."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, options: Options, scores: str | None = None) -> None:
         self._connection = connection

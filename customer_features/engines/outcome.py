@@ -78,7 +78,7 @@ class Outcome:
             )
 
     def note_whole(self, field: str) -> None:
-        """Note that ids in text are read as whole numbers."""
+        """Add a note that text ids of this field are read as whole numbers."""
         self.notes.append(f"{field}: whole numbers that are written as 17850.0 are read as 17850")
 
     def loyalty_warnings(self) -> list[dict[str, Any]]:

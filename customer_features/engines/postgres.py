@@ -287,7 +287,7 @@ class PushDown:
             written,
             self.options,
             source,
-            loyalty=Source("", {}, {}, name=self.loyalty.name),  # it stands in a table already
+            loyalty=Source("", {}, {}, name=self.loyalty.name),  # its scores are in a table
             ready={"loyalty_scores": str(scores)},
         )
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from customer_features.dialects.base import Dialect
-
-SAMPLED = 1000
-"""Rows that are looked at before all of them are."""
+from customer_features.engines.warehouse import SAMPLED
 
 
 def read_as_whole(
