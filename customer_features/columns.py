@@ -59,6 +59,15 @@ class Mapped:
     recognised: bool
     read: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Texts that the expression reads as numbers: SQL of each, by the name that people know it by."""
+    unheld: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """SQL of whether such a text is a number that the expression cannot hold, such as ``nan`` cast to an integer."""
+
+
+def cells_of_others(fields: Mapping[str, Mapped]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return ``read`` and ``unheld`` of the fields that are no numbers: ids and days that are computed of numbers."""
+    others = [mapped for name, mapped in fields.items() if name not in NUMBERS]
+    read = {shown: sql for mapped in others for shown, sql in mapped.read.items()}
+    return read, {shown: sql for mapped in others for shown, sql in mapped.unheld.items()}
 
 
 class Constant(str):

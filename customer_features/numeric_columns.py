@@ -53,10 +53,14 @@ _LIKE_NUMBERS = re.compile(r"[-+ .,'0-9]*[0-9][-+ .,'0-9]*")
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """An expression whose text columns are read as numbers, and the texts that it reads so: SQL by shown name."""
+    """An expression whose text columns are read as numbers, and the texts that it reads so: SQL by shown name.
+
+    ``unheld``: SQL of whether a text is a number that the decimal which it is read as cannot hold, by shown name.
+    """
 
     sql: str
     read: Mapping[str, str]
+    unheld: Mapping[str, str]
 
 
 def numeric(
@@ -97,7 +101,9 @@ def numeric(
     else:
         work.as_it_is(root.this)
     whole = root.this.sql(dialect=dialect, normalize_functions=False)
-    return Numeric(work.filled(whole), {shown: work.filled(text) for shown, text in work.read.items()})
+    read = {shown: work.filled(text) for shown, text in work.read.items()}
+    unheld = {shown: work.filled(" OR ".join(tests)) for shown, tests in work.unheld.items()}
+    return Numeric(work.filled(whole), read, unheld)
 
 
 class _Reading:
@@ -120,7 +126,10 @@ class _Reading:
         self.shown, self.keeps_text, self.exact, self.exact_operation = shown, keeps_text, exact, exact_operation
         self._as: Callable[[str], str] = number
         """How a text is read at the place that is looked at."""
+        self._compares = False
+        """Whether the place is compared: what no decimal holds is compared as a double."""
         self.read: dict[str, str] = {}
+        self.unheld: dict[str, list[str]] = {}
         self._numbers: list[str] = []
 
     def as_number(self, node: Any) -> None:
@@ -275,9 +284,11 @@ class _Reading:
         self._compare_as(node, self.number)
 
     def _compare_as(self, node: Any, read: Callable[[str], str]) -> None:
+        before, self._compares = self._compares, True
         with self._reading(read):
             for side in list(node.iter_expressions()):
                 self.as_number(side)
+        self._compares = before
 
     def _nullif(self, node: Any) -> None:
         value, other = node.this, node.expression
@@ -335,8 +346,13 @@ class _Reading:
         inner: Any = node
         while isinstance(inner, (exp.Nullif, exp.Paren)):
             inner = inner.this
-        self.read[inner.name if isinstance(inner, exp.Column) else sql] = sql
-        self._stand_in(node, self._as(sql))
+        shown = inner.name if isinstance(inner, exp.Column) else sql
+        self.read[shown] = sql
+        made = self._as(sql)
+        if self._as is not self.number and not self._compares:
+            test = f"({made}) IS NULL AND ({self.number(sql)}) IS NOT NULL"
+            self.unheld[shown] = [*dict.fromkeys([*self.unheld.get(shown, []), test])]
+        self._stand_in(node, made)
 
     def _stand_in(self, node: Any, sql: str) -> None:
         """Put SQL in the place of a node."""

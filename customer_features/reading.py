@@ -248,6 +248,7 @@ def _in_calendar(day: str) -> str:
 def unreadable(mapped: Mapped, marks: Marks) -> str | None:
     """SQL of whether a row has a text that its expression computes with and that is no number; None: it reads none."""
     cells = [f"({sql} <> '' AND {number_of_text(sql, marks)} IS NULL)" for sql in mapped.read.values()]
+    cells += [f"({test})" for test in mapped.unheld.values()]
     return f"COALESCE({' OR '.join(cells)}, FALSE)" if cells else None
 
 
@@ -268,6 +269,7 @@ def _first_unreadable(mapped: Mapped, marks: Marks, whole: str, more: Callable[[
         f"WHEN {sql} <> '' AND {number_of_text(sql, marks)} IS NULL THEN {sql}{more(shown)}"
         for shown, sql in mapped.read.items()
     ]
+    cases += [f"WHEN {test} THEN {mapped.read[shown]}{more(shown)}" for shown, test in mapped.unheld.items()]
     return f"CASE {' '.join(cases)} ELSE {whole} END" if cases else whole
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from customer_features.columns import NUMBERS, Mapped
+from customer_features.columns import NUMBERS, Mapped, cells_of_others
 from customer_features.dialects import Dialect
 from customer_features.expressions import is_column, without_tokens
 from customer_features.numeric_columns import numeric
@@ -53,8 +53,8 @@ def typed(
         exact_operation=dialect.exact_operation,
         dialect=dialect.sqlglot,
     )
-    typed_sql = replace(mapped, sql=made.sql, read=made.read)
-    return _with_cells(typed_sql, made.read, dialect, number) if wanted and made.read else typed_sql
+    typed_sql = replace(mapped, sql=made.sql, read=made.read, unheld=made.unheld)
+    return _with_cells(typed_sql, made.read, made.unheld, dialect, number) if wanted and made.read else typed_sql
 
 
 def all_typed(
@@ -69,21 +69,32 @@ def all_typed(
     made = {
         name: typed(name, mapped, texts, numbers, dialect, holds_numbers, tokens) for name, mapped in fields.items()
     }
-    read = {shown: sql for name, mapped in made.items() if name not in NUMBERS for shown, sql in mapped.read.items()}
+    number = next(name for name in NUMBERS if name in made)
+    read, unheld = cells_of_others(made)
     if read:
-        number = next(name for name in NUMBERS if name in made)
         mapped = made[number]
         own = mapped.read or ({mapped.shown: mapped.sql} if mapped.shown in texts else {})
-        made[number] = replace(_with_cells(mapped, read, dialect, dialect.number_of_text), read={**own, **read})
+        found = _with_cells(mapped, read, unheld, dialect, dialect.number_of_text)
+        made[number] = replace(found, read={**own, **read}, unheld={**mapped.unheld, **unheld})
     return made
 
 
-def _with_cells(mapped: Mapped, read: Mapping[str, str], dialect: Dialect, number: Callable[[str], str]) -> Mapped:
+def _with_cells(
+    mapped: Mapped,
+    read: Mapping[str, str],
+    unheld: Mapping[str, str],
+    dialect: Dialect,
+    number: Callable[[str], str],
+) -> Mapped:
     """The text of a number, or of the first cell that is to be one and is none."""
     cases = [
         f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({number(sql)}) IS NULL"
         f" THEN {dialect.text(sql)} || {dialect.literal(in_column(shown))}"
         for shown, sql in read.items()
+    ]
+    cases += [
+        f"WHEN {test} THEN {dialect.text(read[shown])} || {dialect.literal(in_column(shown))}"
+        for shown, test in unheld.items()
     ]
     return replace(mapped, sql=f"CASE {' '.join(cases)} ELSE {dialect.text(f'({mapped.sql})')} END")
 

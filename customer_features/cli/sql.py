@@ -72,7 +72,8 @@ from customer_features.options import DIALECTS, STEPS, Future, Grain, Returns
     "types",
     multiple=True,
     metavar="FIELD=TYPE",
-    help="The type of a field's column, e.g. date=TIMESTAMPTZ or amount=TEXT  [default: text for ids, date, double]",
+    help="The type of a field's column, e.g. date=TIMESTAMPTZ, or amount=TEXT for plain numbers in text"
+    "  [default: text for ids, date, double]",
 )
 @click.option("--loyalty", metavar="TABLE", help="A table with customer_id and loyalty_score, or points.")
 @click.option("--max-points", metavar="N", help="The points that make a loyalty score of 1.")

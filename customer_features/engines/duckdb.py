@@ -22,6 +22,7 @@ from customer_features.columns import (
     REQUIRED,
     Mapped,
     MissingColumns,
+    cells_of_others,
     columns_used,
     literal,
     quoted,
@@ -361,8 +362,9 @@ class Engine:
                 fields[name], types[name] = self._computed(part, name, mapped)
         # A cell that an id or a day is computed of is a fault of its row, beside those of the number.
         number = next(name for name in NUMBERS if name in fields)
-        beside = {shown: sql for name in fields if name not in NUMBERS for shown, sql in fields[name].read.items()}
-        fields[number] = replace(fields[number], read={**beside, **fields[number].read})
+        read, unheld = cells_of_others(fields)
+        of_number = fields[number]
+        fields[number] = replace(of_number, read={**read, **of_number.read}, unheld={**unheld, **of_number.unheld})
         fields |= {name: self._with_mark(part, fields[name]) for name in NUMBERS if name in fields}
         refuse_structs(self.connection, part, fields, types)
         refuse_other_kinds(part, fields)
@@ -396,7 +398,8 @@ class Engine:
             try:
                 if name in NUMBERS:
                     self._type(part, f"TRY({typed.sql})")  # as it is read where it is a double
-                return replace(mapped, sql=typed.sql, read=typed.read), self._type(part, typed.sql)
+                computed = replace(mapped, sql=typed.sql, read=typed.read, unheld=typed.unheld)
+                return computed, self._type(part, typed.sql)
             except duckdb.Error as found:
                 error = error if anywhere else found
         raise ColumnError(f"{part.name}: {name}={mapped.shown} cannot be computed: {reason_of(error)}") from None

@@ -586,6 +586,32 @@ def test_a_text_cast_to_an_integer_is_cut_as_a_decimal_is(door: Door, request: A
     assert found == ({"c0": 2.0 if cut else 3.0, "c1": 7.0}, {"unreadable_amount": 1})
 
 
+@through("csv", *ENGINES, "printed")
+@pytest.mark.parametrize("unheld", ["1" * 42, "-1e70", "nan"])
+def test_a_number_that_a_cast_cannot_hold_is_a_fault_of_its_row(door: Door, unheld: str, request: Any) -> None:
+    whole, _ = kinds_of(request)
+    name = request.node.callspec.params["door"]
+    table = rows(price=["5.00", unheld], amount=["1"] * 2)
+    for kind, places in ((whole, 12), ("decimal(38, 2)", 2)):
+        digits = {"postgres": 1000, "clickhouse": 76}.get(name, 38)
+        holds = unheld != "nan" and digits > 38 and len(f"{float(unheld):.0f}".lstrip("-")) <= digits - places
+        mapping = {"amount": f"coalesce(cast(price as {kind}), 0)"}
+        if holds:  # its own decimal does, and the server refuses the cast
+            with pytest.raises((CustomerFeaturesError, AssertionError), match=r"out of range|overflow"):
+                door(table, mapping)
+        else:
+            assert door(table, mapping) == ({"c0": 5.0}, {"unreadable_amount": 1})
+
+
+@pytest.mark.parametrize("sql", ["coalesce(price // size, 0)", "coalesce(cast(price + size as bigint), 0)"])
+def test_so_is_one_that_is_computed_with_exactly(sql: str) -> None:
+    table = rows(price=["6", "nan"], size=["2", "2"])
+    found = customer_features.check(table, columns={"amount": sql}, today="2025-04-24")
+    assert found["message"].to_pylist() == [
+        "amount 'nan' in column 'price' cannot be read: allowed is a number such as 520.55"
+    ]
+
+
 def test_what_the_engine_cannot_compute_is_said_of_the_expression() -> None:
     sql = "CASE WHEN kind = ANY(['sale']) THEN price ELSE 0 END"
     with pytest.raises(CustomerFeaturesError, match=r"amount=CASE .* cannot be computed: TRY can not be used"):

@@ -576,6 +576,12 @@ MUTANTS: list[Mutant] = [
     *_of(
         "numeric_columns.py",
         (
+            "a number that a cast cannot hold is nothing",
+            "if self._as is not self.number and not self._compares:",
+            "if False:",
+            "tests/cases/test_mapping.py::test_so_is_one_that_is_computed_with_exactly[coalesce(price // size, 0)]",
+        ),
+        (
             "text is compared as text",
             "elif isinstance(node, COMPARISONS) and self._compares_numbers(node):",
             "elif isinstance(node, ()):",
