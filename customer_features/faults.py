@@ -370,8 +370,8 @@ WARNINGS: dict[str, Warn] = {
         ),
         Warn(
             "near_loyalty_ids",
-            "scores are left over, and customers go without one, whose ids differ in nothing but case, surrounding"
-            " blanks, Unicode form or a fraction of zeros: {found}; write the ids of both alike",
+            "some customers have no score, and some scores no customer, though their ids differ only in case, in"
+            " surrounding blanks, in Unicode form or in a fraction of zeros: {found}; write the ids of both alike",
         ),
         Warn(
             "points_not_read",

@@ -15,6 +15,9 @@ from customer_features.expressions import is_column, without_tokens
 from customer_features.numeric_columns import numeric
 from customer_features.reading import in_column
 
+SAMPLED = 1000
+"""The number of texts that are looked at to find out what a column holds."""
+
 
 def typed(
     field: str,
@@ -99,9 +102,9 @@ def _with_cells(
     return replace(mapped, sql=f"CASE {' '.join(cases)} ELSE {dialect.text(f'({mapped.sql})')} END")
 
 
-def most_are_numbers(dialect: Dialect, text: str, relation: str, sampled: int) -> str:
+def most_are_numbers(dialect: Dialect, text: str, relation: str) -> str:
     """A query of one row: how many of the first values of a text, in SQL, are numbers, and how many there are."""
-    first = f"SELECT {text} AS t FROM {relation} WHERE {text} IS NOT NULL AND {text} <> '' LIMIT {sampled}"
+    first = f"SELECT {text} AS t FROM {relation} WHERE {text} IS NOT NULL AND {text} <> '' LIMIT {SAMPLED}"
     readable = f"SUM(CASE WHEN ({dialect.number_of_text('t')}) IS NOT NULL THEN 1 ELSE 0 END)"
     return f"SELECT COALESCE({readable}, 0) AS numbers, COUNT(*) AS texts FROM ({first}) s"
 

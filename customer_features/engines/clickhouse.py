@@ -31,7 +31,7 @@ from customer_features.engines.clickhouse_clients import Client, client_of
 from customer_features.engines.duckdb_loyalty import Scores
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.repetitions import find_warnings
-from customer_features.engines.warehouse import SAMPLED, Judged, judge, refuse_two_scores
+from customer_features.engines.warehouse import Judged, judge, refuse_two_scores
 from customer_features.engines.warehouse_ids import read_as_whole
 from customer_features.errors import ColumnError, MissingExtra, SourceError
 from customer_features.options import Options
@@ -200,7 +200,7 @@ class Run:
         return Source(relation, sql, kinds, texts=read, whole=tuple(whole))
 
     def _holds_numbers(self, relation: str, text: str) -> bool:
-        [row] = self._client.table(most_are_numbers(_DIALECT, text, relation, SAMPLED)).to_pylist()
+        [row] = self._client.table(most_are_numbers(_DIALECT, text, relation)).to_pylist()
         return bool(2 * int(row["numbers"]) > int(row["texts"]))
 
     def _portable(self, warehouse: Warehouse, names: Mapping[str, str], originals: bool) -> Portable:

@@ -20,8 +20,6 @@ _WHOLE = {"int2", "int4", "int8"}
 FLOATS = {"float4", "float8"}
 _MOMENTS = {"date": Kind.DATE, "timestamp": Kind.TIMESTAMP, "timestamptz": Kind.INSTANT}
 TEXTS = {"text", "varchar", "bpchar", "citext", "name"}
-SAMPLED = 1000
-"""So many texts tell whether a column holds numbers."""
 _NO_TEXT = {"bool", *_MOMENTS}
 
 
@@ -99,7 +97,7 @@ def texts_and_numbers(columns: Any) -> tuple[set[str], set[str]]:
 
 def holds_numbers(session: Session, columns: Any, text: str) -> bool:
     """Whether most of the first values of a text, in SQL, are numbers."""
-    query = most_are_numbers(dialect("postgres"), text, f"{columns.relation} AS q", SAMPLED)
+    query = most_are_numbers(dialect("postgres"), text, f"{columns.relation} AS q")
     [(numbers, texts)] = session.rows(query)
     return 2 * int(numbers) > int(texts)
 

@@ -18,7 +18,7 @@ from customer_features.dialects.spark import DIALECT
 from customer_features.engines.outcome import Outcome
 from customer_features.engines.spark_columns import check_names, source_of, texts_and_numbers
 from customer_features.engines.spark_warnings import find_warnings
-from customer_features.engines.warehouse import SAMPLED, Judged, judge, refuse_two_scores
+from customer_features.engines.warehouse import Judged, judge, refuse_two_scores
 from customer_features.engines.warehouse_ids import read_as_whole
 from customer_features.errors import MissingExtra
 from customer_features.features import names as feature_names
@@ -216,7 +216,7 @@ class Engine:
         return OnePass(DIALECT, self.options, source, loyalty=self._scores())
 
     def _holds_numbers(self, relation: str, text: str) -> bool:
-        [(numbers, texts)] = self.warehouse.rows(most_are_numbers(DIALECT, text, relation, SAMPLED))
+        [(numbers, texts)] = self.warehouse.rows(most_are_numbers(DIALECT, text, relation))
         return bool(2 * int(numbers) > int(texts))
 
     def _scores(self) -> Source | None:

@@ -19,9 +19,8 @@ from customer_features.options import Grain, Options
 from customer_features.portable import Portable
 from customer_features.portable_faults import faulty_rows
 from customer_features.text_numbers import Evidence, refusal
+from customer_features.typed_fields import SAMPLED
 
-SAMPLED = 1000
-"""So many amounts in text are looked at before all are."""
 LISTED = 100
 """So many faulty rows are named in an exception."""
 

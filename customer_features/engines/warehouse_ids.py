@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from customer_features.dialects.base import Dialect
-from customer_features.engines.warehouse import SAMPLED
+from customer_features.typed_fields import SAMPLED
 
 
 def read_as_whole(
