@@ -124,8 +124,12 @@ def parsed(field: str, text: str, dialect: str, option: str = "map") -> exp.Expr
         name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
         if name in _RANDOM:
             raise InvalidOption(option, f"{shown} gives other values at each run: {name}() is not allowed")
-    if inner.find(exp.Placeholder, exp.Parameter) or any(node.comments for node in inner.walk()):
-        raise InvalidOption(option, f"{shown} must be an expression over one row: no comments, no parameters")
+    if inner.find(exp.Placeholder, exp.Parameter):
+        raise InvalidOption(
+            option, f'{shown} has a parameter; a name with $, ? or : in it goes in double quotes, as in "date"."$date"'
+        )
+    if any(node.comments for node in inner.walk()):
+        raise InvalidOption(option, f"{shown} must be an expression over one row, without comments")
     return _with_steps(inner) if dialect == "duckdb" else inner
 
 

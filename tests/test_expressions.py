@@ -66,10 +66,17 @@ def test_names_with_blanks_are_shown_in_quotes() -> None:
     assert columns_in(resolved("amount", shown, COLUMNS, "s").sql()) == {"Lineitem price", "Lineitem quantity"}
 
 
-@pytest.mark.parametrize("text", ["qty -- the rest", "qty /* x */ + 1", "qty + ?", "qty + $1"])
-def test_comments_and_parameters_are_refused(text: str) -> None:
-    with pytest.raises(InvalidOption):
+@pytest.mark.parametrize("text", ["qty -- the rest", "qty /* x */ + 1"])
+def test_comments_are_refused(text: str) -> None:
+    with pytest.raises(InvalidOption, match="without comments"):
         resolved("amount", text, COLUMNS, "s")
+
+
+@pytest.mark.parametrize("text", ["qty + ?", "qty + $1", "qty.$date"])
+def test_a_name_with_the_mark_of_a_parameter_needs_quotes(text: str) -> None:
+    with pytest.raises(InvalidOption, match="goes in double quotes"):
+        resolved("amount", text, COLUMNS, "s")
+    assert columns_in(resolved("date", '"qty"."$date"', COLUMNS, "s").sql()) == {"qty"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
