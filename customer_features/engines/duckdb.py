@@ -78,6 +78,8 @@ except ImportError as error:  # pragma: no cover - exercised in an environment w
 
 LISTED = 100
 """So many faulty rows are named in an exception."""
+FEW = 50_000
+"""Rows of a dataframe or of Parquet files, up to which their typed columns are kept in a table."""
 
 # A column of our own that stands beside those of a source bears a name that no source's column has.
 _FILE = "customer_features: file"
@@ -298,8 +300,10 @@ class Engine:
             if part.kind == "csv":
                 broken.collect(self.connection, relation, part)
         else:
+            # Over few rows most of the time goes into compiling what reads the fields, once for each query over a view.
+            few = (part.rows(self.connection) or FEW + 1) <= FEW
             select = query.staged(readings.staged, part.relation)
-            self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
+            self.connection.execute(f"CREATE TEMP {'TABLE' if few else 'VIEW'} {relation} AS {select}")
         self._staged.append(Staged(part, fields, readings, relation, types))
 
     def _refuse_two_scores(self, part: Part, loyalty: Part) -> None:
