@@ -143,7 +143,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if seen[function] % sampled.args[0]:
                 item.add_marker(pytest.mark.slow)
             seen[function] += 1
-    if config.getoption("dist", "no") != "loadgroup":
+    if not getattr(config.option, "loadgroup", False):  # as a process of pytest-xdist is told of --dist loadgroup
         return
     for item in items:
         marked = item.get_closest_marker("resource")
@@ -155,6 +155,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group(group))
     places = {name: place for place, name in enumerate(FIRST_GROUPS)}
     items.sort(key=lambda item: places.get(next(item.iter_markers("xdist_group")).args[0], len(places)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where tests are to be grouped and are not: every process would start every expensive thing."""
+    if getattr(session.config.option, "loadgroup", False):
+        ungrouped = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        assert not ungrouped, f"pytest-xdist has not grouped {len(ungrouped)} tests, such as {ungrouped[0]}"
 
 
 @pytest.fixture(scope="session")
