@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_features import ColumnError, DataFaults, InvalidOption, SourceError
+from customer_features.engines import duckdb as duckdb_engine
 from customer_features.engines.duckdb import Engine
 from customer_features.engines.duckdb_session import connected
 from customer_features.options import Options
@@ -572,3 +573,31 @@ def test_rows_and_bytes_are_known_before_where_they_are_cheap(tmp_path: Path) ->
             assert Engine(connection, parts, Options.parse()).size() == (count, found)
     with over(pa.table({name: ["1"] for name in FIELDS}), max_faults=1, on_fault="quarantine") as engine:
         assert engine.size() == (1, None)
+
+
+@pytest.mark.parametrize(
+    "choices", [{}, {"grain": "line", "window": "30 days"}, {"returns": "net", "future": "exclude"}]
+)
+def test_few_rows_and_many_are_read_alike(choices: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The typed columns of few rows are kept in a table, those of many are read again by each query."""
+    rows: list[Cells] = [
+        GOOD,
+        ("a", "1", "2025-04-20", "$1,250.50", "p"),
+        ("a", "1", "2025-04-20", "0.005", "q"),
+        ("a", "2", "2025-01-02 23:59:59", "-3", "p"),
+        ("b", "3", "2025-04-25", "2", "p"),
+        ("b", "4", "20.04.2025", "x", ""),
+        ("c", None, "2025-04-20", "1", "p"),
+    ]
+    found = []
+    for few in (len(rows), len(rows) - 1):
+        monkeypatch.setattr(duckdb_engine, "FEW", few)
+        with judged(rows, **choices) as engine:
+            made = engine.connection.sql(
+                "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'staged_0'"
+            ).fetchall()
+            found.append((engine.vectors().to_arrow_table(), engine.faulty_rows().to_arrow_table()))
+            assert made == [(int(few == len(rows)),)]
+    assert found[0] == found[1]
+    assert found[0][0].num_rows > 0
+    assert found[0][1].num_rows > 1
