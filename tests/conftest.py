@@ -133,6 +133,8 @@ FIRST_GROUPS = ("spark", "spark cluster", "service", "postgresql", "clickhouse")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave most cases of sampled tests to CI, and give each test the process that it runs in.
 
+    Spark takes a second where the other doors take a tenth: of its runs of the cases CI takes every third, and
+    `make thorough` all. The differential tests read every kind of text with Spark in CI too.
     The process is that of its resource or that of its module: so one process starts each expensive thing once, and
     what a module makes for all its tests is made once.
     """
@@ -143,18 +145,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if seen[function] % sampled.args[0]:
                 item.add_marker(pytest.mark.slow)
             seen[function] += 1
+        if item.nodeid.startswith("tests/cases/") and "spark" in _parameters(item):
+            seen["spark"] += 1
+            if seen["spark"] % 3:
+                item.add_marker(pytest.mark.thorough)
     if not getattr(config.option, "loadgroup", False):  # as a process of pytest-xdist is told of --dist loadgroup
         return
     for item in items:
         marked = item.get_closest_marker("resource")
         used = [name for fixture, name in RESOURCES.items() if fixture in getattr(item, "fixturenames", ())]
         # Some tests ask for what their door needs only when they run.
-        given = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        used += [name for door, name in DOORS.items() if any(door == value for value in given if type(value) is str)]
+        used += [name for door, name in DOORS.items() if door in _parameters(item)]
         group = marked.args[0] if marked else next(iter(used), item.nodeid.partition("::")[0])
         item.add_marker(pytest.mark.xdist_group(group))
     places = {name: place for place, name in enumerate(FIRST_GROUPS)}
     items.sort(key=lambda item: places.get(next(item.iter_markers("xdist_group")).args[0], len(places)))
+
+
+def _parameters(item: pytest.Item) -> set[str]:
+    """The parameters of a test that are texts."""
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {value for value in given if type(value) is str}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
