@@ -176,12 +176,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def spark_session() -> Iterator[Any]:
+def running_spark() -> Iterator[Any]:
     """One Spark session for all tests of a process: to start one takes longer than most tests."""
     from tests.spark_door import running
 
     with running() as session:
         yield session
+
+
+@pytest.fixture
+def spark_session(running_spark: Any) -> Iterator[Any]:
+    """The session, in which nothing stays cached: Spark compares each plan with all that are."""
+    yield running_spark
+    running_spark.catalog.clearCache()
 
 
 @pytest.fixture(scope="session")

@@ -300,10 +300,12 @@ class Engine:
             if part.kind == "csv":
                 broken.collect(self.connection, relation, part)
         else:
-            # Over few rows most of the time goes into compiling what reads the fields, once for each query over a view.
-            few = (part.rows(self.connection) or FEW + 1) <= FEW
             select = query.staged(readings.staged, part.relation)
-            self.connection.execute(f"CREATE TEMP {'TABLE' if few else 'VIEW'} {relation} AS {select}")
+            if (part.rows(self.connection) or FEW + 1) <= FEW:
+                # Most of the time goes into compiling what reads the fields: once, and not for each query over a view.
+                self.connection.execute(f"CREATE TEMP TABLE kept_{relation} AS {select}")
+                select = f"SELECT * FROM kept_{relation}"
+            self.connection.execute(f"CREATE TEMP VIEW {relation} AS {select}")
         self._staged.append(Staged(part, fields, readings, relation, types))
 
     def _refuse_two_scores(self, part: Part, loyalty: Part) -> None:

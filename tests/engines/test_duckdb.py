@@ -593,11 +593,9 @@ def test_few_rows_and_many_are_read_alike(choices: dict[str, Any], monkeypatch: 
     for few in (len(rows), len(rows) - 1):
         monkeypatch.setattr(duckdb_engine, "FEW", few)
         with judged(rows, **choices) as engine:
-            made = engine.connection.sql(
-                "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'staged_0'"
-            ).fetchall()
+            tables = engine.connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()
             found.append((engine.vectors().to_arrow_table(), engine.faulty_rows().to_arrow_table()))
-            assert made == [(int(few == len(rows)),)]
+        assert (("kept_staged_0",) in tables) == (few == len(rows))
     assert found[0] == found[1]
     assert found[0][0].num_rows > 0
     assert found[0][1].num_rows > 1
