@@ -72,9 +72,9 @@ def all_typed(
     made = {
         name: typed(name, mapped, texts, numbers, dialect, holds_numbers, tokens) for name, mapped in fields.items()
     }
-    number = next(name for name in NUMBERS if name in made)
     read, unheld = cells_of_others(made)
     if read:
+        number = next(name for name in NUMBERS if name in made)
         mapped = made[number]
         own = mapped.read or ({mapped.shown: mapped.sql} if mapped.shown in texts else {})
         found = _with_cells(mapped, read, unheld, dialect, dialect.number_of_text)
@@ -90,14 +90,10 @@ def _with_cells(
     number: Callable[[str], str],
 ) -> Mapped:
     """The text of a number, or of the first cell that is to be one and is none."""
+    tests = [(shown, f"{sql} IS NOT NULL AND {sql} <> '' AND ({number(sql)}) IS NULL") for shown, sql in read.items()]
     cases = [
-        f"WHEN {sql} IS NOT NULL AND {sql} <> '' AND ({number(sql)}) IS NULL"
-        f" THEN {dialect.text(sql)} || {dialect.literal(in_column(shown))}"
-        for shown, sql in read.items()
-    ]
-    cases += [
         f"WHEN {test} THEN {dialect.text(read[shown])} || {dialect.literal(in_column(shown))}"
-        for shown, test in unheld.items()
+        for shown, test in [*tests, *unheld.items()]
     ]
     return replace(mapped, sql=f"CASE {' '.join(cases)} ELSE {dialect.text(f'({mapped.sql})')} END")
 
