@@ -129,12 +129,17 @@ FIRST_GROUPS = ("spark", "spark cluster", "service", "postgresql", "clickhouse")
 """What takes longest is begun first, so that no process works alone in the end."""
 
 
+SHARES = {"spark": 3, "clickhouse": 2}
+"""Of the cases that go through a slow door, CI takes every third or second."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave most cases of sampled tests to CI, and give each test the process that it runs in.
 
-    Spark takes a second where the other doors take a tenth: of its runs of the cases CI takes every third, and
-    `make thorough` all. The differential tests read every kind of text with Spark in CI too.
+    A run takes a second through Spark and half a second through ClickHouse, but a tenth of one through the other
+    doors. Of the cases CI takes every third with Spark and every second with ClickHouse; `make thorough` takes all.
+    The differential tests read every kind of text through both in CI too.
     The process is that of its resource or that of its module: so one process starts each expensive thing once, and
     what a module makes for all its tests is made once.
     """
@@ -145,10 +150,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if seen[function] % sampled.args[0]:
                 item.add_marker(pytest.mark.slow)
             seen[function] += 1
-        if item.nodeid.startswith("tests/cases/") and "spark" in _parameters(item):
-            seen["spark"] += 1
-            if seen["spark"] % 3:
-                item.add_marker(pytest.mark.thorough)
+        if item.nodeid.startswith("tests/cases/"):
+            for door in SHARES.keys() & _parameters(item):
+                seen[door] += 1
+                if seen[door] % SHARES[door]:
+                    item.add_marker(pytest.mark.thorough)
     if not getattr(config.option, "loadgroup", False):  # as a process of pytest-xdist is told of --dist loadgroup
         return
     for item in items:

@@ -77,8 +77,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("grain", ["transaction", *(pytest.param(grain, marks=pytest.mark.slow) for grain in GRAINS)])
+def _bits() -> Iterator[Any]:
+    for number, (name, options) in enumerate(OPTIONS.items()):
+        yield pytest.param("transaction", options, id=f"{name}-transaction")
+        for place, grain in enumerate(GRAINS):
+            mark = pytest.mark.slow if (number + place) % 2 == 0 else pytest.mark.thorough
+            yield pytest.param(grain, options, id=f"{name}-{grain}", marks=mark)
+
+
+@pytest.mark.parametrize(("grain", "options"), list(_bits()))
 def test_the_bits_of_the_duckdb_engine(grain: str, options: dict[str, Any]) -> None:
     table = dirty(len(options), repeated=grain == "repeated_total")
     put_into_clickhouse("orders", table)

@@ -33,7 +33,7 @@ QUICK = (
     "instants where midnight is skipped",
 )
 """`make test` asks these of the doors in FIRST, three of every other door, and one of Spark, which takes seconds for
-each. CI asks every door everything. About a mutant, Spark is asked these alone."""
+each. About a mutant, Spark is asked these alone."""
 
 FIRST = ("rows, in-process", "Python, PyArrow")
 """The doors that lead to an engine by the shortest way."""
@@ -42,16 +42,28 @@ RESOURCES = {"PostgreSQL, pushed down": "postgresql", "ClickHouse": "clickhouse"
 """What a door shares with other tests."""
 
 
-def _marks(door: str, scenario: str) -> list[pytest.MarkDecorator]:
-    if scenario in QUICK[: 5 if door in FIRST else 1 if door == "Spark" else 3]:
+def _in_ci(door: int, scenario: int) -> bool:
+    """Whether CI asks a door of a scenario: those of FIRST of all, Spark of every third, the others of every second.
+
+    The share moves on from door to door, so that every scenario goes through half of the doors; `make thorough` asks
+    every door everything.
+    """
+    name = DOORS[door].name
+    return name in FIRST or (door + scenario) % (3 if name == "Spark" else 2) == 0
+
+
+def _marks(door: int, scenario: int) -> list[pytest.MarkDecorator]:
+    name, asked = DOORS[door].name, SCENARIOS[scenario].name
+    if asked in QUICK[: 5 if name in FIRST else 1 if name == "Spark" else 3]:
         return []
-    return [pytest.mark.slow, *([pytest.mark.mutants] if scenario in QUICK or door != "Spark" else [])]
+    marks = [pytest.mark.slow if _in_ci(door, scenario) else pytest.mark.thorough]
+    return [*marks, pytest.mark.mutants] if asked in QUICK or name != "Spark" else marks
 
 
 def _pairs() -> Iterator[Any]:
-    for door in DOORS:
-        for scenario in SCENARIOS:
-            marks = _marks(door.name, scenario.name)
+    for place, door in enumerate(DOORS):
+        for number, scenario in enumerate(SCENARIOS):
+            marks = _marks(place, number)
             marks += [pytest.mark.resource(RESOURCES[door.name])] if door.name in RESOURCES else []
             yield pytest.param(door.name, scenario, marks=marks, id=f"{door.name}-{scenario.name}")
 
@@ -59,6 +71,13 @@ def _pairs() -> Iterator[Any]:
 def test_the_first_doors_are_doors() -> None:
     assert {door.name for door in DOORS} > {*FIRST, *RESOURCES}
     assert {scenario.name for scenario in SCENARIOS} > set(QUICK)
+
+
+def test_ci_asks_every_door_and_half_of_the_doors_of_each_scenario() -> None:
+    for door in range(len(DOORS)):
+        assert sum(_in_ci(door, scenario) for scenario in range(len(SCENARIOS))) >= len(SCENARIOS) // 3
+    for scenario in range(len(SCENARIOS)):
+        assert sum(_in_ci(door, scenario) for door in range(len(DOORS))) >= len(DOORS) // 2
 
 
 @pytest.mark.parametrize(("door", "scenario"), list(_pairs()))

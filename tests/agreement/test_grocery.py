@@ -84,12 +84,16 @@ def published(sources: list[Path], out: Path, threads: int, memory_limit: str | 
     return out.read_bytes()
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
 @pytest.mark.parametrize(
-    ("as_it_is", "shuffled"),
+    ("suffix", "as_it_is", "shuffled"),
     [
-        pytest.param((8,), {7: (4,)}, marks=pytest.mark.slow, id="otherwise"),
-        pytest.param((1, 3, 8), {1: (1, 4), 7: (1, 4)}, marks=pytest.mark.thorough, id="in many ways"),
+        pytest.param("parquet", (8,), {7: (4,)}, marks=pytest.mark.slow, id="otherwise"),
+        *(
+            pytest.param(
+                suffix, (1, 3, 8), {1: (1, 4), 7: (1, 4)}, marks=pytest.mark.thorough, id=f"many ways-{suffix}"
+            )
+            for suffix in ("parquet", "csv", "arrow")
+        ),
     ],
 )
 def test_shuffled_split_and_threaded_otherwise_the_bytes_are_the_same(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ Found = tuple[dict[str, float], dict[str, int]]
 """Totals by customer, and faults by name."""
 Door = Callable[..., Found]
 """``door(table, columns, **options)``; raises CustomerFeaturesError where the run is refused."""
+
+Some = Callable[[Iterable[Any]], list[Any]]
+"""All of many like values, or a share of them: see the fixture of this name."""
 
 
 class Refusal(CustomerFeaturesError):

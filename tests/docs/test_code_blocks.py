@@ -93,10 +93,8 @@ def _uses_spark(page: Path) -> bool:
 
 
 def _marks(page: Path) -> list[pytest.MarkDecorator]:
-    if page.name == "README.md":
-        return []  # everybody reads it, so it is run on every change
     resources = {"postgresql": page.name == "postgresql.md", "spark": _uses_spark(page)}
-    return [pytest.mark.slow, *(pytest.mark.resource(name) for name, used in resources.items() if used)]
+    return [pytest.mark.resource(name) for name, used in resources.items() if used]
 
 
 @pytest.mark.parametrize(

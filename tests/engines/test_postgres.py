@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import threading
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,15 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("more", OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("grain", ["transaction", *(pytest.param(grain, marks=pytest.mark.slow) for grain in GRAINS)])
+def _runs() -> Iterator[Any]:
+    for number, (name, more) in enumerate(OPTIONS.items()):
+        yield pytest.param("transaction", more, id=f"{name}-transaction")
+        for place, grain in enumerate(GRAINS):
+            mark = pytest.mark.slow if (number + place) % 2 == 0 else pytest.mark.thorough
+            yield pytest.param(grain, more, id=f"{name}-{grain}", marks=mark)
+
+
+@pytest.mark.parametrize(("grain", "more"), list(_runs()))
 def test_the_very_bytes_of_a_run_that_copies_the_rows(
     grain: str, more: tuple[str, ...], database: Database, cli: Cli, tmp_path: Path
 ) -> None:

@@ -77,15 +77,21 @@ def bits_of(vectors: pa.Table) -> dict[Any, bytes]:
 
 CASES: list[dict[str, Any]] = [
     {"grain": "transaction", "window": "6 months", "text": True},
+    {"grain": "line", "as_of": DATES, "window": "90 days", "text": True},
+    {"grain": "repeated_total", "as_of": DATES, "text": False},
+]
+MORE: list[dict[str, Any]] = [
     {"grain": "transaction", "as_of": DATES, "text": False},
     {"grain": "line", "text": False},
-    {"grain": "line", "as_of": DATES, "window": "90 days", "text": True},
-    {"grain": "repeated_total", "window": "400 days", "text": False},
-    {"grain": "repeated_total", "as_of": DATES, "text": True},
+    {"grain": "repeated_total", "window": "400 days", "text": True},
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(str(v) for v in case.values() if v is not DATES))
+@pytest.mark.parametrize(
+    "case",
+    [*CASES, *(pytest.param(case, marks=pytest.mark.thorough) for case in MORE)],
+    ids=lambda case: "-".join(str(v) for v in case.values() if v is not DATES),
+)
 def test_the_very_bits_of_the_oracle(case: dict[str, Any], spark_session: Any) -> None:
     options = {name: value for name, value in case.items() if name != "text"}
     grain, window = options["grain"], options.get("window")

@@ -61,7 +61,7 @@ def printed(cell: nbformat.NotebookNode) -> list[Any]:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_notebook_prints_what_is_stored_and_that_is_right() -> None:
     stored = nbformat.read(NOTEBOOK, as_version=4)
     notebook = nbformat.read(NOTEBOOK, as_version=4)

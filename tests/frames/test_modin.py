@@ -1,10 +1,12 @@
-"""Modin, and all of tests/frames over again with pandas 2 and Polars 1: Modin asks for them.
+"""Modin, and tests/frames over again with pandas 2 and Polars 1: Modin asks for them.
 
-They stand beside no pandas 3, so they have an environment of their own (older.txt), which `make tools` makes.
+They stand beside no pandas 3, so they have an environment of their own (older.txt), which `make tools` makes. CI runs
+the tests of pandas and Polars there, `make thorough` those of every kind of dataframe.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -38,6 +40,7 @@ def test_pandas_2_polars_1_and_modin(tmp_path: Path) -> None:
     versions = "import pandas, polars; print(pandas.__version__[:2], polars.__version__[:2])"
     assert run(python, "-c", versions) == "2. 1.\n"
     pytest_ = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", tmp_path / "tests"]
-    said = run(*pytest_, HERE, "-m", "not slow", "-k", CHOSEN)
+    again = [HERE] if os.environ.get("THOROUGH") else [HERE / "test_pandas.py", HERE / "test_polars.py"]
+    said = run(*pytest_, *again, "-m", "not slow", "-k", CHOSEN)
     assert "skipped" not in said
     assert "7 passed" in run(*pytest_, HERE / "elsewhere.py")

@@ -85,9 +85,9 @@ def until_names_change(calls: list[Call]) -> list[Call]:
 @pytest.mark.parametrize(
     ("suffix", "chosen"),
     [
-        pytest.param("parquet", list, id="parquet", marks=pytest.mark.slow),
+        pytest.param("parquet", until_names_change, id="parquet", marks=pytest.mark.slow),
         pytest.param("csv", until_names_change, id="csv", marks=pytest.mark.slow),
-        pytest.param("arrow", until_names_change, id="arrow", marks=pytest.mark.slow),
+        pytest.param("parquet", list, id="parquet, every call", marks=pytest.mark.thorough),
         pytest.param("csv", list, id="csv, every call", marks=pytest.mark.thorough),
         pytest.param("arrow", list, id="arrow, every call", marks=pytest.mark.thorough),
     ],

@@ -55,6 +55,12 @@ _SOME = [
         12,
         (*_TWO, "loadgroup", "tests/differential"),
     ),
+    Part(
+        "cases",
+        "the cases of wrong answers, each value through every door",
+        10,
+        (*_TWO, "loadgroup", "tests/cases"),
+    ),
     _every("fuzz", "120,000 bodies and 2,000 tables that nobody meant", 2, "tests/service/test_fuzz.py"),
 ]
 _TAKEN = sorted({word for part in _SOME for word in part.command if word.startswith("tests/")})

@@ -77,7 +77,7 @@ def assert_accessible(page: Page, where: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
 
 
-@pytest.mark.parametrize("width", [390, 820, 1440])
+@pytest.mark.parametrize("width", [390, pytest.param(820, marks=pytest.mark.thorough), 1440])
 def test_from_drop_to_download(width: int, browser: Browser, explorer: Running, cli: Cli, tmp_path: Path) -> None:
     source = tmp_path / "sales.csv"
     source.write_text(CSV)
