@@ -129,6 +129,21 @@ FIRST_GROUPS = ("spark", "spark cluster", "service", "postgresql", "clickhouse")
 """What takes longest is begun first, so that no process works alone in the end."""
 
 
+QUICK_SHARES = {
+    "tests/cases/": 6,
+    "tests/cli/": 2,
+    "tests/differential/": 3,
+    "tests/engines/test_duckdb": 2,
+    "tests/fetchers/": 3,
+    "tests/frames/": 4,
+    "tests/publishers/": 3,
+    "tests/report/": 3,
+    "tests/test_numeric_columns.py": 6,
+    "tests/test_reading.py": 4,
+    "tests/test_sources.py": 2,
+}
+"""Of these, whose tests are many, alike, and each a run or two, `make test` runs every so many, and CI all."""
+
 SHARES = {"spark": 3, "clickhouse": 2}
 """Of the cases that go through a slow door, CI takes every third or second."""
 
@@ -145,7 +160,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     seen: Counter[str] = Counter()
     for item in items:
-        if (sampled := item.get_closest_marker("sampled")) is not None:
+        if folder := next(filter(item.nodeid.startswith, QUICK_SHARES), ""):
+            if not {"slow", "thorough"} & {mark.name for mark in item.iter_markers()}:
+                if seen[folder] % QUICK_SHARES[folder]:
+                    item.add_marker(pytest.mark.slow)
+                seen[folder] += 1
+        elif (sampled := item.get_closest_marker("sampled")) is not None:
             function = item.nodeid.partition("[")[0]
             if seen[function] % sampled.args[0]:
                 item.add_marker(pytest.mark.slow)

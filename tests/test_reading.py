@@ -26,7 +26,7 @@ from customer_features.parts import table_part
 from tests.agreement import oracle
 from tests.conftest import Cli, assert_refused, examples
 
-pytestmark = [pytest.mark.sampled(3), pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")]
+pytestmark = pytest.mark.filterwarnings("ignore::customer_features.frames.Suspicious")
 
 TODAY = "2025-04-24"
 Column = Any
@@ -82,7 +82,6 @@ def test_a_day_is_read_where_it_is_written_as_one_and_nowhere_else(texts: list[s
     assert faulty == {place for place, text in enumerate(texts) if not is_day(text)}
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "text",
     [
@@ -161,7 +160,6 @@ def test_every_form_of_a_date_is_the_same_day(days: list[date]) -> None:
         assert dict(zip(found["customer_id"].to_pylist(), found["recency_days"].to_pylist(), strict=True)) == expected
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize(("zone", "day"), [("UTC", 22), ("America/Sao_Paulo", 21), ("Asia/Tokyo", 22)])
 def test_instants_become_days_in_the_timezone(unit: str, zone: str, day: int) -> None:
@@ -189,7 +187,6 @@ def test_daylight_saving_shifts_the_day() -> None:
     assert found == [float((date(2025, 4, 24) - day).days) for day in (date(2025, 1, 9), date(2025, 4, 10))]
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("zone", "instant", "day"),
     [
@@ -217,7 +214,6 @@ def test_an_instant_is_the_day_that_the_shops_calendar_shows(zone: str, instant:
         assert built(table(date=column), "recency_days", timezone=zone) == expected
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize("zone", ["America/Sao_Paulo", "America/New_York", "UTC", "Pacific/Kiritimati"])
 @pytest.mark.parametrize("naive", ["2018-11-04T00:30:00", "2025-03-09T02:30:00", "2019-02-16T23:30:00"])
 def test_a_naive_timestamp_is_local_also_where_no_clock_showed_it(zone: str, naive: str) -> None:
@@ -289,7 +285,6 @@ def test_dates_in_the_format_that_was_asked_for(text: str, written: str, day: st
     assert judged("date", text, date_format=written, timezone="America/Sao_Paulo") == (None, day)
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("text", "written"),
     [
@@ -373,7 +368,6 @@ def test_null_dates() -> None:
 # -- amounts -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -438,7 +432,6 @@ def test_doubles_and_their_text_are_the_same_bits(amounts: list[float]) -> None:
         }
 
 
-@pytest.mark.sampled(5)
 @pytest.mark.parametrize("scale", range(11))
 @pytest.mark.parametrize("precision", [18, 38])
 def test_decimals_are_scaled_exactly(scale: int, precision: int) -> None:
@@ -493,7 +486,6 @@ def test_floats_that_are_no_numbers() -> None:
     ]
 
 
-@pytest.mark.sampled(5)
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
 @pytest.mark.parametrize("grain", ["transaction", "line", "repeated_total"])
 @pytest.mark.parametrize("amount", [float("nan"), float("inf"), 1e30])
@@ -527,7 +519,6 @@ def test_dictionaries_hold_amounts_too() -> None:
 # -- ids -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("column", "ids"),
     [

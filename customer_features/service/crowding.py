@@ -28,6 +28,12 @@ _NETWORK = 64
 _LAST_RECEIVED = slice(52, 56)
 """Where ``struct tcp_info`` of Linux holds the milliseconds since bytes last came (``tcpi_last_data_recv``)."""
 
+_OPEN = {1, 8}
+"""The first byte of ``struct tcp_info``, its state, of what this side has not ended: ESTABLISHED and CLOSE_WAIT.
+
+A connection that was reset stays in the list until the server closes it; counted again, it would cost another one.
+"""
+
 Peer = tuple[str, int]
 """An address and a port."""
 
@@ -91,14 +97,15 @@ def excess(
 
 
 def connections(port: int) -> list[Connection]:
-    """This process's connections at the port."""
+    """Return this process's connections at the port, without those that it has ended."""
     found = []
     for one in at_port(port):
         with suppress(OSError):  # one that listens, or whose peer has left, has no peer
             peer = one.getpeername()[:2]
             told = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_RECEIVED.stop)
-            silent = int.from_bytes(told[_LAST_RECEIVED], sys.byteorder)
-            found.append(Connection(one.fileno(), peer, silent))
+            if told[0] in _OPEN:
+                silent = int.from_bytes(told[_LAST_RECEIVED], sys.byteorder)
+                found.append(Connection(one.fileno(), peer, silent))
     return found
 
 

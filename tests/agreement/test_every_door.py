@@ -32,8 +32,8 @@ QUICK = (
     *("visits with faults", "returned orders at local times", "many dates of returned lines", "lines of text"),
     "instants where midnight is skipped",
 )
-"""`make test` asks these of the doors in FIRST, three of every other door, and one of Spark, which takes seconds for
-each. About a mutant, Spark is asked these alone."""
+"""`make test` asks these of the doors in FIRST, and the first of them of every other door. About a mutant, Spark, which
+takes seconds for each, is asked these alone."""
 
 FIRST = ("rows, in-process", "Python, PyArrow")
 """The doors that lead to an engine by the shortest way."""
@@ -54,7 +54,7 @@ def _in_ci(door: int, scenario: int) -> bool:
 
 def _marks(door: int, scenario: int) -> list[pytest.MarkDecorator]:
     name, asked = DOORS[door].name, SCENARIOS[scenario].name
-    if asked in QUICK[: 5 if name in FIRST else 1 if name == "Spark" else 3]:
+    if asked in QUICK[: 5 if name in FIRST else 1]:
         return []
     marks = [pytest.mark.slow if _in_ci(door, scenario) else pytest.mark.thorough]
     return [*marks, pytest.mark.mutants] if asked in QUICK or name != "Spark" else marks

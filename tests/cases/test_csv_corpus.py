@@ -12,8 +12,6 @@ from tests.conftest import TODAY, Cli, aside_of, assert_refused
 
 from .csv_corpus import SOUND, SWALLOWED, Broken, Sound
 
-pytestmark = pytest.mark.sampled(6)
-
 
 def totals_of(out: Path) -> dict[str, float]:
     """What each customer spent, of a CSV file of features."""

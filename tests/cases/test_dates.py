@@ -14,8 +14,6 @@ from customer_features.errors import InvalidOption
 from customer_features.options import Options
 from tests import spark_door, warehouses
 
-pytestmark = pytest.mark.sampled(6)
-
 OLD = ["1960-05-05", "1970-01-01", "1970-01-02", "2024-05-01"]
 """Days around 1970, which a missing number is easily taken for."""
 

@@ -19,8 +19,6 @@ from customer_features.columns import MissingColumns
 from customer_features.engines.duckdb_hints import with_values
 from tests.conftest import Cli
 
-pytestmark = pytest.mark.sampled(6)
-
 TODAY = "2025-04-24"
 
 ONLINE_RETAIL = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n" + "".join(

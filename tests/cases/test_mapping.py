@@ -17,8 +17,6 @@ from customer_features.options import DIALECTS
 
 from .value_doors import HERE, HTTP, WAREHOUSES, Door, Some
 
-pytestmark = pytest.mark.sampled(6)
-
 LOOKED = [*HERE, "postgres", "clickhouse", pytest.param("spark", marks=pytest.mark.slow)]
 """Doors that know the columns of what they read."""
 DOORS = [*LOOKED, "printed"]

@@ -20,8 +20,6 @@ from tests.conftest import TODAY, Cli
 
 from .value_doors import HERE, HTTP, Door, Some
 
-pytestmark = pytest.mark.sampled(6)
-
 SERVERS = ["postgres", "clickhouse", pytest.param("spark", marks=pytest.mark.slow)]
 """Engines elsewhere, which read numbers in text with a decimal point alone."""
 ENGINES = ["pyarrow", *SERVERS]

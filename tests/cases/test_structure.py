@@ -37,8 +37,6 @@ from customer_features.sources import opened
 from tests.cases.lakes import iceberg_table
 from tests.conftest import TODAY, Cli, assert_refused
 
-pytestmark = pytest.mark.sampled(6)
-
 COLUMNS: dict[str, list[Any]] = {
     "customer_id": ["a", "b"],
     "transaction_id": ["1", "2"],

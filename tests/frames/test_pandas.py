@@ -58,7 +58,6 @@ def test_what_comes_out_is_what_pandas_makes_of_text_and_floats() -> None:
     assert list(built.index) == [0, 1]
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "dtype", ["Int64", "UInt8", "int64[pyarrow]", "string", "string[pyarrow]", "category", "object"]
 )

@@ -84,7 +84,6 @@ def test_names_that_repeat() -> None:
             build(given, today=TODAY)
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("kind", "value"),
     [

@@ -77,6 +77,7 @@ def test_sockets_of_a_peer_beyond_its_number_are_reset() -> None:
         gone = [client for client in clients if not goes_on(client)]
         assert len(gone) == came - most
         assert not {client.getsockname() for client in gone} & busy
+        assert len(connections(port)) == most
         trim(port, most, busy, ())
         assert [client for client in clients if not goes_on(client)] == gone
 
