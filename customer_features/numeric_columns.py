@@ -32,6 +32,8 @@ _OPERATIONS = {"divide": "//", "intdiv": "//", "fmod": "%", "modulo": "%"}
 _INTERVALS = re.compile("to_(microseconds|milliseconds|seconds|minutes|hours|days|weeks|months|quarters|years)")
 _EXACT_DIGITS = 15
 """A double tells two numbers of so many digits apart, and a number of so many digits from any whole number."""
+_ROUNDED = 2**53
+"""From here on, a double is not every whole number."""
 DECIMALS = 12
 """Digits after the point of the decimals that texts are compared as."""
 _SORTING = (exp.Greatest, exp.Least, exp.Array)
@@ -55,7 +57,8 @@ _LIKE_NUMBERS = re.compile(r"[-+ .,'0-9]*[0-9][-+ .,'0-9]*")
 class Numeric:
     """An expression whose text columns are read as numbers, and the texts that it reads so: SQL by shown name.
 
-    ``unheld``: SQL of whether a text is a number that the decimal which it is read as cannot hold, by shown name.
+    ``unheld``: by shown name, SQL of whether a text is a number that the decimal or double which it is read as does not
+    hold exactly enough.
     """
 
     sql: str
@@ -126,6 +129,8 @@ class _Reading:
         self.shown, self.keeps_text, self.exact, self.exact_operation = shown, keeps_text, exact, exact_operation
         self._as: Callable[[str], str] = number
         """How a text is read at the place that is looked at."""
+        self._rounds = False
+        """Whether the place is a product or a quotient of doubles that a cast makes a whole number or a decimal of."""
         self._compares = False
         """Whether the place is compared: what no decimal holds is compared as a double."""
         self.read: dict[str, str] = {}
@@ -154,9 +159,12 @@ class _Reading:
         elif (operation := _operation(node)) and self._reads_text(node):
             self._operate(node, operation)
         elif isinstance(node, (*ARITHMETIC, *_CHOICES)):
-            with self._reading(self._read_within(node)):
+            read, before = self._read_within(node), self._rounds
+            self._rounds = read is self.number and (before or self._as is not self.number)
+            with self._reading(read):
                 for child in list(node.iter_expressions()):
                     (self._choice if isinstance(node, exp.Coalesce) else self.as_number)(child)
+            self._rounds = before
         elif isinstance(node, exp.Cast):
             self.as_it_is(node)
         else:
@@ -166,8 +174,10 @@ class _Reading:
 
     def as_it_is(self, node: Any) -> None:
         """Look for numbers below a node that may be of any type."""
+        before, self._rounds = self._rounds, False
         with self._reading(self.number):
             self._as_it_is(node)
+        self._rounds = before
 
     def _as_it_is(self, node: Any) -> None:
         if isinstance(node, exp.Cast):
@@ -349,8 +359,12 @@ class _Reading:
         shown = inner.name if isinstance(inner, exp.Column) else sql
         self.read[shown] = sql
         made = self._as(sql)
+        test = ""
         if self._as is not self.number and not self._compares:
             test = f"({made}) IS NULL AND ({self.number(sql)}) IS NOT NULL"
+        elif self._rounds:
+            test = f"ABS({self.number(sql)}) >= {_ROUNDED}"
+        if test:
             self.unheld[shown] = [*dict.fromkeys([*self.unheld.get(shown, []), test])]
         self._stand_in(node, made)
 

@@ -527,6 +527,15 @@ def test_long_ids_cast_to_an_integer_stay_apart(door: Door, request: Any) -> Non
         assert door(table, {"customer_id": sql}) == ({f"{ODD}{end}": 3.5, f"{EVEN}{end}": 1.5}, {}), sql
 
 
+@through("csv", *ENGINES)
+def test_an_id_that_a_product_would_round_is_a_fault_of_its_row(door: Door, some: Some, request: Any) -> None:
+    whole, _ = kinds_of(request)
+    table = rows(customer_id=["12", "9007199254740993", "9007199254740991"], amount=["1", "2", "4"])
+    for product in some(["customer_id * 1", "coalesce(customer_id * 1, 0)", "customer_id / 1", "round(customer_id)"]):
+        found = door(table, {"customer_id": f"cast({product} as {whole})"})
+        assert found == ({"12": 1.0, "9007199254740991": 4.0}, {"unreadable_amount": 1}), product
+
+
 @through("csv", *ENGINES, "printed")
 def test_long_ids_compared_with_a_number_stay_apart(door: Door, some: Some) -> None:
     table = rows(**{"order_ref": [ODD, EVEN], "amount": ["3.50", "1.50"]})

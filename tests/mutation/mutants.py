@@ -628,6 +628,12 @@ MUTANTS: list[Mutant] = [
             "tests/test_numeric_columns.py::test_whole_quotients_of_texts[price // qty-expected0]",
         ),
         (
+            "a product of doubles rounds long ids",
+            "elif self._rounds:",
+            "elif self._rounds and False:",
+            "tests/cases/test_mapping.py::test_an_id_that_a_product_would_round_is_a_fault_of_its_row[pyarrow]",
+        ),
+        (
             "the subject of a case is text",
             "(self.as_number if of_numbers else self.as_it_is)(one)",
             "self.as_it_is(one)",
