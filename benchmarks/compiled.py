@@ -55,10 +55,10 @@ def run(scale: Scale) -> Iterator[Contest]:
 def main() -> None:
     """Run them here, in a process whose package is the compiled one; a contest a line of JSON."""
     from benchmarks import json_bodies
-    from customer_features.engines import rows_kernel
+    from customer_features.engines.rows import kernel
 
-    if not rows_kernel.COMPILED:
-        raise SystemExit(f"{rows_kernel.__file__} is not compiled")
+    if not kernel.COMPILED:
+        raise SystemExit(f"{kernel.__file__} is not compiled")
     for one in json_bodies.run(Scale(quick="quick" in sys.argv)):
         titled = msgspec.structs.replace(one, title=one.title.replace("JSON,", "JSON, compiled:"))
         print(msgspec.json.encode(titled).decode(), flush=True)

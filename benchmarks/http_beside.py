@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.data import document
 from benchmarks.servers import Server, command, load, servers
-from customer_features.service.contract import EXAMPLE_REQUEST
+from customer_features.service.documents.contract import EXAMPLE_REQUEST
 
 ROUNDS = 5
 SECONDS = 4

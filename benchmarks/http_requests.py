@@ -21,7 +21,7 @@ from benchmarks.judging import Verdict, judged_mapping
 from benchmarks.results import Contest, Standing, contest
 from benchmarks.scale import Scale
 from benchmarks.servers import ROUTE, Measured, Server, load, servers
-from customer_features.service.contract import EXAMPLE_REQUEST
+from customer_features.service.documents.contract import EXAMPLE_REQUEST
 
 ROUNDS = 5
 LATENCY_ROUNDS = 3

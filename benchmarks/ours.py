@@ -6,11 +6,11 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.data import TODAY
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options, every
-from customer_features.publish import publish
-from customer_features.sources import opened
+from customer_features.definition.options import Options, every
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.session import connected
+from customer_features.sources.opening import opened
+from customer_features.targets.publish import publish
 
 
 def build(source: str, out: str, memory_limit: str | None = None) -> None:

@@ -22,9 +22,9 @@ from benchmarks.judging import Verdict, judged
 from benchmarks.results import Contest
 from benchmarks.scale import Scale, said
 from customer_features import clickhouse
-from customer_features.engines.duckdb_session import connected
-from customer_features.engines.postgres import PushDown
-from customer_features.options import Options
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.session import connected
+from customer_features.engines.postgres.engine import PushDown
 from tests.database import Database, running
 from tests.warehouses import clickhouse_session
 

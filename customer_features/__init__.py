@@ -14,10 +14,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from customer_features._version import __version__
 from customer_features.errors import (
     ColumnError,
     CustomerFeaturesError,
     DataFaults,
+    FaultsQuarantined,
     FaultyRequest,
     FoundFault,
     InvalidOption,
@@ -27,18 +29,16 @@ from customer_features.errors import (
     ServiceError,
     ServiceUnavailable,
     SourceError,
+    Suspicious,
     Unauthorized,
     UsageError,
 )
 
 if TYPE_CHECKING:
     from customer_features.client import AsyncClient, Client
-    from customer_features.engines.rows import answer
+    from customer_features.engines.rows.engine import answer
     from customer_features.frames import build, check
-    from customer_features.generated import sql
-    from customer_features.warned import FaultsQuarantined, Suspicious
-
-__version__ = "0.1.0"
+    from customer_features.query.generate import sql
 
 __all__ = [
     "AsyncClient",
@@ -69,12 +69,10 @@ __all__ = [
 _LAZY = {
     "AsyncClient": "customer_features.client",
     "Client": "customer_features.client",
-    "answer": "customer_features.engines.rows",
+    "answer": "customer_features.engines.rows.engine",
     "build": "customer_features.frames",
     "check": "customer_features.frames",
-    "FaultsQuarantined": "customer_features.warned",
-    "Suspicious": "customer_features.warned",
-    "sql": "customer_features.generated",
+    "sql": "customer_features.query.generate",
 }
 
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from customer_features.columns import check_fields, check_scores, with_constants
-from customer_features.engines.clickhouse import Run
-from customer_features.engines.duckdb_loyalty import scores_of
-from customer_features.engines.duckdb_session import connected, spilling_to
-from customer_features.faults import check_tolerated
+from customer_features.definition.faults import check_tolerated
+from customer_features.definition.options import OnFault, Options, dates
+from customer_features.engines.clickhouse.engine import Run
+from customer_features.engines.duckdb.loyalty import scores_of
+from customer_features.engines.duckdb.session import connected, spilling_to
+from customer_features.engines.outcome import warn_of
 from customer_features.frames.run import scores_part
-from customer_features.options import OnFault, Options, dates
-from customer_features.staging import scratch
-from customer_features.warned import warn_of
+from customer_features.query.columns import check_fields, check_scores, with_constants
+from customer_features.system.temporary import scratch
 
 
 def build(

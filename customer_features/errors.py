@@ -1,4 +1,4 @@
-"""Every exception that this package raises on purpose.
+"""Every exception that this package raises on purpose; the warnings of the Python doors stand below them.
 
 CustomerFeaturesError
 ├── UsageError              what was asked for cannot be done (the command line exits with 2)
@@ -202,3 +202,11 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     lowered = {option.lower(): option for option in allowed}
     near = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     return f" (did you mean '{lowered[near[0]]}'?)" if near else ""
+
+
+class FaultsQuarantined(UserWarning):
+    """Given once by ``build(..., on_fault="quarantine")`` when rows were left out; it counts them by fault."""
+
+
+class Suspicious(UserWarning):
+    """The data are legal but suspicious (a repeated transaction id, for one); nothing was left out."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from customer_features.columns import with_constants
+from customer_features.definition.features import names
+from customer_features.definition.options import Options, dates
 from customer_features.errors import InvalidOption, MissingExtra
-from customer_features.features import names
 from customer_features.frames import build
 from customer_features.frames.run import Run
-from customer_features.options import Options, dates
+from customer_features.query.columns import with_constants
 
 try:
     import numpy as np

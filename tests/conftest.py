@@ -133,14 +133,19 @@ QUICK_SHARES = {
     "tests/cases/": 6,
     "tests/cli/": 2,
     "tests/differential/": 3,
-    "tests/engines/test_duckdb": 2,
-    "tests/fetchers/": 3,
+    "tests/engines/duckdb/": 2,
+    "tests/sources/test_download.py": 3,
+    "tests/sources/test_http.py": 3,
+    "tests/sources/test_postgresql.py": 3,
+    "tests/sources/test_s3.py": 3,
     "tests/frames/": 4,
-    "tests/publishers/": 3,
+    "tests/targets/test_listing": 3,
+    "tests/targets/test_postgresql": 3,
+    "tests/targets/test_s3": 3,
     "tests/report/": 3,
-    "tests/test_numeric_columns.py": 6,
-    "tests/test_reading.py": 4,
-    "tests/test_sources.py": 2,
+    "tests/query/test_numeric_columns.py": 6,
+    "tests/query/test_reading.py": 4,
+    "tests/sources/test_opening.py": 2,
 }
 """Of these, whose tests are many, alike, and each a run or two, `make test` runs every so many, and CI all."""
 
@@ -246,7 +251,7 @@ def s3_store() -> Iterator[Any]:
 @pytest.fixture
 def bucket(s3_store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A new bucket, in a store to which the environment leads; a request is not repeated."""
-    from customer_features import s3
+    from customer_features.connections import s3
 
     for name, value in s3_store.environment.items():
         monkeypatch.setenv(name, value)
@@ -287,7 +292,7 @@ def aside_of(out: Path, columns: list[str] | None = None) -> list[dict[str, Any]
 
     ``columns``: those that are looked at, where others may hold what is no Python value.
     """
-    from customer_features.verifying import quarantine_of
+    from customer_features.targets.manifest import quarantine_of
 
     path = quarantine_of(out)
     if path.suffix == ".parquet":

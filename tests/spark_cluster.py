@@ -89,7 +89,7 @@ class Cluster:
 
     def command(self, *arguments: object, **settings: str) -> list[str]:
         """``spark-submit`` of the job."""
-        return self.command_of(ROOT / "customer_features" / "spark_job.py", *arguments, **settings)
+        return self.command_of(ROOT / "customer_features" / "spark" / "__main__.py", *arguments, **settings)
 
     def command_of(self, script: Path, *arguments: object, **settings: str) -> list[str]:
         """``spark-submit`` of a script."""

@@ -71,8 +71,8 @@ def spark(session: Any) -> Door:
     It takes the six columns of purchases and options as for ``Options.parse``; it gives the vectors, the balance
     (``in``, ``used``, ``excluded``, ``quarantined``) and the rows set aside by fault.
     """
-    from customer_features.options import Options
-    from customer_features.spark import engine_over
+    from customer_features.definition.options import Options
+    from customer_features.spark.frames import engine_over
 
     def door(rows: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
         with engine_over(frame_of(session, rows), Options.parse(**options)) as engine:

@@ -19,17 +19,17 @@ from unittest import mock
 
 from pyspark.sql import SparkSession
 
-from customer_features import spark_files, spark_job
+from customer_features.spark import files, job
 
 
 def main(jobs: Path, results: Path) -> None:
-    session = spark_files.session()
+    session = files.session()
     found = {}
     with mock.patch.object(SparkSession, "stop"):
         for name, arguments in json.loads(jobs.read_text()).items():
             session.sparkContext.setJobGroup(name, name)
             with contextlib.redirect_stderr(io.StringIO()) as said:
-                code = spark_job.run(arguments)
+                code = job.run(arguments)
             found[name] = {"code": code, "said": said.getvalue()}
     results.write_text(json.dumps(found))
     session.stop()

@@ -12,7 +12,7 @@ import pytest
 
 import customer_features
 from customer_features import errors
-from customer_features.dialects import DIALECTS
+from customer_features.query.dialects import DIALECTS
 
 from .conftest import child_environment
 
@@ -58,13 +58,17 @@ def python(code: str, *blocked: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-_DEFINITION = ("features", "faults", "options", "date_texts", "money", "errors")
+_DEFINITION = {
+    "errors",
+    "definition",
+    *(f"definition.{name}" for name in ("features", "faults", "options", "date_texts", "money")),
+}
 
 
 def test_the_definition_imports_nothing_but_itself() -> None:
-    code = "import customer_features.features, customer_features.faults, customer_features.options\nprint(*sys.modules)"
+    code = "from customer_features.definition import faults, features, options\nprint(*sys.modules)"
     ours = {name for name in python(code).stdout.split() if name.startswith("customer_features.")}
-    assert ours == {f"customer_features.{name}" for name in _DEFINITION}
+    assert ours == {"customer_features._version", *(f"customer_features.{name}" for name in _DEFINITION)}
 
 
 def test_public_names() -> None:
@@ -80,7 +84,7 @@ def test_public_names() -> None:
 def test_every_exception_is_ours_and_drawn_in_the_tree() -> None:
     drawn = errors.__doc__ or ""
     for name, value in vars(errors).items():
-        if isinstance(value, type) and issubclass(value, Exception):
+        if isinstance(value, type) and issubclass(value, Exception) and not issubclass(value, Warning):
             assert issubclass(value, customer_features.CustomerFeaturesError)
             assert name in drawn
     assert issubclass(errors.InvalidOption, ValueError)
@@ -117,7 +121,10 @@ def test_help_loads_the_parser_of_arguments_and_little_else(arguments: list[str]
     assert ran.returncode == 0, ran.stderr
     loaded = set(ran.stdout.splitlines()[-1].split())
     ours = {name.removeprefix("customer_features.") for name in loaded if name.startswith("customer_features.")}
-    assert ours == {"addresses", "cli", "cli.completing", "cli.completion", "cli.log", "errors", "features", "money"}
+    assert ours == {
+        *("_version", "errors", "cli", "cli.completion", "cli.log"),
+        *("connections", "connections.addresses", "definition", "definition.features", "definition.money"),
+    }
     # Of all others only what the interpreter begins with, its own library, and click.
     began = set(python("import click, click.shell_completion; print(*sys.modules)").stdout.split())
     foreign = {name.partition(".")[0] for name in loaded - began} - sys.stdlib_module_names
@@ -191,11 +198,20 @@ def test_a_test_file_for_each_module() -> None:
     elsewhere = {
         "customer_features",
         "customer_features.cli",
+        "customer_features._version",
+        "customer_features.definition",  # packages whose own file says what they are, and no more
+        "customer_features.query",
+        "customer_features.connections",
+        "customer_features.system",
+        "customer_features.spark",
+        *(f"customer_features.engines.{name}" for name in ("rows", "duckdb", "postgres", "clickhouse", "spark")),
+        "customer_features.engines.spark.session",  # engines/spark/test_engine
         "customer_features.cli.bulk",  # test_build and test_check
+        "customer_features.cli.findings",  # cli/test_doctor
+        "customer_features.cli.given",  # cli/test_build and cli/test_main
         "customer_features.cli.keys",  # tests/service
         "customer_features.cli.report",  # report/test_command
         "customer_features.cli.examination",  # cli/test_doctor
-        "customer_features.cli.completing",  # cli/test_completion
         "customer_features.cli.serve",
         "customer_features.cli.shared",  # cli/test_main, test_build and test_check
         "customer_features.client",
@@ -207,45 +223,45 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.client.steps",
         "customer_features.client.threaded",
         "customer_features.client.transport",  # client/test_settings and test_retrying
-        "customer_features.typed_fields",  # cases/test_mapping, through every door
-        "customer_features.untold_types",  # the same
-        "customer_features.number_grammar",  # test_text_numbers and differential/
-        "customer_features.engines.duckdb_numbers",  # cases/test_numbers
-        "customer_features.engines.duckdb_whole_ids",  # the same
-        "customer_features.csv_files",  # test_sources and cli/test_csv
-        "customer_features.dialects",  # test_portable, test_generated and, on its own engine, each test of an engine
-        *(f"customer_features.dialects.{name}" for name in ("base", *DIALECTS)),
+        "customer_features.query.typed_fields",  # cases/test_mapping, through every door
+        "customer_features.query.untyped_columns",  # the same
+        "customer_features.definition.number_grammar",  # query/test_text_numbers and differential/
+        "customer_features.engines.duckdb.numbers",  # cases/test_numbers
+        "customer_features.engines.duckdb.whole_ids",  # the same
+        "customer_features.sources.csv",  # sources/test_opening and cli/test_csv
+        "customer_features.query.dialects",  # query/test_steps, query/test_generate, and each test of an engine
+        *(f"customer_features.query.dialects.{name}" for name in ("base", *DIALECTS)),
         "customer_features.engines",
-        "customer_features.cli.push_down",  # engines/test_postgres
-        "customer_features.engines.clickhouse",  # test_clickhouse
-        "customer_features.engines.clickhouse_clients",  # test_clickhouse
-        "customer_features.engines.duckdb_as_of",  # agreement/test_as_of
-        "customer_features.engines.duckdb_loyalty",  # test_postgres and test_clickhouse
-        "customer_features.engines.duckdb_quarantine",  # test_duckdb and test_duckdb_broken
-        "customer_features.engines.duckdb_session",  # test_duckdb
-        "customer_features.engines.duckdb_unjudged",  # client/test_frames
-        "customer_features.engines.duckdb_warnings",  # test_duckdb
-        "customer_features.engines.outcome",  # test_duckdb
-        "customer_features.engines.postgres_fields",  # test_postgres
-        "customer_features.engines.postgres_plan",
-        "customer_features.engines.repetitions",  # test_duckdb and test_postgres
-        "customer_features.engines.spark_columns",  # test_spark
-        "customer_features.engines.spark_warnings",  # test_spark
-        "customer_features.engines.results",  # test_postgres
-        "customer_features.engines.warehouse",  # test_postgres, test_spark and test_clickhouse
-        "customer_features.fetchers",  # test_sources
-        "customer_features.fetchers.delta",  # cases/test_structure
-        "customer_features.fetchers.iceberg",
-        "customer_features.fetchers.tables",
-        "customer_features.formats",  # test_sources
+        "customer_features.cli.push_down",  # engines/postgres/test_engine
+        "customer_features.engines.clickhouse.engine",  # test_clickhouse
+        "customer_features.engines.clickhouse.clients",  # test_clickhouse
+        "customer_features.engines.duckdb.as_of",  # agreement/test_as_of
+        "customer_features.engines.duckdb.loyalty",  # engines/postgres/test_engine and test_clickhouse
+        "customer_features.engines.duckdb.quarantine",  # test_engine and test_rejected_lines
+        "customer_features.engines.duckdb.session",  # engines/duckdb/test_engine
+        "customer_features.engines.duckdb.raw_rows",  # client/test_frames
+        "customer_features.engines.duckdb.warnings",  # engines/duckdb/test_engine
+        "customer_features.engines.outcome",  # engines/duckdb/test_engine
+        "customer_features.engines.postgres.columns",  # engines/postgres/test_engine
+        "customer_features.engines.postgres.plan",
+        "customer_features.engines.warnings",  # engines/duckdb/test_engine and engines/postgres/test_engine
+        "customer_features.engines.spark.columns",  # spark/test_frames
+        "customer_features.engines.spark.warnings",  # spark/test_frames
+        "customer_features.engines.results",  # engines/postgres/test_engine
+        "customer_features.engines.warehouse",  # engines/postgres/test_engine, spark/test_frames and test_clickhouse
+        "customer_features.sources",  # sources/test_opening
+        "customer_features.sources.delta",  # cases/test_structure
+        "customer_features.sources.iceberg",
+        "customer_features.sources.lake_rows",
+        "customer_features.sources.formats",  # sources/test_opening
         "customer_features.frames.base",  # frames/test_kinds
-        "customer_features.parts",  # test_sources
-        "customer_features.portable_one_pass",  # engines/test_spark
-        "customer_features.printed",  # test_generated
-        "customer_features.publishers",  # test_publish
-        "customer_features.publishers.files",
-        "customer_features.publishers.postgresql_tables",  # publishers/test_postgresql
-        "customer_features.publishers.writing",
+        "customer_features.sources.parts",  # sources/test_opening
+        "customer_features.query.one_pass",  # engines/spark/test_engine
+        "customer_features.query.printing",  # query/test_generate
+        "customer_features.targets",  # targets/test_publish
+        "customer_features.targets.files",
+        "customer_features.targets.postgresql_tables",  # targets/test_postgresql
+        "customer_features.targets.formats",
         "customer_features.service.explorer",
         *(
             f"customer_features.service.explorer.{name}"  # service/explorer/test_steps, test_guarded and test_browser
@@ -254,13 +270,13 @@ def test_a_test_file_for_each_module() -> None:
                 *("running", "views", "working"),
             )
         ),
-        "customer_features.service.watching",  # service/test_jobs
-        "customer_features.service.processes",  # service/test_computing
-        "customer_features.service.small",  # service/test_budgets, and so are the next
+        "customer_features.service.bodies.watchdog",  # service/bodies/test_jobs
+        "customer_features.service.bodies.processes",  # service/bodies/test_computing
+        "customer_features.service.bodies.small_json",  # service/test_budgets, and so are the next
         "customer_features.service.query",
-        "customer_features.bounds",
-        "customer_features.arrow_files",
-        "customer_features.engines.listing",  # engines/test_rows_faults
+        "customer_features.sources.bounds",
+        "customer_features.sources.arrow",
+        "customer_features.engines.listing",  # engines/rows/test_faults
         "customer_features.report",  # report/test_figures, and so are what stands without a place below
         "customer_features.report.bands",  # report/test_numbers
         "customer_features.report.charts",  # report/test_page and test_rendering
@@ -277,15 +293,13 @@ def test_a_test_file_for_each_module() -> None:
         "customer_features.report.theme",  # report/test_page
         "customer_features.report.vectors",
         "customer_features.report.writing",  # report/test_command
-        "customer_features.counts",  # cases/test_id_warnings
-        "customer_features.engines.duckdb_hints",  # cases/test_hints
-        "customer_features.engines.duckdb_ids",  # cases/test_id_warnings
-        "customer_features.engines.duckdb_json_types",  # cases/test_json_numbers
-        "customer_features.engines.duckdb_mappings",  # cases/test_mapping and test_numeric_columns
+        "customer_features.definition.counts",  # cases/test_id_warnings
+        "customer_features.engines.duckdb.hints",  # cases/test_hints
+        "customer_features.engines.duckdb.ids",  # cases/test_id_warnings
+        "customer_features.engines.duckdb.json_types",  # cases/test_json_numbers
+        "customer_features.engines.duckdb.mappings",  # cases/test_mapping and query/test_numeric_columns
         "customer_features.engines.warehouse_ids",  # cases/test_numbers
-        "customer_features.spark_files",  # test_spark_job
-        "customer_features.warned",  # frames and test_spark
-        "customer_features.query_as_of",  # agreement/test_as_of
+        "customer_features.query.duckdb_as_of",  # agreement/test_as_of
     }
     for name in set(modules()) - elsewhere:
         *folders, module = name.split(".")[1:]

@@ -13,7 +13,7 @@ import pytest
 
 import customer_features
 from customer_features import ColumnError, DataFaults, FaultsQuarantined, InvalidOption, SourceError, clickhouse
-from customer_features.engines import repetitions
+from customer_features.engines import warnings
 from tests.agreement import oracle
 from tests.clickhouse_server import serving
 from tests.conftest import TODAY
@@ -235,7 +235,7 @@ def test_warnings_are_those_of_the_other_engines(monkeypatch: pytest.MonkeyPatch
     assert [str(one.message) for one in here] == [str(one.message) for one in there]
     assert here[0].filename == __file__
     for name, count in (("EXACT_ROWS", 100), ("FIRST_ROWS", 50), ("SAMPLED_ROWS", 100)):
-        monkeypatch.setattr(repetitions, name, count)
+        monkeypatch.setattr(warnings, name, count)
     with pytest.warns(customer_features.Suspicious, match="seen in a sample"):
         clickhouse.build(clickhouse_session(), "orders", today=TODAY)
 
@@ -327,7 +327,7 @@ def test_clients(http: Any) -> None:
 
 def test_a_table_that_changes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without transactions it is found out, and nothing is handed out."""
-    from customer_features.engines.clickhouse import Warehouse
+    from customer_features.engines.clickhouse.engine import Warehouse
 
     clickhouse_session().query("DROP TABLE IF EXISTS orders")
     clickhouse_session().query(f"CREATE TABLE orders ENGINE = Memory AS SELECT {ROW}")

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import customer_features
 from customer_features import ColumnError, DataFaults, FaultsQuarantined, InvalidOption, SourceError
-from customer_features.features import names
+from customer_features.definition.features import names
 from customer_features.sklearn import CustomerFeatures
 from tests.conftest import EXAMPLE_VECTORS, TODAY, example_columns
 from tests.test_architecture import python

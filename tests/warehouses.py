@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from customer_features.columns import quoted
-from customer_features.engines.duckdb_session import connected
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.session import connected
 from customer_features.engines.outcome import Outcome
-from customer_features.options import Options
+from customer_features.query.columns import quoted
 from tests.database import Database
 
 Door = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, dict[str, int], dict[str, int]]]
@@ -23,7 +23,7 @@ Door = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, dict[str, int], d
 
 def postgres(database: Database) -> Door:
     """Through ``--push-down``: the table is put into the database, and computed there."""
-    from customer_features.engines.postgres import PushDown
+    from customer_features.engines.postgres.engine import PushDown
 
     def door(table: pa.Table, options: Mapping[str, Any]) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
         database.run("DROP TABLE IF EXISTS through_the_door")
@@ -47,7 +47,7 @@ def _rows(outcome: Outcome) -> dict[str, int]:
 
 def clickhouse() -> Door:
     """Through ``customer_features.clickhouse``: the table is put into a ClickHouse of this process."""
-    from customer_features.engines.clickhouse import Run
+    from customer_features.engines.clickhouse.engine import Run
 
     session = clickhouse_session()
 
@@ -70,7 +70,7 @@ def clickhouse_session() -> Any:
 
 def put_into_clickhouse(name: str, table: pa.Table) -> None:
     """Make a table of an Arrow table."""
-    from customer_features.engines.clickhouse_clients import client_of
+    from customer_features.engines.clickhouse.clients import client_of
 
     for place, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type) and field.type.tz is None:

@@ -12,9 +12,10 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from customer_features import __version__, features
+from customer_features._version import __version__
 from customer_features.cli.completion import VARIABLE
 from customer_features.cli.log import asked, log
+from customer_features.definition import features
 from customer_features.errors import DataFaults, InvalidOption, UsageError, did_you_mean
 
 _COMMANDS = {

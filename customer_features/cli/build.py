@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from customer_features.addresses import named, scheme_of
-from customer_features.cli.completing import files, one_of
+from customer_features.cli.completion import files, one_of
 from customer_features.cli.log import log
 from customer_features.cli.shared import shared_options
-from customer_features.counts import counted
+from customer_features.connections.addresses import named, scheme_of
+from customer_features.definition.counts import counted
+from customer_features.definition.options import Incomplete, OnFault
+from customer_features.engines.outcome import customers_incomplete
 from customer_features.errors import MissingExtra, SourceError
-from customer_features.options import Incomplete, OnFault
-from customer_features.publish import IF_EXISTS, check_target, publish
-from customer_features.publish import planned as published_as
-from customer_features.warned import customers_incomplete
+from customer_features.targets.publish import IF_EXISTS, check_target, publish
+from customer_features.targets.publish import planned as published_as
 
 if TYPE_CHECKING:
-    from customer_features.cli.bulk import Given
+    from customer_features.cli.given import Given
     from customer_features.engines.results import Results
-    from customer_features.publishers.writing import Published
+    from customer_features.targets.formats import Published
 
 
 @click.command()
@@ -102,7 +102,8 @@ def build(
     which may be an s3:// address, a manifest is written, and a quarantine when rows were set aside. On a terminal
     the run ends with a table of the features.
     """
-    from customer_features.cli.bulk import Given, judged, planned, say_recognised, say_started
+    from customer_features.cli.bulk import judged, planned, say_recognised, say_started
+    from customer_features.cli.given import Given
 
     began = monotonic()
     log.quiet = quiet
@@ -134,8 +135,8 @@ def _listing(name: str | None, out: str) -> Path | None:
     """The path of --quarantine. Raises OutputError where it cannot serve."""
     if name is None:
         return None
-    from customer_features.publishers.listing import listing_at
-    from customer_features.verifying import manifest_of
+    from customer_features.targets.listing import listing_at
+    from customer_features.targets.manifest import manifest_of
 
     others = [] if scheme_of(out) else [Path(out), manifest_of(Path(out))]
     return listing_at(name, others)
@@ -143,7 +144,7 @@ def _listing(name: str | None, out: str) -> Path | None:
 
 def _keep_faulty(aside: Path, engine: Results) -> None:
     """Write the faulty rows of a refused run where --quarantine says."""
-    from customer_features.publishers import listing
+    from customer_features.targets import listing
 
     listing.publish(engine, aside)
     log.say("quarantine", str(aside), label="Quarantine", path=str(aside))
@@ -151,7 +152,7 @@ def _keep_faulty(aside: Path, engine: Results) -> None:
 
 def _overview(engine: Results) -> None:
     """The features at a glance, where a person watches; what was asked for is published already."""
-    from customer_features.engines.duckdb import Engine
+    from customer_features.engines.duckdb.engine import Engine
 
     # With --push-down the values are in the server, and would have to travel once more.
     if not isinstance(engine, Engine) or not log.watched:
@@ -167,7 +168,7 @@ def _overview(engine: Results) -> None:
 def _say_pushed_down(given: Given, out: str, aside: Path | None) -> int:
     """Print what would be computed in a server; the number of steps."""
     from customer_features.cli import push_down
-    from customer_features.engines.postgres_plan import plan
+    from customer_features.engines.postgres.plan import plan
 
     with push_down.pushed_down(given, beginning=True) as engine:
         planned = plan(engine)
@@ -176,7 +177,7 @@ def _say_pushed_down(given: Given, out: str, aside: Path | None) -> int:
 
 
 def _summary(engine: Results, published: Published, seconds: float) -> None:
-    from customer_features.written_days import sentences
+    from customer_features.query.written_days import sentences
 
     outcome = engine.outcome
     rows = published.described["rows"]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from customer_features.cli.completing import files
+from customer_features.cli.completion import files
 from customer_features.cli.log import log, visible
 from customer_features.cli.shared import shared_options
-from customer_features.counts import counted
+from customer_features.definition.counts import counted
+from customer_features.definition.faults import fault
 from customer_features.errors import InvalidOption
-from customer_features.faults import fault
 
 if TYPE_CHECKING:
     from customer_features.engines.outcome import Outcome
@@ -47,10 +47,11 @@ def check(
 
     Exits with 1 when there are any.
     """
-    from customer_features.cli.bulk import Given, judged, say_recognised, say_started
-    from customer_features.publishers import listing
-    from customer_features.publishers.listing import listing_at
-    from customer_features.written_days import sentences
+    from customer_features.cli.bulk import judged, say_recognised, say_started
+    from customer_features.cli.given import Given
+    from customer_features.query.written_days import sentences
+    from customer_features.targets import listing
+    from customer_features.targets.listing import listing_at
 
     given = Given.of(sources, assignments, **choices, on_fault="quarantine", max_faults=1)
     shown = EXAMPLES if limit is None else _count(limit)

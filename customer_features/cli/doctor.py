@@ -10,7 +10,7 @@ from dataclasses import asdict
 import click
 import msgspec
 
-from customer_features import __version__
+from customer_features._version import __version__
 
 _WIDTH = 20
 

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from customer_features.cli.layout import laid_out
-from customer_features.columns import literal
-from customer_features.counts import counted
-from customer_features.csv_files import DELIMITERS
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_plan import Plan, Step
-from customer_features.engines.duckdb_quarantine import Staged
-from customer_features.engines.repetitions import EXACT_ROWS, FIRST_ROWS
-from customer_features.options import Options
-from customer_features.parts import File, Part, unglobbed
+from customer_features.definition.counts import counted
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.plan import Plan, Step
+from customer_features.engines.duckdb.quarantine import Staged
+from customer_features.engines.warnings import EXACT_ROWS, FIRST_ROWS
+from customer_features.query.columns import literal
+from customer_features.query.layout import laid_out
+from customer_features.sources.csv import DELIMITERS
+from customer_features.sources.parts import File, Part, unglobbed
 
 _SHOWN_DATES = 3
 """So many as-of dates are listed in full."""

@@ -13,37 +13,22 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
-from customer_features import __version__, machine
-from customer_features.engines import rows_kernel
+from customer_features._version import __version__
+from customer_features.cli.findings import MISSING, OK, PROBLEM, Check
+from customer_features.definition.features import DEFINITION_VERSION
+from customer_features.engines.rows import kernel
 from customer_features.errors import MissingExtra, UsageError
-from customer_features.extras import OURS, PURPOSES, Extra, Installed, installed
-from customer_features.features import DEFINITION_VERSION
 from customer_features.service.settings import data_folder
+from customer_features.system import machine
+from customer_features.system.extras import OURS, PURPOSES, Extra, Installed, installed
 
-OK, MISSING, PROBLEM = "ok", "missing", "problem"
 JAVA = 17
 """The least Java that Spark 4 runs on."""
 _PACKAGE = Path(__file__).parents[1]
 _LITTLE_MEMORY, _LITTLE_DISK = 512 << 20, 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One matter: its ``status``, what was found, and what that means.
-
-    ``mend``: the command that helps, where there is one; ``broken``: it is installed and cannot serve.
-    """
-
-    name: str
-    status: str
-    found: str
-    means: str
-    mend: str = ""
-    broken: bool = False
 
 
 def examined(path: list[str] | None = None) -> list[Check]:
@@ -65,7 +50,7 @@ def examined(path: list[str] | None = None) -> list[Check]:
 def _ourselves() -> Iterator[Check]:
     means = f"definition {DEFINITION_VERSION}: wherever that is the same, the same rows give the same bits"
     yield Check(OURS, OK, f"{__version__} in {_PACKAGE}", means)
-    compiled = rows_kernel.COMPILED
+    compiled = kernel.COMPILED
     means = "for JSON: as fast as it gets" if compiled else "for JSON: the same numbers; `make wheel` compiles it"
     yield Check("kernel", OK, "compiled" if compiled else "plain Python", means)
     found = f"{platform.python_version()} ({platform.python_implementation()}) at {sys.executable}"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from customer_features.addresses import scheme_of
-from customer_features.cli.completing import files
+from customer_features.cli.completion import files
 from customer_features.cli.serve import check_explorer
+from customer_features.connections.addresses import scheme_of
 from customer_features.errors import MissingExtra, SourceError
 from customer_features.service.settings import Settings
 
@@ -51,7 +51,7 @@ def explore(source: str | None, port: int, no_browser: bool) -> None:
 
 def _dataset(settings: Settings, source: str) -> str:
     """A dataset over a source; its id. Raises SourceError where there is no such file."""
-    from customer_features.service.authentication import Outcome
+    from customer_features.service.access.authentication import Outcome
     from customer_features.service.explorer.datasets import Datasets, shown_name
 
     if scheme_of(source) is None and not any(sign in source for sign in "*?[") and not Path(source).is_file():
@@ -63,7 +63,7 @@ def _dataset(settings: Settings, source: str) -> str:
 
 def _half() -> int:
     """Half of this machine's memory, in bytes: the page has it for itself."""
-    from customer_features.engines.duckdb_session import default_memory
+    from customer_features.engines.duckdb.session import default_memory
 
     count, unit = default_memory().split()
     return int(count) * {"MiB": 2**20, "GiB": 2**30}[unit]

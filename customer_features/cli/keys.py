@@ -13,10 +13,10 @@ import click
 import msgspec
 
 from customer_features.errors import UsageError
-from customer_features.service.backup import write as write_backup
-from customer_features.service.credentials import CredentialStore
-from customer_features.service.key import NewKey
-from customer_features.service.pepper import VARIABLE
+from customer_features.service.access.backup import write as write_backup
+from customer_features.service.access.credentials import CredentialStore
+from customer_features.service.access.key import NewKey
+from customer_features.service.access.pepper import VARIABLE
 from customer_features.service.settings import KEY_CACHE, data_folder, parse_duration
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -16,8 +16,8 @@ from typing import Any
 
 import click
 
-from customer_features.addresses import shown
-from customer_features.cli.completing import one_of
+from customer_features.cli.completion import one_of
+from customer_features.connections.addresses import shown
 
 VARIABLE = "CUSTOMER_FEATURES_LOG"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
@@ -94,7 +94,7 @@ def asked(arguments: Iterable[str] | None, environ: Mapping[str, str] = os.envir
 
 
 def _chosen(ctx: click.Context, parameter: click.Parameter, value: str) -> None:
-    from customer_features.options import parse_choice
+    from customer_features.definition.options import parse_choice
 
     log.as_json = parse_choice("log", value, Form) is Form.JSON
 

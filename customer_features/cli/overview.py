@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from customer_features.counts import counted
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_distributions import Distribution
+from customer_features.definition.counts import counted
+from customer_features.definition.features import FEATURES
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.distributions import Distribution
+from customer_features.engines.duckdb.engine import Engine
 from customer_features.errors import MissingExtra
-from customer_features.features import FEATURES
-from customer_features.options import Options
 
 try:
     import duckdb

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from customer_features.cli.bulk import Given, one_kind
 from customer_features.cli.dry_run import table, value
-from customer_features.cli.layout import laid_out
-from customer_features.engines.duckdb_session import connected
-from customer_features.engines.repetitions import EXACT_ROWS, FIRST_ROWS
-from customer_features.options import Options
-from customer_features.sources import opened
+from customer_features.cli.given import Given, one_kind
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.session import connected
+from customer_features.engines.warnings import EXACT_ROWS, FIRST_ROWS
+from customer_features.query.layout import laid_out
+from customer_features.sources.opening import opened
 
 if TYPE_CHECKING:
-    from customer_features.engines.postgres import PushDown
-    from customer_features.engines.postgres_plan import Plan
+    from customer_features.engines.postgres.engine import PushDown
+    from customer_features.engines.postgres.plan import Plan
 
 
 @contextmanager
 def pushed_down(given: Given, *, beginning: bool = False) -> Iterator[PushDown]:
     """A run in a server, which has not begun; ``beginning``: of a loyalty file just its columns are looked at."""
-    from customer_features.engines.postgres import PushDown
+    from customer_features.engines.postgres.engine import PushDown
 
     place, scored = given.spill_dir, [] if given.loyalty is None else [given.loyalty]
     with (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from customer_features.cli.completing import files, folders, one_of
+from customer_features.cli.completion import files, folders, one_of
 from customer_features.cli.log import log, log_option
 from customer_features.errors import InvalidOption
 
@@ -75,8 +75,8 @@ def report(
     no customer's id unless --show-ids is given.
     """
     # What is heavy is imported here, so that help and completion come at once.
-    from customer_features.cli.bulk import spill_folder
-    from customer_features.engines.duckdb_session import connected
+    from customer_features.cli.given import spill_folder
+    from customer_features.engines.duckdb.session import connected
     from customer_features.report.making import made
     from customer_features.report.writing import check_target, format_of, publish, writer
 
@@ -102,7 +102,7 @@ def report(
 
 
 def _day(option: str, value: str | None) -> str | None:
-    from customer_features.options import parse_day
+    from customer_features.definition.options import parse_day
 
     return None if value is None else parse_day(option, value).isoformat()
 

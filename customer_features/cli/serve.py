@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import click
 
-from customer_features.cli.completing import files, timezones
+from customer_features.cli.completion import files, timezones
+from customer_features.definition.options import parse_timezone
 from customer_features.errors import InvalidOption, MissingExtra
-from customer_features.options import parse_timezone
-from customer_features.service import environment, tls
+from customer_features.service import environment
 from customer_features.service import settings as known
+from customer_features.service.access import tls
 from customer_features.service.environment import variable_of
 from customer_features.service.peers import parse_proxies
 from customer_features.service.settings import Settings, parse_duration, parse_size
@@ -192,7 +193,8 @@ def serve(
     )
     settings.checked_address()
     try:
-        from customer_features.service import needs, quotas, server
+        from customer_features.service import needs, server
+        from customer_features.service.access import quotas
     except ImportError as error:
         raise MissingExtra("customer-features serve", "service") from error
     quotas.check(settings)
@@ -222,14 +224,14 @@ def _process_memory(text: str) -> int:
 
 def _collector(address: str) -> str:
     """The address of a collector, checked where there is the extra that sends to it."""
-    from customer_features.service import tracing
+    from customer_features.service.telemetry import tracing
 
     return tracing.checked(address)
 
 
 def _look_at_keys(settings: Settings) -> None:
     """Say how to make a key where there is none."""
-    from customer_features.service.credentials import CredentialStore
+    from customer_features.service.access.credentials import CredentialStore
 
     store = CredentialStore(settings.data_dir)
     try:

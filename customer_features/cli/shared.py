@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
-from customer_features.cli.completing import files, folders, one_of, timezones
+from customer_features.cli.completion import files, folders, one_of, timezones
 from customer_features.cli.log import log_option
+from customer_features.definition.options import STEPS, Future, Grain, Returns, every
 from customer_features.errors import InvalidOption
-from customer_features.options import STEPS, Future, Grain, Returns, every
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from customer_features.cli.completing import folders, one_of, timezones
+from customer_features.cli.completion import folders, one_of, timezones
 from customer_features.cli.shared import as_of_dates
+from customer_features.definition.options import DIALECTS, STEPS, Future, Grain, Returns
 from customer_features.errors import InvalidOption, OutputError
-from customer_features.options import DIALECTS, STEPS, Future, Grain, Returns
 
 
 @click.command()
@@ -123,9 +123,9 @@ def sql(
 
     The query gives the very vectors that build gives; faulty rows are left out, and --faults lists them.
     """
-    from customer_features import generated
-    from customer_features.columns import parse_constants, parse_mapping, with_constants
-    from customer_features.dialects import dialect
+    from customer_features.query import generate
+    from customer_features.query.columns import parse_constants, parse_mapping, with_constants
+    from customer_features.query.dialects import dialect
 
     days = as_of_dates(today, every, start, end)
     given = {
@@ -135,14 +135,14 @@ def sql(
         **choices,
     }
     if out is None:
-        click.echo(generated.sql(name, form=form, **given), nl=False)
+        click.echo(generate.sql(name, form=form, **given), nl=False)
         return
     if form != "dbt":
         raise InvalidOption("out", "goes with --as dbt; a query is printed, so: ... > query.sql")
-    from customer_features import dbt
+    from customer_features.query import dbt
 
     faults = given.pop("faults")
-    made = generated.portable(dialect(name), **given)
+    made = generate.portable(dialect(name), **given)
     for path, text in dbt.files(made, given["table"], given["loyalty"], faults).items():
         _write(Path(out, path), text)
         click.echo(f"Wrote {Path(out, path)}", err=True)

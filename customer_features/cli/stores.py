@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from customer_features import machine
-from customer_features.cli.examination import OK, PROBLEM, Check
+from customer_features.cli.findings import OK, PROBLEM, Check
 from customer_features.errors import UsageError
-from customer_features.extras import OURS
-from customer_features.service import credentials, jobs, pepper
-from customer_features.service.key import key_of
-from customer_features.service.layout import NOBODY
+from customer_features.service.access import credentials, pepper
+from customer_features.service.access.key import key_of
+from customer_features.service.access.layout import NOBODY
+from customer_features.service.bodies import jobs
+from customer_features.system import machine
+from customer_features.system.extras import OURS
 
 ROOM = 16 << 20
 """Bytes that a disk must have for the stores to be written to."""

@@ -15,9 +15,8 @@ from customer_features.client.lists import listed
 from customer_features.client.progress import Progress, check, shown
 from customer_features.client.settings import MAX_BYTES, MAX_CUSTOMERS, Settings
 from customer_features.client.steps import Conversation
-from customer_features.errors import InvalidOption
-from customer_features.options import Future, Grain, Options, Returns
-from customer_features.warned import Suspicious
+from customer_features.definition.options import Future, Grain, Options, Returns
+from customer_features.errors import InvalidOption, Suspicious
 
 _OF_FRAMES = ("columns", "loyalty")
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from customer_features.client.answers import Answer
 from customer_features.client.joining import refused_here
+from customer_features.definition.faults import fault
+from customer_features.definition.features import names
+from customer_features.definition.options import Future, Options
 from customer_features.errors import MissingExtra, ServiceError, SourceError
-from customer_features.faults import fault
-from customer_features.features import names
-from customer_features.options import Future, Options
 
 try:
     import numpy as np

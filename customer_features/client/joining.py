@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from customer_features.client.answers import Answer, FoundWarning, Vector
+from customer_features.definition.faults import fault
 from customer_features.errors import FaultyRequest
-from customer_features.faults import fault
 
 LISTED = 100
 """So many faults and warnings are listed, as in one answer of the service."""

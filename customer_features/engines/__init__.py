@@ -1,1 +1,1 @@
-"""The engines, a file each: they turn rows into vectors and know nothing of the doors."""
+"""The engines, a folder each: they turn rows into vectors and know nothing of the doors."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from customer_features.counts import counted
-from customer_features.faults import WARNINGS
-from customer_features.options import Options
+from customer_features.definition.counts import counted
+from customer_features.definition.faults import WARNINGS
+from customer_features.definition.options import Options
 
 STALE_DAYS = 60
 """Where nobody said which day it is, newer data are expected than these."""

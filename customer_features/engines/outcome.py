@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_features.counts import are, counted, told_apart
-from customer_features.errors import DataFaults, FoundFault
-from customer_features.faults import WARNINGS
-from customer_features.options import OnFault, Options
+from customer_features.definition.counts import are, counted, told_apart
+from customer_features.definition.faults import WARNINGS
+from customer_features.definition.options import OnFault, Options
+from customer_features.errors import DataFaults, FaultsQuarantined, FoundFault, Suspicious
 
 
 class Unreconciled(RuntimeError):
@@ -133,3 +134,25 @@ class Outcome:
             f"{rest:,} {of_rows} {are(rest)} faulty: {rest / self.rows_in:.2%} is more than the"
             f" {options.max_faults:.2%} allowed by max_faults, which points to a wrong mapping"
         )
+
+
+def customers_incomplete(count: int) -> str:
+    """Say that customers have a vector that lacks rows."""
+    if count == 1:
+        return "1 customer has a vector that lacks faulty rows"
+    return f"{count:,} customers have vectors that lack faulty rows"
+
+
+def warn_of(outcome: Outcome, stacklevel: int, where: str = "check() returns them") -> None:
+    """Give the warnings of a run; ``stacklevel``: as of ``warnings.warn``, ``where``: what became of faulty rows."""
+    if outcome.quarantined:
+        counts = ", ".join(f"{name}: {count}" for name, count in outcome.faults.items())
+        lost = outcome.customers_incomplete
+        incomplete = f"; {customers_incomplete(lost)}" if lost else ""
+        warnings.warn(
+            f"{outcome.faulty} and left out ({counts}){incomplete}; {where}",
+            FaultsQuarantined,
+            stacklevel=stacklevel + 1,
+        )
+    for warning in outcome.warnings:
+        warnings.warn(f"{warning['name']}: {warning['message']}", Suspicious, stacklevel=stacklevel + 1)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from customer_features.definition.options import Options
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import FoundFault
-from customer_features.options import Options
 
 if TYPE_CHECKING:
     import duckdb
 
-    from customer_features.parts import Part
+    from customer_features.sources.parts import Part
 
 
 class Results(Protocol):

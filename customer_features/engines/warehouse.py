@@ -1,4 +1,4 @@
-"""What the engines that compute where the data are have in common: the steps of a run, in SQL of ``portable.py``.
+"""What the engines that compute where the data are have in common: the steps of a run, in SQL of ``query/steps.py``.
 
 A warehouse runs SQL and keeps the result of a query under a name. Clean data cost one roll-up and one count; the
 faulty rows are listed only where the two do not balance.
@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from customer_features.dialects import Dialect
+from customer_features.definition.faults import FAULTS
+from customer_features.definition.options import Grain, Options
 from customer_features.engines.outcome import Outcome
-from customer_features.engines.repetitions import NAMED
+from customer_features.engines.warnings import NAMED
 from customer_features.errors import ColumnError, FoundFault
-from customer_features.faults import FAULTS
-from customer_features.options import Grain, Options
-from customer_features.portable import Portable
-from customer_features.portable_faults import faulty_rows
-from customer_features.text_numbers import Evidence, refusal
-from customer_features.typed_fields import SAMPLED
+from customer_features.query.dialects import Dialect
+from customer_features.query.faulty_rows import faulty_rows
+from customer_features.query.steps import Portable
+from customer_features.query.text_numbers import Evidence, refusal
+from customer_features.query.typed_fields import SAMPLED
 
 LISTED = 100
 """So many faulty rows are named in an exception."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from customer_features.dialects.base import Dialect
-from customer_features.typed_fields import SAMPLED
+from customer_features.query.dialects.base import Dialect
+from customer_features.query.typed_fields import SAMPLED
 
 
 def read_as_whole(

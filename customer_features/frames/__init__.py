@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-import customer_features.engines.duckdb  # noqa: F401 - before the kinds: it says which extra is missing
-from customer_features.columns import with_constants
-from customer_features.faults import check_tolerated
+import customer_features.engines.duckdb.engine  # noqa: F401 - before the kinds: it says which extra is missing
+from customer_features.definition.faults import check_tolerated
+from customer_features.definition.options import Incomplete, OnFault, Options, dates
+from customer_features.engines.outcome import warn_of
+from customer_features.errors import FaultsQuarantined as FaultsQuarantined
+from customer_features.errors import Suspicious as Suspicious
 from customer_features.frames.run import Run
-from customer_features.options import Incomplete, OnFault, Options, dates
-from customer_features.warned import FaultsQuarantined as FaultsQuarantined
-from customer_features.warned import Suspicious as Suspicious
-from customer_features.warned import warn_of
+from customer_features.query.columns import with_constants
 
 Frame = TypeVar("Frame")
 

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_features import fitting
 from customer_features.errors import ColumnError, SourceError
 from customer_features.frames.base import unread
-from customer_features.names import shared
+from customer_features.sources import arrow_types
+from customer_features.sources.column_names import shared
 
 IN_MEMORY = 64 << 20
 """Bytes of a stream that are kept in memory; a longer one goes to a file."""
@@ -69,7 +69,7 @@ def marked(table: pa.Table, columns: list[str]) -> pa.Table:
     """The table with columns of text marked as decimal numbers, which may be of any length, infinite or NaN."""
     for column in columns:
         place = table.schema.get_field_index(column)
-        field = pa.field(column, pa.string(), metadata={fitting.NUMBERS: b""})
+        field = pa.field(column, pa.string(), metadata={arrow_types.NUMBERS: b""})
         table = table.set_column(place, field, table.column(place).cast(pa.string()))
     return table
 
@@ -89,7 +89,7 @@ def fitted(table: pa.Table, name: str) -> tuple[pa.Table, frozenset[str]]:
     Raises ColumnError for a type that cannot be read.
     """
     _refuse_alike(table.column_names, name)
-    found = fitting.fitted(table)
+    found = arrow_types.fitted(table)
     for column, kind in found.unread.items():
         raise ColumnError(
             f"{name}: '{column}' is of type {kind}, which is not read; convert it first, to text or to dates"

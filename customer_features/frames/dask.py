@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_features.errors import SourceError
-from customer_features.fitting import NUMBERS, near
 from customer_features.frames.arrow import mapped, written
 from customer_features.frames.base import Kind, unread
 from customer_features.frames.pandas import joined, to_arrow
+from customer_features.sources.arrow_types import NUMBERS, near
 
 _ROWS_A_PARTITION = 100_000
 

@@ -8,10 +8,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from customer_features.columns import quoted
 from customer_features.errors import ColumnError
 from customer_features.frames.arrow import beside, marked, rows_of, spooled, typed_as_json
 from customer_features.frames.base import Kind, unread
+from customer_features.query.columns import quoted
 
 _BY_TEXT = {"UHUGEINT", "BIGNUM", "BIT", "TIME WITH TIME ZONE"}
 """Types that Arrow has not: they travel as text."""

@@ -11,7 +11,19 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from customer_features.columns import (
+from customer_features.definition.features import FEATURES
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.hints import with_values
+from customer_features.engines.duckdb.raw_rows import rows_read
+from customer_features.engines.duckdb.session import connected, spilling_to
+from customer_features.engines.outcome import Outcome
+from customer_features.errors import ColumnError, CustomerFeaturesError
+from customer_features.frames.arrow import fitted
+from customer_features.frames.base import Kind
+from customer_features.frames.kinds import kind_of
+from customer_features.frames.pyarrow import Stream
+from customer_features.query.columns import (
     REQUIRED,
     Mapped,
     MissingColumns,
@@ -22,21 +34,9 @@ from customer_features.columns import (
     resolve_loyalty,
     scores_of_rows,
 )
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_hints import with_values
-from customer_features.engines.duckdb_session import connected, spilling_to
-from customer_features.engines.duckdb_unjudged import rows_read
-from customer_features.engines.outcome import Outcome
-from customer_features.errors import ColumnError, CustomerFeaturesError
-from customer_features.features import FEATURES
-from customer_features.frames.arrow import fitted
-from customer_features.frames.base import Kind
-from customer_features.frames.kinds import kind_of
-from customer_features.frames.pyarrow import Stream
-from customer_features.legacy_calendar import as_text, limits
-from customer_features.options import Options
-from customer_features.parts import Part, table_part
-from customer_features.staging import scratch
+from customer_features.sources.legacy_calendar import as_text, limits
+from customer_features.sources.parts import Part, table_part
+from customer_features.system.temporary import scratch
 
 _FRONT = pa.schema(
     [("row_number", pa.int64()), ("fault", pa.string()), ("faults", pa.string()), ("message", pa.string())]
@@ -84,7 +84,7 @@ class Run:
             return self.frame.picked(rows, front, _renamed(self._names))
 
     def rows_read(self) -> pa.Table:
-        """The rows as the engine reads them, none judged (see ``duckdb_unjudged``)."""
+        """The rows as the engine reads them, none judged (see ``raw_rows``)."""
         with self._engine() as engine:
             return rows_read(engine).to_arrow_table()
 

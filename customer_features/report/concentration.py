@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from customer_features import features
-from customer_features.columns import quoted
+from customer_features.definition import features
+from customer_features.query.columns import quoted
 from customer_features.report.shapes import Concentration, TopShare
 from customer_features.report.vectors import CENTS, Vectors, in_cents
 

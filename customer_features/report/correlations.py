@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from itertools import combinations_with_replacement
 
-from customer_features import features
-from customer_features.columns import quoted
+from customer_features.definition import features
+from customer_features.query.columns import quoted
 from customer_features.report.shapes import Correlations
 from customer_features.report.vectors import Vectors, placed
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect
 
-from customer_features.columns import quoted
-from customer_features.features import Feature
+from customer_features.definition.features import Feature
+from customer_features.query.columns import quoted
 from customer_features.report import bins
 from customer_features.report.shapes import QUANTILES, Bin, FeatureFigures, Histogram
 from customer_features.report.vectors import Vectors, deviation, number, placed

@@ -11,9 +11,9 @@ import math
 
 from msgspec.structs import replace
 
-from customer_features import features
-from customer_features.columns import quoted
-from customer_features.features import Feature
+from customer_features.definition import features
+from customer_features.definition.features import Feature
+from customer_features.query.columns import quoted
 from customer_features.report import bins
 from customer_features.report.distributions import histogram, money
 from customer_features.report.shapes import DriftBin, FeatureDrift, Histogram

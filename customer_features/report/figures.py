@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from customer_features import features
+from customer_features.definition import features
 from customer_features.report.concentration import concentration
 from customer_features.report.correlations import correlations
 from customer_features.report.crossing import crossing

@@ -7,7 +7,7 @@ from itertools import count as count_from
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from customer_features.addresses import named, scheme_of
+from customer_features.connections.addresses import named, scheme_of
 from customer_features.errors import InvalidOption
 from customer_features.report.figures import figures_of, history
 from customer_features.report.movers import compare

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from customer_features import features
-from customer_features.columns import quoted
+from customer_features.definition import features
+from customer_features.query.columns import quoted
 from customer_features.report.drift import FEW, drift
 from customer_features.report.shapes import Comparison, Group, Move, Movement
 from customer_features.report.vectors import CENTS, Vectors, in_cents

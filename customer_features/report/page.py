@@ -7,7 +7,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from customer_features import __version__, features
+from customer_features._version import __version__
+from customer_features.definition import features
 from customer_features.errors import MissingExtra
 from customer_features.report import bands, bins, charts, distributions, drift, numbers, theme
 from customer_features.report.overview import sentences, tiles

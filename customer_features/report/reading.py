@@ -15,18 +15,18 @@ from typing import Any
 
 import msgspec
 
-from customer_features import features
-from customer_features.addresses import named, scheme_of
-from customer_features.columns import REQUIRED, quoted, resolve
-from customer_features.engines.duckdb_session import translated
+from customer_features.connections.addresses import named, scheme_of
+from customer_features.definition import features
+from customer_features.engines.duckdb.session import translated
 from customer_features.errors import ColumnError, MissingExtra, SourceError, did_you_mean
-from customer_features.parts import Part, table_part
+from customer_features.query.columns import REQUIRED, quoted, resolve
+from customer_features.query.text_numbers import plain_number
 from customer_features.report.run import run_of
 from customer_features.report.shapes import Run
-from customer_features.sources import opened
-from customer_features.staging import scratch
-from customer_features.text_numbers import plain_number
-from customer_features.verifying import vouched, vouched_copy
+from customer_features.sources.opening import opened
+from customer_features.sources.parts import Part, table_part
+from customer_features.system.temporary import scratch
+from customer_features.targets.manifest import vouched, vouched_copy
 
 try:
     import duckdb
@@ -90,7 +90,7 @@ def _shown(name: str) -> str:
 
 def _manifest_in_store(address: str, copy: Path, place: Path | None) -> dict[str, Any] | None:
     """The manifest beside an object, which must vouch for the copy of it; None where there is none."""
-    fetched = import_module("customer_features.fetchers.s3").fetched
+    fetched = import_module("customer_features.sources.s3").fetched
     with scratch(place) as folder:
         try:
             (manifest,) = fetched(f"{address}.manifest.json", folder)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from customer_features.counts import counted
+from customer_features.definition.counts import counted
 from customer_features.errors import MissingExtra
 from customer_features.report import charts, theme
 from customer_features.report.shapes import Report

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from customer_features.addresses import scheme_of
+from customer_features.connections.addresses import scheme_of
+from customer_features.definition.faults import FAULTS
 from customer_features.errors import SourceError
-from customer_features.faults import FAULTS
 from customer_features.report.shapes import Counted, Run, Source
 
 _WARNED = {

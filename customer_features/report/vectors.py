@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from customer_features import features
-from customer_features.columns import literal, quoted
-from customer_features.engines.duckdb_session import translated
+from customer_features.definition import features
+from customer_features.engines.duckdb.session import translated
 from customer_features.errors import InvalidOption, MissingExtra
+from customer_features.query.columns import literal, quoted
 
 try:
     import duckdb

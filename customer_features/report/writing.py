@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from customer_features.addresses import named, scheme_of
+from customer_features.connections.addresses import named, scheme_of
+from customer_features.definition.options import parse_choice
 from customer_features.errors import InvalidOption, OutputError, did_you_mean
-from customer_features.options import parse_choice
 from customer_features.report.shapes import Report
-from customer_features.staging import Staging, put_in_place, sweep
-from customer_features.verifying import manifest_of, quarantine_of
+from customer_features.system.temporary import Staging, put_in_place, sweep
+from customer_features.targets.manifest import manifest_of, quarantine_of
 
 
 class Format(StrEnum):

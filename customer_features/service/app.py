@@ -13,20 +13,22 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from customer_features.service import openapi, pages, problems
+from customer_features.service import log, problems
+from customer_features.service.access.authentication import Authenticator
+from customer_features.service.access.credentials import CredentialStore
 from customer_features.service.aside import Aside
-from customer_features.service.authentication import Authenticator
+from customer_features.service.bodies.computing import Computing
+from customer_features.service.bodies.jobs import JOB
 from customer_features.service.content import headers_by_name
-from customer_features.service.credentials import CredentialStore
+from customer_features.service.documents import docs_page, openapi
 from customer_features.service.guard import guarded, log_failure
-from customer_features.service.jobs import JOB
 from customer_features.service.log import LOGGER
-from customer_features.service.observing import observers
 from customer_features.service.peers import Peers
 from customer_features.service.problems import Refused
 from customer_features.service.replies import CLOSE, COMMON, Reply
 from customer_features.service.route import PATHS, Route
 from customer_features.service.settings import Settings
+from customer_features.service.telemetry.observing import Observer
 
 if TYPE_CHECKING:
     from customer_features.service.explorer.explorer import Explorer
@@ -81,7 +83,7 @@ def build(
             store.close()
 
     litestar = Litestar(
-        [health, ready, openapi_document, *pages.handlers(), *pages_of_explorer],
+        [health, ready, openapi_document, *docs_page.handlers(), *pages_of_explorer],
         # The framework's documentation pages load scripts from elsewhere; the document is ours.
         openapi_config=None,
         logging_config=None,
@@ -104,7 +106,7 @@ def build(
         else:
             await litestar(scope, receive, send)
 
-    named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *pages.FILES, *(EXPLORER if settings.explorer else ())))
+    named = frozenset((*PATHS, HEALTH, READY, OPENAPI, *docs_page.FILES, *(EXPLORER if settings.explorer else ())))
     return guarded(routed, named, Peers(settings.trusted_proxies), watching, leaving)
 
 
@@ -186,3 +188,20 @@ def _refused(request: Request[Any, Any, Any], refused: Refused) -> Response[byte
 
 def _fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     return _response(problems.internal_error(log_failure(error), _path(request)))
+
+
+def observers(settings: Settings, computing: Computing) -> list[Observer]:
+    """Those that the settings ask for, in one worker."""
+    found: list[Observer] = []
+    if settings.metrics_port is not None:
+        from customer_features.service.telemetry.metrics import Metrics
+
+        metrics = Metrics()
+        computing.turns.watch = metrics.large_bodies
+        log.watch_losses(metrics.lines_lost)
+        found.append(metrics)
+    if settings.traces is not None:
+        from customer_features.service.telemetry import tracing
+
+        found.append(tracing.sending_to(settings.traces))
+    return found

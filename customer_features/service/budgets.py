@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from customer_features import bounds, money, parquet_files
-from customer_features.engines import listing, rows_faults
-from customer_features.service import computing, pace, query, rooms, settings, shares, small, turns
+from customer_features.definition import money
+from customer_features.engines import listing
+from customer_features.engines.rows import faults
+from customer_features.service import query, settings
+from customer_features.service.bodies import computing, pace, rooms, shares, small_json, turns
 from customer_features.service.explorer import datasets
 from customer_features.service.problems import KINDS
 from customer_features.service.server import CONNECTIONS, HEADER_TIMEOUT, MAX_HEAD
+from customer_features.sources import bounds, parquet
 
 JSON, TABLES, JOBS, EXPLORER = "JSON", "tables", "jobs", "explorer"
 EVERY = (JSON, TABLES, JOBS, EXPLORER)
@@ -131,11 +134,11 @@ LIMITS = (
         "batches", bounds.MAX_BATCHES, "", "Arrow batches or Parquet row groups", "declared", "body-too-large", FILES
     ),
     Limit(
-        *("footer_list", parquet_files.MAX_FOOTER_LIST, "elements", "of a list in a Parquet footer", "declared"),
+        *("footer_list", parquet.MAX_FOOTER_LIST, "elements", "of a list in a Parquet footer", "declared"),
         *("malformed-table", FILES),
     ),
     Limit(
-        *("footer_text", parquet_files.MAX_FOOTER_TEXT, "bytes", "of a text in a Parquet footer", "declared"),
+        *("footer_text", parquet.MAX_FOOTER_TEXT, "bytes", "of a text in a Parquet footer", "declared"),
         *("malformed-table", FILES),
     ),
     Limit(
@@ -146,13 +149,13 @@ LIMITS = (
         *("transactions", _DEFAULTS.max_transactions, "", "transactions of a JSON body", "computed", "body-too-large"),
         *((JSON, JOBS), "--max-transactions"),
     ),
-    Limit("id", rows_faults.MAX_ID, "characters", "of an id in JSON", "computed", "faulty-request", (JSON, JOBS)),
+    Limit("id", faults.MAX_ID, "characters", "of an id in JSON", "computed", "faulty-request", (JSON, JOBS)),
     Limit("amount", money.MAX_AMOUNT, "", "the largest amount", "computed", "faulty-request", EVERY),
     Limit(
         "listed", listing.LISTED, "faults", "listed in one answer; all are counted", "computed", "faulty-request", EVERY
     ),
     Limit(
-        *("explained", small.EXPLAINED, "commas", "of a faulty body that is looked through on the event loop"),
+        *("explained", small_json.EXPLAINED, "commas", "of a faulty body that is looked through on the event loop"),
         *("computed", "computed in another process", (JSON,)),
     ),
     Limit(

@@ -28,6 +28,10 @@ may repeat."""
 
 FAULTY_OPTIONS = "The query parameters have faults. Nothing was computed."
 
+OUTCOME = "customer_features.outcome"
+"""Where the state of a request's scope holds the outcome of its authentication, for the log."""
+CUSTOMERS = "customer_features.customers"
+"""Likewise how many vectors an answer holds."""
 _TOLD = "customer_features.headers"
 """Where the state of a request's scope holds its headers by name."""
 

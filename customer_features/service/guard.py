@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from customer_features.service import jobs, problems, request_id
-from customer_features.service.authentication import SECRET
-from customer_features.service.content import headers_by_name
+from customer_features.service import problems, request_id
+from customer_features.service.access.authentication import SECRET
+from customer_features.service.bodies import jobs
+from customer_features.service.content import CUSTOMERS, OUTCOME, headers_by_name
 from customer_features.service.log import LOGGER, write
-from customer_features.service.observing import Observer, Seen
 from customer_features.service.peers import PEER, Peers, peer_of
 from customer_features.service.replies import CLOSE
-from customer_features.service.route import CUSTOMERS, OUTCOME
+from customer_features.service.telemetry.observing import Observer, Seen
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 

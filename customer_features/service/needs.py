@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from customer_features.errors import UsageError
-from customer_features.service import rights, spool, tls
-from customer_features.service.credentials import CredentialStore
-from customer_features.service.jobs import Jobs
+from customer_features.service.access import rights, tls
+from customer_features.service.access.credentials import CredentialStore
+from customer_features.service.bodies import spool
+from customer_features.service.bodies.jobs import Jobs
 from customer_features.service.settings import Settings
 
 

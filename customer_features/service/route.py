@@ -12,35 +12,32 @@ from typing import TYPE_CHECKING
 
 from litestar.types import HTTPScope, Receive, Send
 
-from customer_features.engines.rows import Caps, answer
+from customer_features.engines.rows.engine import Caps, answer
 from customer_features.errors import InvalidRequest, UsageError
-from customer_features.service import content, encodings, large, problems, query, small
-from customer_features.service.authentication import Authenticator, Outcome
-from customer_features.service.computing import Computing
-from customer_features.service.content import JSON, header_values, headers_by_name
-from customer_features.service.jobs import ARRIVES, Jobs, wanted
-from customer_features.service.leaving import ClientLeft, while_connected
-from customer_features.service.limits import Limits, linger
+from customer_features.service import content, problems, query
+from customer_features.service.access.authentication import Authenticator, Outcome
+from customer_features.service.access.quotas import Quotas, Standing
+from customer_features.service.bodies import encodings, large_json, small_json
+from customer_features.service.bodies.computing import Computing
+from customer_features.service.bodies.jobs import ARRIVES, Jobs, wanted
+from customer_features.service.bodies.leaving import ClientLeft, while_connected
+from customer_features.service.bodies.receiving import Limits, linger
+from customer_features.service.bodies.spool import Spool
+from customer_features.service.content import CUSTOMERS, JSON, OUTCOME, header_values, headers_by_name
 from customer_features.service.log import LOGGER
 from customer_features.service.peers import peer_of
 from customer_features.service.problems import Refused
-from customer_features.service.quotas import Quotas, Standing
 from customer_features.service.replies import CLOSE, PIECE, Headers, PiecesReply, Reply, body_event
 from customer_features.service.settings import TENANT_DISK, Settings
-from customer_features.service.spool import Spool
 
 if TYPE_CHECKING:
-    from customer_features.service.job_route import JobRoute
-    from customer_features.service.table_route import TableRoute
+    from customer_features.service.bodies.job_route import JobRoute
+    from customer_features.service.bodies.table_route import TableRoute
 
 Work = Callable[[HTTPScope, Receive, Send, Standing], Awaitable[None]]
 
 PATHS = ("/api/v1/ai/customer_features", "/api/customer_features", "/api/customer-features")
 """The contract's path, and those that published clients post to: of today's versions, and of earlier ones."""
-OUTCOME = "customer_features.outcome"
-"""Where the state of a request's scope holds the outcome of its authentication, for the log."""
-CUSTOMERS = "customer_features.customers"
-"""Likewise how many vectors an answer holds."""
 
 # A quote within a string is escaped, so this stands nowhere but where a customer's vector begins.
 _VECTOR = b'"features":{'
@@ -65,7 +62,7 @@ class Route:
         self._touch = touch
         caps = Caps(settings.max_customers, settings.max_transactions)
         self._answer: Callable[[bytes | memoryview], bytes] = partial(answer, timezone=settings.timezone, caps=caps)
-        self._answer_small = partial(small.answer, timezone=settings.timezone, caps=caps)
+        self._answer_small = partial(small_json.answer, timezone=settings.timezone, caps=caps)
         self._tables = _table_route(settings, self.limits)
         self._kinds = (JSON, *(self._tables.kinds if self._tables is not None else ()))
         self.jobs = _job_route(settings, self.limits)
@@ -187,12 +184,12 @@ class Route:
             if isinstance(body, bytes):
                 try:
                     answered, more, customers = _answered(self._answer_small, coding, body)
-                except small.ManyMembers:
+                except small_json.ManyMembers:
                     beside = self.computing.run(work, body, seconds=self._seconds, tenant=tenant)
                     answered, more, customers = await while_connected(receive, beside)
                 whole = Reply(200, answered, headers=more)
             else:
-                computed = large.answered(self.computing, work, body, seconds=self._seconds, tenant=tenant)
+                computed = large_json.answered(self.computing, work, body, seconds=self._seconds, tenant=tenant)
                 pieces, customers = await while_connected(receive, computed)
                 share.settle(pieces.length)
                 whole = pieces
@@ -226,7 +223,7 @@ def _answered(
 def _table_route(settings: Settings, limits: Limits) -> TableRoute | None:
     """The part of the route that takes tables, where what reads them is installed."""
     try:
-        from customer_features.service.table_route import TableRoute
+        from customer_features.service.bodies.table_route import TableRoute
     except ImportError:
         return None
     return TableRoute(settings, limits, Spool(settings.data_dir))
@@ -235,7 +232,7 @@ def _table_route(settings: Settings, limits: Limits) -> TableRoute | None:
 def _job_route(settings: Settings, limits: Limits) -> JobRoute | None:
     """The part of the route that takes jobs, where their queue can be kept and what computes them is installed."""
     try:
-        from customer_features.service.job_route import JobRoute
+        from customer_features.service.bodies.job_route import JobRoute
     except ImportError:
         return None
     try:

@@ -22,13 +22,13 @@ from granian.log import LogLevels
 from litestar.types import ASGIApp
 
 from customer_features.service import app, crowding, needs
-from customer_features.service.exposition import exposed
+from customer_features.service.bodies.slow_readers import limit_silence, patient
 from customer_features.service.listening import bind, url_of
 from customer_features.service.log import configuration, leave_out_what_no_line_holds
 from customer_features.service.retiring import RETIRED, announced, retire
 from customer_features.service.settings import Settings
 from customer_features.service.sockets import keep_only, listens
-from customer_features.service.taking import limit_silence, patient
+from customer_features.service.telemetry.exposition import exposed
 from customer_features.service.workers import STOP, Workers
 
 HEADER_TIMEOUT = 15

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import customer_features
-from customer_features.engines import duckdb, duckdb_as_of
+from customer_features.engines.duckdb import as_of, engine
 from tests.agreement import oracle
 from tests.agreement.doors import table
 from tests.agreement.oracle import Row, bits
@@ -91,8 +91,8 @@ def test_many_dates_and_customers_a_few_at_a_time(
     grain: str, window: tuple[int, str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where memory is short: the rows are read once for each range of customers."""
-    monkeypatch.setattr(duckdb, "memory_kept", lambda _: nullcontext(0))
-    monkeypatch.setattr(duckdb_as_of, "FEWEST", 3)
+    monkeypatch.setattr(engine, "memory_kept", lambda _: nullcontext(0))
+    monkeypatch.setattr(as_of, "FEWEST", 3)
     rows = [
         Row(f"c{number % 7}", f"T{number}", START + timedelta(days=number * 3 % 200), number / 100, f"p{number % 11}")
         for number in range(500)

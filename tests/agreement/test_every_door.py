@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options
-from customer_features.parts import table_part
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.session import connected
+from customer_features.sources.parts import table_part
 from tests.agreement.every_door import DOORS
 from tests.agreement.every_door.comparing import difference
 from tests.agreement.every_door.expected import asked

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options
-from customer_features.publish import publish
-from customer_features.sources import opened
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.session import connected
+from customer_features.sources.opening import opened
+from customer_features.targets.publish import publish
 from tests.agreement import oracle
 from tests.agreement.doors import Found, vectors_of
 from tests.conftest import Cli, manifest_of

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options
-from customer_features.sources import opened
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.session import connected
+from customer_features.sources.opening import opened
 from tests.agreement import oracle
 from tests.agreement.doors import answered, built, table, vectors_of
 from tests.agreement.oracle import Row

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 import customer_features
-from customer_features.dialects import DIALECTS, dialect
+from customer_features.query.dialects import DIALECTS, dialect
 
 IDS = ("A", "a", "à")
 COLUMNS = "customer_id, transaction_id, date, amount, product_id"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from customer_features.service import tables
+from customer_features.service.bodies import tables
 from customer_features.service.content import CSV, JSON
 from customer_features.service.problems import Refused
 from tests.conftest import TODAY, Cli, assert_refused

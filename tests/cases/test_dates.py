@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 import customer_features
+from customer_features.definition.options import Options
 from customer_features.errors import InvalidOption
-from customer_features.options import Options
 from tests import spark_door, warehouses
 
 OLD = ["1960-05-05", "1970-01-01", "1970-01-02", "2024-05-01"]
@@ -142,9 +142,9 @@ EVENING = 1743559200
 
 def days_read(table: pa.Table, expression: str | None, timezone: str = NEW_YORK, **options: Any) -> list[date]:
     """The days that the DuckDB engine reads, in the order of the rows."""
-    from customer_features.engines.duckdb import Engine
-    from customer_features.engines.duckdb_session import connected
-    from customer_features.parts import Part
+    from customer_features.engines.duckdb.engine import Engine
+    from customer_features.engines.duckdb.session import connected
+    from customer_features.sources.parts import Part
 
     with connected() as connection:
         connection.register("given", table)

@@ -10,9 +10,9 @@ import yaml
 from sqlglot import exp
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
-from customer_features import dbt
-from customer_features.dialects import DIALECTS, dialect
-from customer_features.generated import portable
+from customer_features.query import dbt
+from customer_features.query.dialects import DIALECTS, dialect
+from customer_features.query.generate import portable
 
 SEVERAL = ["2025-03-31", "2025-04-24"]
 

@@ -15,8 +15,8 @@ import pytest
 
 import customer_features
 from customer_features import ColumnError
-from customer_features.columns import MissingColumns
-from customer_features.engines.duckdb_hints import with_values
+from customer_features.engines.duckdb.hints import with_values
+from customer_features.query.columns import MissingColumns
 from tests.conftest import Cli
 
 TODAY = "2025-04-24"

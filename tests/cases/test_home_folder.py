@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.verifying import verify
+from customer_features.targets.manifest import verify
 from tests.conftest import TODAY, Cli
 
 ROWS = "customer_id,transaction_id,date,amount,product_id\n{},1,2025-04-01,{},p\n"

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import customer_features
-from customer_features.warned import Suspicious
+from customer_features.errors import Suspicious
 from tests.conftest import Cli
 
 TODAY = "2025-04-24"

@@ -13,8 +13,7 @@ import pyarrow as pa
 import pytest
 
 import customer_features
-from customer_features.errors import ColumnError, CustomerFeaturesError, DataFaults, InvalidOption
-from customer_features.warned import Suspicious
+from customer_features.errors import ColumnError, CustomerFeaturesError, DataFaults, InvalidOption, Suspicious
 from tests import spark_door, warehouses
 from tests.conftest import Cli
 from tests.database import Database

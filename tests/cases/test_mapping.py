@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 import customer_features
-from customer_features.columns import FIELDS
+from customer_features.definition.options import DIALECTS
 from customer_features.errors import ColumnError, CustomerFeaturesError, InvalidOption
-from customer_features.options import DIALECTS
+from customer_features.query.columns import FIELDS
 
 from .value_doors import HERE, HTTP, WAREHOUSES, Door, Some
 

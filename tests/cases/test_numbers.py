@@ -15,7 +15,7 @@ import pytest
 
 import customer_features
 from customer_features.errors import CustomerFeaturesError
-from customer_features.text_numbers import Marks, number_of_text
+from customer_features.query.text_numbers import Marks, number_of_text
 from tests.conftest import TODAY, Cli
 
 from .value_doors import HERE, HTTP, Door, Some

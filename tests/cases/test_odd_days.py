@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 import customer_features
-from customer_features.engines import repetitions
-from customer_features.options import Options
+from customer_features.definition.options import Options
+from customer_features.engines import warnings as repetitions
 from tests import spark_door, warehouses
 from tests.conftest import Cli, manifest_of
 
@@ -24,8 +24,8 @@ EXPECTED = [("placeholder_dates", 3), ("stale_data", 83)]
 
 @pytest.fixture(autouse=True)
 def _today(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("customer_features.options.current_day", lambda zone: TODAY)
-    monkeypatch.setattr("customer_features.engines.rows.current_day", lambda zone: TODAY)
+    monkeypatch.setattr("customer_features.definition.options.current_day", lambda zone: TODAY)
+    monkeypatch.setattr("customer_features.engines.rows.engine.current_day", lambda zone: TODAY)
 
 
 def purchases() -> pa.Table:
@@ -83,8 +83,8 @@ def test_a_request_is_no_data_set_that_could_be_old() -> None:
 
 
 def test_postgresql(database: Any) -> None:
-    from customer_features.engines.duckdb_session import connected
-    from customer_features.engines.postgres import PushDown
+    from customer_features.engines.duckdb.session import connected
+    from customer_features.engines.postgres.engine import PushDown
 
     database.load("purchases", purchases())
     with connected() as connection:
@@ -94,7 +94,7 @@ def test_postgresql(database: Any) -> None:
 
 @pytest.mark.resource("clickhouse")
 def test_clickhouse() -> None:
-    from customer_features.engines.clickhouse import Run
+    from customer_features.engines.clickhouse.engine import Run
 
     warehouses.put_into_clickhouse("odd_days", purchases())
     run = Run(warehouses.clickhouse_session(), "odd_days", Options.parse())
@@ -104,7 +104,7 @@ def test_clickhouse() -> None:
 
 @pytest.mark.slow
 def test_spark(spark_session: Any) -> None:
-    from customer_features.spark import engine_over
+    from customer_features.spark.frames import engine_over
 
     with engine_over(spark_door.frame_of(spark_session, purchases()), Options.parse()) as engine:
         assert named(engine.judge().warnings) == EXPECTED

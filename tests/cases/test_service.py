@@ -15,13 +15,14 @@ import pytest
 import customer_features
 from customer_features import DataFaults, InvalidRequest, SourceError, answer
 from customer_features.client.pieces import as_json
-from customer_features.engines.rows import HELD
-from customer_features.faults import FAULTS, Fault, Scope
-from customer_features.service import reasons, tables
+from customer_features.definition.faults import FAULTS, Fault, Scope
+from customer_features.engines.rows.engine import HELD
+from customer_features.service.bodies import tables
 from customer_features.service.content import CSV, NDJSON, PARQUET
 from customer_features.service.problems import Refused
+from customer_features.service.telemetry import reasons
 from tests.conftest import Cli
-from tests.service.test_tables import written
+from tests.service.bodies.test_tables import written
 
 TODAY = "2025-04-24"
 ROW = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from customer_features import spark_files
+from customer_features.definition.options import Options
 from customer_features.engines.outcome import Outcome
-from customer_features.options import Options
+from customer_features.spark import files
 
 
 class Killed(BaseException):
@@ -45,7 +45,7 @@ class Files:
 def replaced(out: Path, monkeypatch: pytest.MonkeyPatch, killed: str) -> None:
     """Publish over what stands there, killed at a step."""
 
-    def write(vectors: Any, target: str, kind: spark_files.Format) -> None:
+    def write(vectors: Any, target: str, kind: files.Format) -> None:
         if killed == "data":
             raise Killed
         Path(target).write_text("new")
@@ -65,10 +65,10 @@ def replaced(out: Path, monkeypatch: pytest.MonkeyPatch, killed: str) -> None:
         mapping={},
         vectors=lambda: None,
     )
-    monkeypatch.setattr(spark_files, "_Files", lambda session: Files(killed))
-    monkeypatch.setattr(spark_files, "_write", write)
-    kind = spark_files.Format.DELTA
-    spark_files.publish(engine, ["rows"], str(out), kind, f"{out}.quarantine.parquet", version="1")
+    monkeypatch.setattr(files, "_Files", lambda session: Files(killed))
+    monkeypatch.setattr(files, "_write", write)
+    kind = files.Format.DELTA
+    files.publish(engine, ["rows"], str(out), kind, f"{out}.quarantine.parquet", version="1")
 
 
 @pytest.mark.parametrize("killed", ["data", "data written", "counted", "manifest written", "manifest renamed"])

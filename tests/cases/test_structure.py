@@ -27,13 +27,13 @@ import pytest
 
 import customer_features
 from customer_features import ColumnError, SourceError
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options
-from customer_features.service import tables
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.session import connected
+from customer_features.service.bodies import tables
 from customer_features.service.content import ARROW, NDJSON, PARQUET
 from customer_features.service.problems import Refused
-from customer_features.sources import opened
+from customer_features.sources.opening import opened
 from tests.cases.lakes import iceberg_table
 from tests.conftest import TODAY, Cli, assert_refused
 
@@ -503,7 +503,7 @@ def test_f4_what_is_said_without_the_extra(tmp_path: Path, cli: Cli, monkeypatch
         source = tmp_path / kind
         (source / mark).mkdir(parents=True)
         (source / mark / "1.metadata.json").write_text("{}")
-        monkeypatch.delitem(sys.modules, f"customer_features.fetchers.{kind}", raising=False)
+        monkeypatch.delitem(sys.modules, f"customer_features.sources.{kind}", raising=False)
         monkeypatch.setitem(sys.modules, {"delta": "deltalake", "iceberg": "pyiceberg.table"}[kind], None)
         said = assert_refused(cli("build", source, "--today", TODAY, "--out", tmp_path / "f.csv"), tmp_path)
         assert f"needs the '{kind}' extra: pip install 'customer-features[{kind}]'" in said
@@ -559,14 +559,14 @@ def test_f4_a_table_in_a_bucket(bucket: Any, tmp_path: Path, cli: Cli) -> None:
 @pytest.mark.slow
 @pytest.mark.resource("spark")
 def test_f4_spark_reads_no_files_of_a_table_by_themselves(spark_session: Any, tmp_path: Path) -> None:
-    from customer_features import spark_files
+    from customer_features.spark import files
 
     source = delta_table(tmp_path / "orders")
     for given in (source, f"{source}/*.parquet", f"file://{source}", next(source.glob("*.parquet"))):
         with pytest.raises(SourceError, match=r"holds files of the Delta table .*/orders, .* --read delta"):
-            spark_files.read(spark_session, [str(given)], None)
+            files.read(spark_session, [str(given)], None)
     plain = write(table(), tmp_path / "t.parquet")
-    assert spark_files.read(spark_session, [str(plain)], None).count() == 2
+    assert files.read(spark_session, [str(plain)], None).count() == 2
 
 
 # -- F7: times that are far away ---------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import pyarrow.parquet
 import customer_features
 from customer_features.cli import run
 from customer_features.errors import CustomerFeaturesError
-from customer_features.service import tables
+from customer_features.service.bodies import tables
 from customer_features.service.content import ARROW, CSV, JSON, NDJSON
 from customer_features.service.problems import Refused
 from tests import spark_door, warehouses

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from customer_features import generated, options
 from customer_features.cli import _COMMANDS, group
 from customer_features.cli.completion import VARIABLE, _Bash
+from customer_features.definition import options
+from customer_features.query import generate
 from tests.conftest import ROOT, Cli, child_environment
 from tests.installed import installed
 from tests.test_architecture import HEAVY
@@ -48,7 +49,7 @@ def offered(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("customer-features build a.csv --on-fault ", [*options.OnFault]),
         ("customer-features check --every ", ["day", "week", "month"]),
         ("customer-features sql --dialect ", [*options.DIALECTS]),
-        ("customer-features sql --as ", [*generated.FORMS]),
+        ("customer-features sql --as ", [*generate.FORMS]),
         ("customer-features build --timezone America/Sao", ["America/Sao_Paulo"]),
         ("customer-features build ", ["<file>"]),
         ("customer-features build a.csv --out ", ["<file>"]),

@@ -215,7 +215,7 @@ def test_a_copy_that_has_no_room(cli: Cli, tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("customer_features.csv_files.to_utf8", full)
+    monkeypatch.setattr("customer_features.sources.csv.to_utf8", full)
     path = write(tmp_path, WHOLE.encode("utf-16"))
     ran = cli("build", path, "--out", tmp_path / "out.csv", "--spill-dir", tmp_path)
     err = assert_refused(ran, tmp_path)

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from customer_features import __version__, machine
+from customer_features._version import __version__
 from customer_features.cli import examination
-from customer_features.cli.examination import Check, examined
-from customer_features.extras import PURPOSES, Purpose
+from customer_features.cli.examination import examined
+from customer_features.cli.findings import Check
+from customer_features.system import machine
+from customer_features.system.extras import PURPOSES, Purpose
 from tests.conftest import ROOT, Cli, child_environment
-from tests.test_extras import BULK, site
+from tests.system.test_extras import BULK, site
 from tests.waiting import BOUND
 
 

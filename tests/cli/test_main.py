@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import customer_features
-from customer_features import features
+from customer_features.definition import features
 from tests.conftest import Cli, child, child_environment, csv_text
 from tests.waiting import BOUND
 

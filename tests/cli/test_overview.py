@@ -14,9 +14,9 @@ from rich.console import Console
 
 from customer_features.cli import overview
 from customer_features.cli.overview import bars, in_full, share, shortened, write
-from customer_features.engines.duckdb_distributions import Distribution
-from customer_features.features import names
-from customer_features.options import Options
+from customer_features.definition.features import names
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.distributions import Distribution
 from examples.demo import groceries
 from tests.cli.test_terminal import on_a_terminal
 from tests.conftest import EXAMPLE, ROOT, Cli, csv_text

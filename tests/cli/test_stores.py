@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from customer_features import machine
 from customer_features.cli import examination
 from customer_features.cli import stores as module
-from customer_features.cli.examination import Check
-from customer_features.service.credentials import CredentialStore
-from customer_features.service.jobs import Jobs
+from customer_features.cli.findings import Check
+from customer_features.service.access.credentials import CredentialStore
+from customer_features.service.bodies.jobs import Jobs
+from customer_features.system import machine
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from customer_features.client.conversation import Terms, about
 from customer_features.client.lists import ListedCustomers
 from customer_features.client.retrying import Patience
 from customer_features.client.steps import Conversation, Reply, Send
-from customer_features.options import current_day
+from customer_features.definition.options import current_day
 from tests.conftest import examples
 
 from .scripted import customer, problem

@@ -13,7 +13,7 @@ import pytest
 
 import customer_features
 from customer_features import FaultyRequest, InvalidRequest, ServiceUnavailable, Unauthorized
-from customer_features.options import current_day
+from customer_features.definition.options import current_day
 from tests.conftest import EXAMPLE
 from tests.service.harness import Running, start
 

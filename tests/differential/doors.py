@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import customer_features
-from customer_features.dialects import Kind, Type, dialect
+from customer_features.definition.options import Options
 from customer_features.errors import InvalidRequest
-from customer_features.options import Options
-from customer_features.portable import FIELDS, Portable, Source
-from tests.test_portable import OUR_WORDS, in_duckdb
+from customer_features.query.dialects import Kind, Type, dialect
+from customer_features.query.steps import FIELDS, Portable, Source
+from tests.query.test_steps import OUR_WORDS, in_duckdb
 
 Faults = dict[str, int]
 Door = Callable[[pa.Table, Mapping[str, Any]], tuple[pa.Table, Faults | None]]

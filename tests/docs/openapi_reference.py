@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from customer_features.service import openapi
+from customer_features.service.documents import openapi
 from customer_features.service.settings import Settings
 
 Table = Callable[[list[str], list[list[str]]], str]

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from customer_features.cli import EXIT_CODES, group
-from customer_features.faults import FAULTS, WARNINGS, Scope
+from customer_features.definition.faults import FAULTS, WARNINGS, Scope
 from customer_features.service.problems import KINDS
 from tests.docs import openapi_reference
 from tests.docs.python_reference import python

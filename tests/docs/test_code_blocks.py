@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv
 
-from customer_features import features
+from customer_features.definition import features
 from tests.database import PASSWORD, Database
 from tests.service.harness import start
 

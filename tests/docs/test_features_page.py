@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from customer_features.features import FEATURES
+from customer_features.definition.features import FEATURES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "features.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL))

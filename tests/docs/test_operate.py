@@ -64,7 +64,7 @@ def test_every_variable_that_the_package_names_is_known() -> None:
 
 
 def test_every_metric_is_listed() -> None:
-    from customer_features.service.metrics import Metrics
+    from customer_features.service.telemetry.metrics import Metrics
 
     made = {family.name for family in Metrics().registry.collect()}
     listed = set(re.findall(r"^\| `(customer_features_\w+?)(?:_total)?` \|", PAGE, re.MULTILINE))

@@ -13,8 +13,9 @@ import pytest
 
 import customer_features
 from customer_features.cli import EXIT_CODES, group
-from customer_features.faults import FAULTS, WARNINGS
-from customer_features.service import environment, openapi
+from customer_features.definition.faults import FAULTS, WARNINGS
+from customer_features.service import environment
+from customer_features.service.documents import openapi
 from customer_features.service.problems import KINDS
 from customer_features.service.route import PATHS
 from customer_features.service.settings import Settings

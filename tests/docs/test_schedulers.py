@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.verifying import verify
+from customer_features.targets.manifest import verify
 from tests.conftest import child_environment, csv_text
 from tests.waiting import BOUND, until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from customer_features.dialects import DIALECTS, dialect
+from customer_features.query.dialects import DIALECTS, dialect
 
 PAGE = Path(__file__).parents[2] / "docs" / "sql.md"
 
@@ -21,8 +21,8 @@ def test_what_ran_is_what_the_page_says() -> None:
 def test_those_that_are_executed_have_a_test_on_their_engine() -> None:
     """Each engine's own test module runs it there."""
     tests = Path(__file__).parents[1]
-    by_engine = {"duckdb": "test_portable.py", "clickhouse": "test_clickhouse.py"} | {
-        name: f"engines/test_{name}.py" for name in ("postgres", "spark")
+    by_engine = {"duckdb": "query/test_steps.py", "clickhouse": "test_clickhouse.py"} | {
+        name: f"engines/{name}/test_engine.py" for name in ("postgres", "spark")
     }
     assert set(by_engine) == {name for name in DIALECTS if dialect(name).executed}
     for name, path in by_engine.items():

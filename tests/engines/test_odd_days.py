@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from customer_features.definition.options import Options
 from customer_features.engines.odd_days import as_day, placeholders, stale, warnings_of
-from customer_features.options import Options
 
 TODAY = date(2025, 4, 24)
 NULL_DAY = date(1900, 1, 1)
@@ -37,7 +37,7 @@ def test_at_the_ends_of_the_calendar(day: date) -> None:
 
 
 def defaulted(monkeypatch: pytest.MonkeyPatch) -> Options:
-    monkeypatch.setattr("customer_features.options.current_day", lambda zone: TODAY)
+    monkeypatch.setattr("customer_features.definition.options.current_day", lambda zone: TODAY)
     return Options.parse()
 
 

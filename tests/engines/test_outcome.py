@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from customer_features.definition.options import Options
 from customer_features.engines.outcome import Outcome
 from customer_features.errors import DataFaults
-from customer_features.options import Options
 
 
 def stops(faults: dict[str, int], **options: Any) -> bool:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from customer_features import build, check
+from customer_features.definition.options import Options
 from customer_features.frames.run import Run
-from customer_features.options import Options
 from tests.agreement.doors import FRAMES, table, to_arrow
 from tests.agreement.oracle import Row
 from tests.conftest import FIELDS, TODAY

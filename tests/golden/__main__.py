@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from customer_features.dialects import DIALECTS
-from customer_features.generated import sql
+from customer_features.query.dialects import DIALECTS
+from customer_features.query.generate import sql
 
 FOLDER = Path(__file__).parent
 CALLS: dict[str, dict[str, Any]] = {

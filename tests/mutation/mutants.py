@@ -14,41 +14,44 @@ PACKAGE = Path(__file__).parents[2] / "customer_features"
 SUITE = ("tests/agreement/test_every_door.py", "tests/agreement/test_as_of.py")
 """The modules that are to kill a mutant, in this order."""
 RULES = {
-    "columns.py": ("tests/test_expressions.py",),
-    "expressions.py": ("tests/test_expressions.py",),
-    "numeric_columns.py": ("tests/test_numeric_columns.py",),
-    "text_numbers.py": ("tests/test_text_numbers.py",),
-    "number_grammar.py": ("tests/test_text_numbers.py",),
-    "engines/duckdb_numbers.py": ("tests/engines/test_duckdb_numbers.py",),
-    "engines/duckdb_whole_ids.py": ("tests/engines/test_duckdb_numbers.py",),
+    "query/columns.py": ("tests/query/test_expressions.py",),
+    "query/expressions.py": ("tests/query/test_expressions.py",),
+    "query/numeric_columns.py": ("tests/query/test_numeric_columns.py",),
+    "query/text_numbers.py": ("tests/query/test_text_numbers.py",),
+    "definition/number_grammar.py": ("tests/query/test_text_numbers.py",),
+    "engines/duckdb/numbers.py": ("tests/engines/duckdb/test_numbers.py",),
+    "engines/duckdb/whole_ids.py": ("tests/engines/duckdb/test_numbers.py",),
     "engines/warehouse.py": ("tests/differential/test_refusals.py",),
-    "engines/duckdb_json_ids.py": ("tests/cases/test_structure.py",),
-    "query.py": ("tests/engines/test_incomplete.py",),
+    "engines/duckdb/json_ids.py": ("tests/cases/test_structure.py",),
+    "query/duckdb_steps.py": ("tests/engines/test_incomplete.py",),
     "engines/outcome.py": ("tests/engines/test_outcome.py",),
-    "date_texts.py": ("tests/test_date_texts.py",),
-    "instants.py": ("tests/test_instants.py", "tests/cases/test_dates.py"),
-    "swallowing.py": ("tests/test_swallowing.py", "tests/cases/test_csv_doors.py"),
-    "names.py": ("tests/test_names.py",),
-    "faults.py": ("tests/test_faults.py",),
-    "engines/rows_faults.py": ("tests/engines/test_rows_faults.py",),
+    "definition/date_texts.py": ("tests/definition/test_date_texts.py",),
+    "query/instants.py": ("tests/query/test_instants.py", "tests/cases/test_dates.py"),
+    "sources/open_quotes.py": ("tests/sources/test_open_quotes.py", "tests/cases/test_csv_doors.py"),
+    "sources/column_names.py": ("tests/sources/test_column_names.py",),
+    "definition/faults.py": ("tests/definition/test_faults.py",),
+    "engines/rows/faults.py": ("tests/engines/rows/test_faults.py",),
 }
 """Files of rules about what stands in a source, and the modules that are to kill their mutants before the suite."""
 DOOR_TEST = f"{SUITE[0]}::test_it_answers_the_oracles_bits_and_counts"
 """The test that asks a door about a scenario."""
 
 _LIKELIEST = {
-    "dialects/postgres.py": "PostgreSQL",
+    "query/dialects/postgres.py": "PostgreSQL",
     "engines/postgres": "PostgreSQL",
-    "dialects/clickhouse.py": "ClickHouse",
+    "query/dialects/clickhouse.py": "ClickHouse",
     "engines/clickhouse": "ClickHouse",
-    "dialects/spark.py": "Spark",
-    "portable_one_pass.py": "Spark",
+    "query/dialects/spark.py": "Spark",
+    "query/one_pass.py": "Spark",
     "engines/spark": "Spark",
-    **dict.fromkeys(("portable", "dialects/", "generated.py"), "printed SQL"),
-    "document.py": "JSON",
-    "engines/duckdb_broken.py": "JSON",
+    **dict.fromkeys(("query/steps.py", "query/faulty_rows.py", "query/dialects/", "query/generate.py"), "printed SQL"),
+    "sources/document.py": "JSON",
+    "engines/duckdb/rejected_lines.py": "JSON",
     "engines/rows": "rows, in-process",
-    **dict.fromkeys(("money.py", "features.py", "faults.py", "options.py"), "rows, in-process"),
+    **dict.fromkeys(
+        ("definition/money.py", "definition/features.py", "definition/faults.py", "definition/options.py"),
+        "rows, in-process",
+    ),
 }
 """Beginnings of files, and a part of the name of the door that is likeliest to kill their mutants; SQL is DuckDB's."""
 
@@ -106,7 +109,7 @@ def _of(file: str, *mutants: tuple[str, str, str] | tuple[str, str, str, str]) -
 
 MUTANTS: list[Mutant] = [
     *_of(
-        "money.py",
+        "definition/money.py",
         (
             "units truncated",
             "return floor(amount * 10000 + 0.5)",
@@ -196,7 +199,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "features.py",
+        "definition/features.py",
         (
             "average over products",
             'money.rounded_sql("units", "visits")',
@@ -218,7 +221,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "faults.py",
+        "definition/faults.py",
         (
             "SQL: an empty product is a product",
             "\"product_id IS NULL OR product_id = ''\"",
@@ -277,7 +280,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "options.py",
+        "definition/options.py",
         (
             "windows of days are a day short",
             "today - timedelta(days=self.days)",
@@ -298,7 +301,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "reading.py",
+        "query/reading.py",
         (
             "time zone dropped",
             'f"CAST(timezone({literal(timezone)}, {sql}) AS DATE)"',
@@ -379,18 +382,18 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "text_numbers.py",
+        "query/text_numbers.py",
         (
             "digits grouped by underscores are read",
             '_OF_THE_CAST = ("_", "+-", "(")',
             '_OF_THE_CAST = ("+-", "(")',
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "two signs before a number are read",
             '_OF_THE_CAST = ("_", "+-", "(")',
             '_OF_THE_CAST = ("_", "(")',
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "text read in single precision",
@@ -402,31 +405,31 @@ MUTANTS: list[Mutant] = [
             "a point is read as one beside decimal commas",
             "{plain} AND NOT CONTAINS({sql}, '.') THEN {point}",
             "{plain} THEN {point}",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks1-1]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks1-1]",
         ),
         (
             "money below zero is above it",
             "THEN -{value} ELSE {value} END",
             "THEN {value} ELSE {value} END",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "money with two signs is read",
             " AND NOT regexp_matches({sql}, {literal(marks.no_money)}) THEN {signed} END",
             " THEN {signed} END",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "money that stands in a text is read",
             "CASE WHEN regexp_full_match({sql}, {literal(marks.money)})",
             "CASE WHEN regexp_matches({sql}, {literal(marks.money)})",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "a decimal comma speaks against nothing",
             "self.points > FEW * self.commas",
             "self.points > 0",
-            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts5-1.250]",
+            "tests/query/test_text_numbers.py::test_what_tells_a_decimal_mark[texts5-1.250]",
         ),
         (
             "no decimal point settles anything",
@@ -438,143 +441,144 @@ MUTANTS: list[Mutant] = [
             "thousands with a comma are never in doubt",
             "either = self.either_point or self.either_comma",
             "either = self.either_point",
-            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts1-1,250]",
+            "tests/query/test_text_numbers.py::test_what_tells_a_decimal_mark[texts1-1,250]",
         ),
         (
             "the readings of a text with two are swapped",
             'if mark == "." else (whole, decimals)',
             'if mark == "," else (whole, decimals)',
-            "tests/test_text_numbers.py::test_both_readings_are_shown",
+            "tests/query/test_text_numbers.py::test_both_readings_are_shown",
         ),
     ),
     *_of(
-        "number_grammar.py",
+        "definition/number_grammar.py",
         (
             "thousands begin with a zero",
             'f"[1-9][0-9]{{0,2}}(',
             'f"[0-9]{{1,3}}(',
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "groups of two digits stand alone",
             "(,[0-9]{2})+,[0-9]{3}",
             "(,[0-9]{2})+(,[0-9]{3})?",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "thousands of four digits",
             "[0-9]{{0,2}}({_CLASSES[mark]}[0-9]{{3}})+",
             "[0-9]{{0,3}}({_CLASSES[mark]}[0-9]{{3}})+",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "a typographic minus is none",
             'NEGATIVE = f"([(]|{_MINUS})"',
             'NEGATIVE = "([(]|-)"',
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "brackets are no minus",
             'NEGATIVE = f"([(]|{_MINUS})"',
             'NEGATIVE = f"({_MINUS})"',
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "a currency's point is one of the number",
             "{_WORD}[.]|[^0-9",
             "[^0-9",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "a number may stand between two currencies",
             'return f"{_TWO_SIGNS}|{_TWO_CURRENCIES}|{word}"',
             'return f"{_TWO_SIGNS}|{word}"',
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "a decimal mark may follow a currency's word",
             'return f"{_TWO_SIGNS}|{_TWO_CURRENCIES}|{word}"',
             'return f"{_TWO_SIGNS}|{_TWO_CURRENCIES}"',
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks0-0]",
         ),
         (
             "half a currency may touch a number",
             "{_WORD}([.]{_BLANK})?){_BLANKS}",
             "{_WORD}[.]?){_BLANKS}",
-            "tests/test_text_numbers.py::test_every_form_by_its_value[marks1-1]",
+            "tests/query/test_text_numbers.py::test_every_form_by_its_value[marks1-1]",
         ),
         (
             "every mark parts thousands",
             "return [self.thousands]",
             "return list(THOUSANDS)",
-            "tests/test_text_numbers.py::test_one_mark_between_thousands",
+            "tests/query/test_text_numbers.py::test_one_mark_between_thousands",
         ),
         (
             "1.250 tells a point",
             '"point": _around(\n        "[0-9]+[.]([0-9]{1,2}|',
             '"point": _around(\n        "[0-9]+[.]([0-9]{1,3}|',
-            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts0-1.250]",
+            "tests/query/test_text_numbers.py::test_what_tells_a_decimal_mark[texts0-1.250]",
         ),
         (
             "1,250 tells a comma",
             '"comma": _around(\n        "[0-9]+,([0-9]{1,2}|',
             '"comma": _around(\n        "[0-9]+,([0-9]{1,3}|',
-            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts7-None]",
+            "tests/query/test_text_numbers.py::test_what_tells_a_decimal_mark[texts7-None]",
         ),
         (
             "0,125 has two readings",
             '"either_comma": _around("[1-9][0-9]{0,2},',
             '"either_comma": _around("[0-9]{1,3},',
-            "tests/test_text_numbers.py::test_what_tells_a_decimal_mark[texts9-None]",
+            "tests/query/test_text_numbers.py::test_what_tells_a_decimal_mark[texts9-None]",
         ),
     ),
     *_of(
-        "expressions.py",
+        "query/expressions.py",
         (
             "an expression may name its result",
             "if isinstance(tree, exp.Alias) or (not isinstance(tree, exp.Column)",
             "if (not isinstance(tree, exp.Column)",
-            "tests/test_expressions.py::test_what_is_nearly_a_name_is_refused[Total AS x-Total-duckdb]",
+            "tests/query/test_expressions.py::test_what_is_nearly_a_name_is_refused[Total AS x-Total-duckdb]",
         ),
         (
             "what reads no column is a constant",
             "if tree.find(exp.Column) is None:",
             "if tree is None:",
-            "tests/test_expressions.py::test_what_reads_no_column_is_refused['customer_id'-duckdb]",
+            "tests/query/test_expressions.py::test_what_reads_no_column_is_refused['customer_id'-duckdb]",
         ),
         (
             "what is nearly a name is SQL",
             "if ratio >= _NEAR else",
             "if ratio > 1 else",
-            "tests/test_expressions.py::test_what_is_nearly_a_name_is_refused[Emial (Billing)-Email (Billing)-duckdb]",
+            "tests/query/test_expressions.py"
+            "::test_what_is_nearly_a_name_is_refused[Emial (Billing)-Email (Billing)-duckdb]",
         ),
         (
             "a word with brackets apart is a call",
             "if _CALL_APART.fullmatch(text) or (",
             "if (",
-            "tests/test_expressions.py::test_words_are_a_name_where_no_column_is_known[Email (Billing)-duckdb]",
+            "tests/query/test_expressions.py::test_words_are_a_name_where_no_column_is_known[Email (Billing)-duckdb]",
         ),
         (
             "names that differ by case alone are the first",
             "return same[0] if len(same) == 1 else None",
             "return same[0] if same else None",
-            "tests/test_expressions.py::test_columns_that_differ_by_case_alone",
+            "tests/query/test_expressions.py::test_columns_that_differ_by_case_alone",
         ),
         (
             "double quotes stand around text in some dialects",
             """"IDENTIFIERS": [*tokenizer.IDENTIFIERS, '"']""",
             '"IDENTIFIERS": tokenizer.IDENTIFIERS',
-            "tests/test_expressions.py::test_a_name_is_a_column_in_every_dialect[spark]",
+            "tests/query/test_expressions.py::test_a_name_is_a_column_in_every_dialect[spark]",
         ),
         (
             "a comment is part of an expression",
             "if any(node.comments for node in inner.walk()):",
             "if False:",
-            "tests/test_expressions.py::test_comments_are_refused[qty -- the rest]",
+            "tests/query/test_expressions.py::test_comments_are_refused[qty -- the rest]",
         ),
     ),
     *_of(
-        "numeric_columns.py",
+        "query/numeric_columns.py",
         (
             "a number that a cast cannot hold is nothing",
             "if self._as is not self.number and not self._compares:",
@@ -585,47 +589,47 @@ MUTANTS: list[Mutant] = [
             "text is compared as text",
             "elif isinstance(node, COMPARISONS) and self._compares_numbers(node):",
             "elif isinstance(node, ()):",
-            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "tests/query/test_numeric_columns.py::test_the_totals_of_an_expression"
             "[CASE WHEN qty > price THEN qty ELSE price END-expected3]",
         ),
         (
             "a choice of texts is text",
             "elif isinstance(node, (*ARITHMETIC, *_CHOICES)):",
             "elif isinstance(node, ARITHMETIC):",
-            "tests/test_numeric_columns.py::test_a_cell_that_is_no_number_is_told_with_its_column"
+            "tests/query/test_numeric_columns.py::test_a_cell_that_is_no_number_is_told_with_its_column"
             "[coalesce(list_price, price)]",
         ),
         (
             "text that meets text is text",
             "return all(self.holds_numbers(self.filled(self._sql(text))) for text in texts)",
             "return False",
-            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "tests/query/test_numeric_columns.py::test_the_totals_of_an_expression"
             "[CASE WHEN qty > price THEN qty ELSE price END-expected3]",
         ),
         (
             "unreadable cells are nothing",
             "self.read[shown] = sql",
             "self.read.clear()",
-            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "tests/query/test_numeric_columns.py::test_the_totals_of_an_expression"
             "[coalesce(nullif(amount, 0), list_price)-expected9]",
         ),
         (
             "an integer cast goes through a double",
             "return lambda sql: self.exact(sql, None)",
             "return self.number",
-            "tests/test_numeric_columns.py::test_long_ids_stay_apart[cast(customer_id as bigint)]",
+            "tests/query/test_numeric_columns.py::test_long_ids_stay_apart[cast(customer_id as bigint)]",
         ),
         (
             "long ids are compared as doubles",
             "return self._reads_text(one) or self._reads_text(other)",
             "return False",
-            "tests/test_numeric_columns.py::test_long_ids_are_compared_exactly[order_id = '9007199254740993']",
+            "tests/query/test_numeric_columns.py::test_long_ids_are_compared_exactly[order_id = '9007199254740993']",
         ),
         (
             "a whole quotient is a plain one",
             "elif (operation := _operation(node)) and self._reads_text(node):",
             "elif (operation := _operation(node)) and not self._reads_text(node):",
-            "tests/test_numeric_columns.py::test_whole_quotients_of_texts[price // qty-expected0]",
+            "tests/query/test_numeric_columns.py::test_whole_quotients_of_texts[price // qty-expected0]",
         ),
         (
             "a product of doubles rounds long ids",
@@ -637,62 +641,62 @@ MUTANTS: list[Mutant] = [
             "the subject of a case is text",
             "(self.as_number if of_numbers else self.as_it_is)(one)",
             "self.as_it_is(one)",
-            "tests/test_numeric_columns.py::test_the_totals_of_an_expression"
+            "tests/query/test_numeric_columns.py::test_the_totals_of_an_expression"
             "[CASE qty WHEN 2.0 THEN 1 ELSE 2 END-expected6]",
         ),
     ),
     *_of(
-        "engines/duckdb_numbers.py",
+        "engines/duckdb/numbers.py",
         (
             "a sample settles two readings",
             "if sampled and _sample(",
             "if sampled or _sample(",
-            "tests/engines/test_duckdb_numbers.py::test_columns_with_two_readings[texts0-True]",
+            "tests/engines/duckdb/test_numbers.py::test_columns_with_two_readings[texts0-True]",
         ),
         (
             "two readings of what is in doubt pass",
             "if found.in_doubt is not None:",
             "if found.in_doubt is None:",
-            "tests/engines/test_duckdb_numbers.py::test_columns_with_two_readings[texts0-True]",
+            "tests/engines/duckdb/test_numbers.py::test_columns_with_two_readings[texts0-True]",
         ),
         (
             "several currencies are one",
             "if len(found) > 1:",
             "if len(found) > 2:",
-            "tests/engines/test_duckdb_numbers.py::test_one_currency_beside_amounts[texts2-marks2]",
+            "tests/engines/duckdb/test_numbers.py::test_one_currency_beside_amounts[texts2-marks2]",
         ),
         (
             "what is no number has a currency",
             "currency_mark IS NOT NULL AND number IS NOT NULL",
             "currency_mark IS NOT NULL",
-            "tests/engines/test_duckdb_numbers.py::test_one_currency_beside_amounts[texts4-marks4]",
+            "tests/engines/duckdb/test_numbers.py::test_one_currency_beside_amounts[texts4-marks4]",
         ),
         (
             "half a column's texts are numbers",
             "> len(rows)",
             ">= len(rows)",
-            "tests/engines/test_duckdb_numbers.py::test_a_column_holds_numbers_where_most_of_its_texts_do",
+            "tests/engines/duckdb/test_numbers.py::test_a_column_holds_numbers_where_most_of_its_texts_do",
         ),
     ),
     *_of(
-        "engines/duckdb_whole_ids.py",
+        "engines/duckdb/whole_ids.py",
         (
             "a sample tells whole numbers",
             "return not mixed",
             "return True",
-            "tests/engines/test_duckdb_numbers.py::test_whole_numbers_written_as_floats[texts4-False]",
+            "tests/engines/duckdb/test_numbers.py::test_whole_numbers_written_as_floats[texts4-False]",
         ),
         (
             "whole numbers alone are floats",
             "    if not floats:\n        return False\n",
             "",
-            "tests/engines/test_duckdb_numbers.py::test_whole_numbers_written_as_floats[texts2-False]",
+            "tests/engines/duckdb/test_numbers.py::test_whole_numbers_written_as_floats[texts2-False]",
         ),
         (
             "two digits of an id are cut",
             "THEN left({sql}, -2)",
             "THEN left({sql}, -3)",
-            "tests/engines/test_duckdb_numbers.py::test_the_whole_number_of_an_id",
+            "tests/engines/duckdb/test_numbers.py::test_the_whole_number_of_an_id",
         ),
     ),
     *_of(
@@ -717,7 +721,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_json_ids.py",
+        "engines/duckdb/json_ids.py",
         (
             "a column of objects is one of faulty ids",
             "if count and values == count:",
@@ -753,39 +757,39 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "date_texts.py",
+        "definition/date_texts.py",
         (
             "the hour 24 is read",
             "([01][0-9]|2[0-3]):",
             "([01][0-9]|2[0-4]):",
-            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+            "tests/definition/test_date_texts.py::test_the_patterns_say_what_the_table_says",
         ),
         (
             "the second 60 is read",
             "(:[0-5][0-9]([.]",
             "(:([0-5][0-9]|60)([.]",
-            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+            "tests/definition/test_date_texts.py::test_the_patterns_say_what_the_table_says",
         ),
         (
             "offsets reach to 15 hours",
             "(0[0-9]|1[0-3])(:?",
             "(0[0-9]|1[0-5])(:?",
-            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+            "tests/definition/test_date_texts.py::test_the_patterns_say_what_the_table_says",
         ),
         (
             "minutes of an offset reach to 99",
             "(0[0-9]|1[0-3])(:?[0-5][0-9])?",
             "(0[0-9]|1[0-3])(:?[0-9][0-9])?",
-            "tests/test_date_texts.py::test_the_patterns_say_what_the_table_says",
+            "tests/definition/test_date_texts.py::test_the_patterns_say_what_the_table_says",
         ),
     ),
     *_of(
-        "instants.py",
+        "query/instants.py",
         (
             "milliseconds since 1970 are local",
             "return node if kind is not None and not _is_naive(kind) else",
             "return node if kind is None or _is_naive(kind) else",
-            "tests/test_instants.py::test_instants_are_put_on_the_local_clock"
+            "tests/query/test_instants.py::test_instants_are_put_on_the_local_clock"
             "[EPOCH_MS(ts)-TIMEZONE('Asia/Tokyo', TIMEZONE('UTC', EPOCH_MS(ts)))]",
         ),
         (
@@ -799,7 +803,7 @@ MUTANTS: list[Mutant] = [
             "a literal offset goes the wrong way",
             "{stamp} - INTERVAL ({offset})",
             "{stamp} + INTERVAL ({offset})",
-            "tests/test_instants.py::test_instants_are_put_on_the_local_clock"
+            "tests/query/test_instants.py::test_instants_are_put_on_the_local_clock"
             "[STRPTIME(text, '%Y-%m-%d %H:%M -03')-TIMEZONE('Asia/Tokyo', TIMEZONE('UTC',"
             " STRPTIME(text, '%Y-%m-%d %H:%M -03') - INTERVAL (-180) MINUTE))]",
         ),
@@ -807,12 +811,12 @@ MUTANTS: list[Mutant] = [
             "the day of an instant is the session's",
             '        if kind != "VARCHAR":\n            if _is_instant(kind):',
             '        if kind != "VARCHAR":\n            if kind is None:',
-            "tests/test_instants.py::test_instants_are_put_on_the_local_clock"
+            "tests/query/test_instants.py::test_instants_are_put_on_the_local_clock"
             "[CAST(instant AS DATE)-CAST(TIMEZONE('Asia/Tokyo', instant) AS DATE)]",
         ),
     ),
     *_of(
-        "swallowing.py",
+        "sources/open_quotes.py",
         (
             "rows inside closed quotes pass",
             "if row is None and (spread.closed or",
@@ -823,38 +827,38 @@ MUTANTS: list[Mutant] = [
             "a quote that stays open passes",
             "        if waiting and (ended or",
             "        if waiting and (False or",
-            "tests/test_swallowing.py::test_a_quote_that_stays_open",
+            "tests/sources/test_open_quotes.py::test_a_quote_that_stays_open",
         ),
         (
             "two lines are a text",
             "if len(after) >= width - place and len(before) > place:",
             "if False:",
-            "tests/test_swallowing.py::test_a_row_between_two_quotes_that_belong_to_others",
+            "tests/sources/test_open_quotes.py::test_a_row_between_two_quotes_that_belong_to_others",
         ),
         (
             "no row looks like one",
             "wrong <= len(looked_at) // 3",
             "wrong < 0",
-            "tests/test_swallowing.py::test_what_looks_like_a_row[c99,99,2024-12-31,0.5,q,thanks-True]",
+            "tests/sources/test_open_quotes.py::test_what_looks_like_a_row[c99,99,2024-12-31,0.5,q,thanks-True]",
         ),
     ),
     *_of(
-        "names.py",
+        "sources/column_names.py",
         (
             "letters in capitals make another name",
             "setdefault(name.lower(), [])",
             "setdefault(name, [])",
-            "tests/test_names.py::test_names_are_compared_without_regard_to_case",
+            "tests/sources/test_column_names.py::test_names_are_compared_without_regard_to_case",
         ),
         (
             "two names may be one",
             "if len(same) > 1), [])",
             "if len(same) > 2), [])",
-            "tests/test_names.py::test_the_refusal_names_the_columns_and_their_places",
+            "tests/sources/test_column_names.py::test_the_refusal_names_the_columns_and_their_places",
         ),
     ),
     *_of(
-        "engines/duckdb.py",
+        "engines/duckdb/engine.py",
         (
             "scores of the rows give way in silence",
             'if self.connection.execute(f"SELECT 1 FROM {part.sound_rows} WHERE {some} LIMIT 1").fetchall():',
@@ -869,7 +873,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "reading.py",
+        "query/reading.py",
         (
             "a score that is no number is out of range",
             "CASE WHEN ({score}) IS NULL THEN {QUOTE}",
@@ -879,7 +883,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "query.py",
+        "query/duckdb_steps.py",
         (
             "window's eve counts",
             'f"day <= {date_literal(options.window_opens_after)}"',
@@ -1014,7 +1018,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "query_as_of.py",
+        "query/duckdb_as_of.py",
         (
             "many dates: order of another collation",
             "OVER (ORDER BY customer_id) - 1",
@@ -1035,7 +1039,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_as_of.py",
+        "engines/duckdb/as_of.py",
         (
             "many dates: a date does not see its own day",
             "np.searchsorted(dates, ends)",
@@ -1062,7 +1066,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_products.py",
+        "engines/duckdb/products.py",
         (
             "a bit too few for products",
             "max(int(products) - 1, 1).bit_length()",
@@ -1071,7 +1075,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/words.py",
+        "engines/duckdb/distinct.py",
         (
             "words that stand twice count twice",
             "np.not_equal(block[1:], block[:-1], out=new[1:])",
@@ -1080,7 +1084,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_broken.py",
+        "engines/duckdb/rejected_lines.py",
         (
             "an array is an object",
             'return None if isinstance(value, dict) else "not an object"',
@@ -1089,7 +1093,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/rows_kernel.py",
+        "engines/rows/kernel.py",
         (
             "rows: units truncated",
             "units += floor(amount * 10000 + 0.5)",
@@ -1106,7 +1110,7 @@ MUTANTS: list[Mutant] = [
         ("rows: repeated ids are not looked at", "if found[1] == len(own):", "if found:", "rows, in-process: visits"),
     ),
     *_of(
-        "engines/rows.py",
+        "engines/rows/engine.py",
         (
             "rows: window's eve counts",
             "row.date > opens_after)]",
@@ -1145,7 +1149,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/rows_faults.py",
+        "engines/rows/faults.py",
         (
             "rows: sums judged over rows that cannot be read",
             "if found.count == before and rows:",
@@ -1166,7 +1170,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "document.py",
+        "sources/document.py",
         (
             "document: a score of each row",
             '_text(customer.get("loyalty_score"))',
@@ -1181,7 +1185,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "portable.py",
+        "query/steps.py",
         (
             "printed: rows on the day before the window count",
             'f"day > {self.day(opens)}"',
@@ -1257,7 +1261,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "portable_faults.py",
+        "query/faulty_rows.py",
         ("listed: rows outside go with their order", ' AND NOT w.outside"', '"', "printed SQL, DuckDB: lines of text"),
         (
             "listed: the last fault first",
@@ -1267,7 +1271,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "dialects/duckdb.py",
+        "query/dialects/duckdb.py",
         (
             "printed: divided as doubles",
             'return f"{numerator} // {divisor}"',
@@ -1276,7 +1280,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "dialects/base.py",
+        "query/dialects/base.py",
         (
             "printed: units are truncated",
             "FLOOR({number} * {self.a_double(10000)}",
@@ -1291,7 +1295,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "dialects/postgres.py",
+        "query/dialects/postgres.py",
         (
             "PostgreSQL: units of decimals are truncated",
             'self.cast(f"FLOOR({wide} * 10000 + 0.5)", self.bigint)',
@@ -1306,7 +1310,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "dialects/clickhouse.py",
+        "query/dialects/clickhouse.py",
         (
             "ClickHouse: the timezone is dropped",
             'return f"toInt32(toDate32({sql}, {self.literal(timezone)}))"',
@@ -1322,7 +1326,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_ids.py",
+        "engines/duckdb/ids.py",
         (
             "rounded orders and products pass",
             "if rows <= _SHEET * len(run.staged):",
@@ -1352,7 +1356,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_json_types.py",
+        "engines/duckdb/json_types.py",
         (
             "numbers of JSON keep their point beside decimal commas",
             "THEN REPLACE({text}, '.', ',') ELSE",
@@ -1373,7 +1377,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "document.py",
+        "sources/document.py",
         (
             "numbers of a document are texts",
             "numbers[key].append(isinstance(value, _Number))",
@@ -1382,7 +1386,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_numbers.py",
+        "engines/duckdb/numbers.py",
         (
             "one file settles how another one is read",
             "if len(part.files) < 2:",
@@ -1391,7 +1395,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "query.py",
+        "query/duckdb_steps.py",
         (
             "customers set aside whole have vectors",
             'faulty += " UNION ALL SELECT customer_id FROM faulty_customers"',
@@ -1406,7 +1410,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "engines/duckdb_json_types.py",
+        "engines/duckdb/json_types.py",
         (
             "a boolean is an id",
             "NO_IDS = \"('OBJECT', 'ARRAY', 'BOOLEAN')\"",
@@ -1427,7 +1431,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "parts.py",
+        "sources/parts.py",
         (
             "a file in the home folder is read",
             'if str(path).startswith("~"):',
@@ -1436,7 +1440,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "columns.py",
+        "query/columns.py",
         (
             "what is written goes to the home folder",
             'if str(path).startswith("~") else str(path)',
@@ -1445,7 +1449,7 @@ MUTANTS: list[Mutant] = [
         ),
     ),
     *_of(
-        "dialects/spark.py",
+        "query/dialects/spark.py",
         (
             "Spark: one half of a total",
             '{high} * CAST({2**_BITS} AS DECIMAL(10, 0)) + {low})"',

@@ -56,7 +56,7 @@ def test_a_killer_is_written_beside_its_mutant() -> None:
     assert ast.dump(ast.parse(same)) == ast.dump(ast.parse(table))
 
 
-SLIP = Mutant("a slip", "money.py", "MAX_CENTS = 2**53 - 1", "MAX_CENTS = 2**53", "Python, PyArrow: visits")
+SLIP = Mutant("a slip", "definition/money.py", "MAX_CENTS = 2**53 - 1", "MAX_CENTS = 2**53", "Python, PyArrow: visits")
 FAILED = Result(1, f"{DOOR_TEST}[HTTP-visits]", ["AssertionError"], "two and two are five\nand more", 1.0)
 PASSED = Result(0)
 
@@ -122,7 +122,7 @@ def test_what_nobody_could_have_overlooked_is_no_mutant(broken: Result) -> None:
 
 
 def test_only_the_mutated_file_of_a_tree_is_another(tmp_path: Path) -> None:
-    deep = next(mutant for mutant in MUTANTS if mutant.file == "engines/rows_kernel.py")
+    deep = next(mutant for mutant in MUTANTS if mutant.file == "engines/rows/kernel.py")
     for mutant, tree in ((deep, tmp_path / "a"), (None, tmp_path / "b")):
         tree.mkdir()
         plant(mutant, PACKAGE, tree)
@@ -137,7 +137,7 @@ def test_only_the_mutated_file_of_a_tree_is_another(tmp_path: Path) -> None:
 
 
 def test_it_is_noticed_that_a_mutant_is_not_in_place(tmp_path: Path) -> None:
-    import_module("customer_features.money")
+    import_module("customer_features.definition.money")
     in_place(None, PACKAGE.parent)
     with pytest.raises(AssertionError, match="is of another tree"):
         in_place(None, tmp_path)
@@ -174,11 +174,11 @@ elsewhere = "Python, PyArrow: visits"
 sys.exit(
     __main__.tried(
         [
-            Mutant("of a server", "features.py", recency, "float(m.today - last + 1)", "HTTP: visits"),
-            Mutant("of the suite", "engines/rows_kernel.py", "if day > last_day:", "if day < last_day:", elsewhere),
-            Mutant("equivalent", "money.py", cents, "MAX_CENTS = 2**53 - 2 + 1", elsewhere),
-            Mutant("broken", "money.py", cents, "MAX_CENTS = 2**53 -", elsewhere),
-            Mutant("hanging", "features.py", recency, "sum(iter(int, 1))", "rows, in-process: visits"),
+            Mutant("of a server", "definition/features.py", recency, "float(m.today - last + 1)", "HTTP: visits"),
+            Mutant("of the suite", "engines/rows/kernel.py", "if day > last_day:", "if day < last_day:", elsewhere),
+            Mutant("equivalent", "definition/money.py", cents, "MAX_CENTS = 2**53 - 2 + 1", elsewhere),
+            Mutant("broken", "definition/money.py", cents, "MAX_CENTS = 2**53 -", elsewhere),
+            Mutant("hanging", "definition/features.py", recency, "sum(iter(int, 1))", "rows, in-process: visits"),
         ]
     )
 )

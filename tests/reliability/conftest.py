@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.verifying import manifest_of, verify
+from customer_features.targets.manifest import manifest_of, verify
 from tests.conftest import TODAY, Ran, child_environment, csv_text
 from tests.installed import installed, missing
 from tests.reliability.warm import Warm

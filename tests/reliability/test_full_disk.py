@@ -9,14 +9,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from customer_features import features
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
+from customer_features.definition import features
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.session import connected
 from customer_features.errors import OutputError
-from customer_features.options import Options
-from customer_features.publish import publish
-from customer_features.sources import opened
-from customer_features.verifying import verify
+from customer_features.sources.opening import opened
+from customer_features.targets.manifest import verify
+from customer_features.targets.publish import publish
 from tests.conftest import TODAY, Mount, csv_text
 from tests.reliability.conftest import OLD, Batch, Target, run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from customer_features.verifying import verify
+from customer_features.targets.manifest import verify
 from tests.conftest import TODAY
 from tests.reliability.conftest import run
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from customer_features.engines.duckdb import Engine
-from customer_features.engines.duckdb_session import connected
-from customer_features.options import Options
-from customer_features.publish import publish
-from customer_features.publishers.writing import ROWS_A_GROUP
-from customer_features.sources import opened
+from customer_features.definition.options import Options
+from customer_features.engines.duckdb.engine import Engine
+from customer_features.engines.duckdb.session import connected
+from customer_features.sources.opening import opened
+from customer_features.targets.formats import ROWS_A_GROUP
+from customer_features.targets.publish import publish
 from tests.conftest import TODAY
 
 ORDERS = ["i", "hash(i)", "i DESC", "hash(i + 1)"]

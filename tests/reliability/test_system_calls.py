@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from customer_features.verifying import quarantine_of
+from customer_features.targets.manifest import quarantine_of
 from tests.conftest import TODAY, assert_refused, csv_text
 from tests.reliability.conftest import NEW, OLD, Call, Target, Traced
 

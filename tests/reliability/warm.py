@@ -20,7 +20,7 @@ from tests.conftest import ROOT, child_environment
 
 IMPORTED = (
     *("pyarrow.csv", "pyarrow.parquet", "sqlglot.dialects.duckdb", "customer_features.cli.build"),
-    *("customer_features.cli.progress", "customer_features.engines.duckdb_plan", "customer_features.publishers.files"),
+    *("customer_features.cli.progress", "customer_features.engines.duckdb.plan", "customer_features.targets.files"),
 )
 """All that a build imports is imported by these."""
 

@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from customer_features import features
+from customer_features.definition import features
 from tests.conftest import child
 
 SENTINEL = "SENTINEL"

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from customer_features import features
+from customer_features.definition import features
 from customer_features.report import rendering
 from tests.conftest import ROOT, Cli, assert_no_leftovers, child, child_environment
 from tests.making import wheel

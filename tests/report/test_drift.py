@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from customer_features import features
+from customer_features.definition import features
 from customer_features.report import drift
 from customer_features.report.movers import MOST, compare
 from customer_features.report.reading import read

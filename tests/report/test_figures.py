@@ -11,7 +11,7 @@ import duckdb
 import msgspec
 import pytest
 
-from customer_features import features
+from customer_features.definition import features
 from customer_features.errors import InvalidOption
 from customer_features.report.bands import of_band
 from customer_features.report.figures import figures, history

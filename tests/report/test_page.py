@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 import pytest
 
-from customer_features import features
+from customer_features.definition import features
 from customer_features.report import numbers, theme
 from customer_features.report.figures import figures
 from customer_features.report.making import made

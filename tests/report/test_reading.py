@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from customer_features import features
-from customer_features.engines.rows import answer
+from customer_features.definition import features
+from customer_features.engines.rows.engine import answer
 from customer_features.errors import SourceError
 from customer_features.report.figures import figures
 from customer_features.report.making import made

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from customer_features.service import secret
-from customer_features.service.authentication import API_ID, SECRET
-from customer_features.service.credentials import DAY, CredentialStore
+from customer_features.service.access.authentication import API_ID, SECRET
+from customer_features.service.access.credentials import DAY, CredentialStore
 
 from .harness import POOL, Local, Running, start
 

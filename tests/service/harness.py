@@ -30,10 +30,10 @@ import pytest
 
 from customer_features.cli import run
 from customer_features.service import app, server
-from customer_features.service.contract import EXAMPLE_REQUEST
+from customer_features.service.bodies.slow_readers import patient
+from customer_features.service.documents.contract import EXAMPLE_REQUEST
 from customer_features.service.log import LOGGER, JsonLines
 from customer_features.service.settings import Settings
-from customer_features.service.taking import patient
 from tests.waiting import BOUND, until
 
 COMMAND = [sys.executable, "-m", "customer_features"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import schemathesis
 
-from customer_features.service.openapi_tables import TABLES
+from customer_features.service.documents.openapi_tables import TABLES
 
 
 @schemathesis.serializer(*TABLES)

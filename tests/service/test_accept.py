@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from customer_features.service import content, encodings
+from customer_features.service import content
+from customer_features.service.bodies import encodings
 from customer_features.service.content import ANSWERS, ARROW, CSV, JSON, PARQUET
 from customer_features.service.problems import Refused
 from customer_features.service.weights import weight

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.service import aside, jobs
+from customer_features.service import aside
 from customer_features.service.aside import Aside
-from customer_features.service.jobs import CANCELLED, FILE, JOBS, Jobs
+from customer_features.service.bodies import jobs
+from customer_features.service.bodies.jobs import CANCELLED, FILE, JOBS, Jobs
 from customer_features.service.problems import Refused
+from tests.service.bodies.test_jobs import ended, put, submit
 from tests.waiting import until
 
 from .harness import EXAMPLE, ROUTE, Local, locked, problem
-from .test_jobs import ended, put, submit
 
 NOWHERE = f"{JOBS}/00000000-0000-4000-8000-000000000000"
 

@@ -19,28 +19,29 @@ import pyarrow.parquet as pq
 import pytest
 
 import customer_features
-from customer_features import formats
-from customer_features.bounds import MAX_COLUMNS, Bounds
 from customer_features.cli.serve import serve
-from customer_features.engines.duckdb_session import connected
-from customer_features.engines.rows import Caps
+from customer_features.engines.duckdb.session import connected
+from customer_features.engines.rows.engine import Caps
 from customer_features.errors import InvalidRequest, TooLarge
-from customer_features.formats import part_of
-from customer_features.parquet_files import check_parquet
-from customer_features.parts import File
-from customer_features.service import job_route, query, small, tables
+from customer_features.service import query
+from customer_features.service.bodies import job_route, small_json, tables
+from customer_features.service.bodies.computing import LARGE_BODY, Computing
 from customer_features.service.budgets import LIMITS, Limit
-from customer_features.service.computing import LARGE_BODY, Computing
 from customer_features.service.content import CSV, PARQUET
-from customer_features.service.explorer import working
+from customer_features.service.explorer import steps
 from customer_features.service.explorer.choices import Choices
 from customer_features.service.explorer.datasets import Meta
 from customer_features.service.problems import KINDS, Refused
+from customer_features.sources import formats
+from customer_features.sources.bounds import MAX_COLUMNS, Bounds
+from customer_features.sources.formats import part_of
+from customer_features.sources.parquet import check_parquet
+from customer_features.sources.parts import File
 from tests.docs.budgets import PAGE, written
+from tests.service.bodies.test_tables import TODAY
 from tests.waiting import until
 
 from .harness import ROUTE, Local, problem
-from .test_tables import TODAY
 
 FIELDS = ("customer_id", "transaction_id", "date", "amount", "product_id")
 UNANSWERED = {"wait", "connection ends", "431 without a body", "computed in another process", "counted below"}
@@ -232,7 +233,7 @@ def test_a_job_and_the_explorer_hold_the_same_bounds(tmp_path: Path) -> None:
         job_route._computed(str(tmp_path), asked, "512MB", Caps(1, 1), 1)
     assert refused.value.name == "body-too-large"
     with pytest.raises(TooLarge, match="allowed are 10,000"):
-        working.work("look", str(tmp_path), Meta("r.csv", "me"), Choices(), "512MB", 1, 10**6)
+        steps.work("look", str(tmp_path), Meta("r.csv", "me"), Choices(), "512MB", 1, 10**6)
 
 
 # -- deadlines -----------------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ def test_every_door_has_its_deadline_and_its_tenant(
     rows = csv(table(5))
     large, plain = faulty(1).ljust(LARGE_BODY + 1), f"{ROUTE}?today={TODAY}"
     problem(server.post(large), 503, "timed-out")
-    problem(server.post(faulty(small.EXPLAINED)), 503, "timed-out")
+    problem(server.post(faulty(small_json.EXPLAINED)), 503, "timed-out")
     headers = {**server.headers, "Content-Type": CSV}
     problem(server.request("POST", plain, content=rows, headers=headers), 503, "timed-out")
     assert asked == [(7, tenant)] * 3
@@ -271,16 +272,16 @@ def faulty(members: int) -> bytes:
 
 def test_how_much_is_explained_on_the_event_loop() -> None:
     with pytest.raises(InvalidRequest):
-        small.answer(faulty(small.EXPLAINED - 1), timezone="UTC", caps=None)  # and a comma before them
-    with pytest.raises(small.ManyMembers):
-        small.answer(faulty(small.EXPLAINED), timezone="UTC", caps=None)
+        small_json.answer(faulty(small_json.EXPLAINED - 1), timezone="UTC", caps=None)  # and a comma before them
+    with pytest.raises(small_json.ManyMembers):
+        small_json.answer(faulty(small_json.EXPLAINED), timezone="UTC", caps=None)
 
 
 def test_a_small_body_of_many_faults_does_not_hold_the_loop_up(
     local: Callable[..., Local], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told as ever, by a process: while that takes its time, others are answered."""
-    server, body = local("--no-auth"), faulty(3 * small.EXPLAINED)
+    server, body = local("--no-auth"), faulty(3 * small_json.EXPLAINED)
     begun, goes_on = asyncio.Event(), asyncio.Event()
     run = Computing.run
 
@@ -305,7 +306,7 @@ def test_a_small_body_of_many_faults_does_not_hold_the_loop_up(
         customer_features.answer(body)
     document = problem(reply, 422, "faulty-request")
     assert {**document, "instance": ""} == {**expected.value.problem, "instance": ""}
-    assert document["fault_count"] == 4 * (3 * small.EXPLAINED + 1)
+    assert document["fault_count"] == 4 * (3 * small_json.EXPLAINED + 1)
 
 
 JSON = {"Content-Type": "application/json"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from customer_features.engines.rows_faults import MAX_ID
+from customer_features.engines.rows.faults import MAX_ID
 
 from .harness import Local, Running, problem
 

@@ -22,7 +22,7 @@ from echointel.exceptions import (
 from echointel.responses import BuildFeaturesResponse
 
 import customer_features
-from customer_features.service.contract import EXAMPLE_REQUEST
+from customer_features.service.documents.contract import EXAMPLE_REQUEST
 
 from .harness import Running
 

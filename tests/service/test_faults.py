@@ -15,12 +15,12 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from customer_features.service.computing import LARGE_BODY
+from customer_features.service.bodies.computing import LARGE_BODY
+from tests.service.bodies.test_large_json import assert_all_closed, bodies
+from tests.service.telemetry.test_metrics import scrape, value
 from tests.waiting import until
 
 from .harness import STOPS, Running, paused, rest
-from .test_large import assert_all_closed, bodies
-from .test_metrics import scrape, value
 
 pytestmark = pytest.mark.slow
 

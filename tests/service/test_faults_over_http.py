@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from customer_features.faults import FAULTS
+from customer_features.definition.faults import FAULTS
 from customer_features.service.content import CSV
 from tests.cases.test_service import HEADER, OVER_TABLES
+from tests.service.bodies.test_tables import ask
+from tests.service.telemetry.test_metrics import scrape, value
 
 from .harness import Running, problem
-from .test_metrics import scrape, value
-from .test_tables import ask
 
 ROW = {"transaction_id": "T", "date": "2025-01-01", "amount": 1.5, "product_id": "P"}
 GOOD = {"customer_id": "good", "transactions": [ROW]}

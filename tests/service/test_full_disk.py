@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.engines.rows import Caps
-from customer_features.service import job_route, spool, tables
+from customer_features.engines.rows.engine import Caps
+from customer_features.service.bodies import job_route, spool, tables
 from customer_features.service.content import ARROW, ARROW_FILE, CSV, PARQUET
 from customer_features.service.problems import Refused
 from tests.conftest import Mount
+from tests.service.bodies.test_jobs import ended, submit
+from tests.service.bodies.test_tables import TODAY, ask
 from tests.waiting import BOUND
 
 from .harness import COMMAND, EXAMPLE, Running, problem, start
-from .test_jobs import ended, submit
-from .test_tables import TODAY, ask
 
 CUSTOMERS = 12_000
 BODY = "\n".join(
@@ -65,7 +65,7 @@ def test_a_write_that_finds_no_room(answer: str, file: str, tmp_path: Path) -> N
 
 COMPUTED = """
 import sys
-from customer_features.service import content, tables
+from customer_features.service import content; from customer_features.service.bodies import tables
 asked = tables.parse([("today", "2025-04-24")], content.CSV, sys.argv[2], "UTC")
 try:
     tables.compute(sys.argv[1], asked, memory="512MB", threads=1)

@@ -13,15 +13,15 @@ import httpx
 import msgspec
 import pytest
 
-from customer_features.engines.rows import answer
+from customer_features.engines.rows.engine import answer
 from customer_features.errors import InvalidRequest
-from customer_features.service import tables
-from customer_features.service.computing import Computing
+from customer_features.service.bodies import tables
+from customer_features.service.bodies.computing import Computing
 from customer_features.service.content import ARROW, ARROW_FILE, CSV, NDJSON, PARQUET
 from customer_features.service.problems import Refused
+from tests.service.bodies.test_tables import TODAY, table, written
 
 from .harness import EXAMPLE, ROUTE, Running
-from .test_tables import TODAY, table, written
 
 
 def in_ci_and_thoroughly(name: str, fewer: int, all_of_them: int) -> pytest.MarkDecorator:

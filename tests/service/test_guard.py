@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from customer_features.service import app, small
+from customer_features.service import app
+from customer_features.service.bodies import small_json
 from customer_features.service.guard import guarded
 from customer_features.service.log import LOGGER, JsonLines
 from customer_features.service.settings import Settings
@@ -53,7 +54,7 @@ def test_req_23_a_failure_of_the_engine_answers_500_with_an_id(
     def fail(body: bytes, **more: object) -> bytes:
         raise error
 
-    monkeypatch.setattr(small, "answer", fail)
+    monkeypatch.setattr(small_json, "answer", fail)
     body = EXAMPLE.replace(b"C-1001", SENTINEL.encode())
     headers = {"Content-Type": "application/json", "X-Secret": SENTINEL}
     document = problem(ask(app.build(Settings(auth=False)), content=body, headers=headers), 500, "internal-error")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.service import credentials
+from customer_features.service.access import credentials
 
 from .harness import cli, command, locked
 

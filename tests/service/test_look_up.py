@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.service import layout
-from customer_features.service.authentication import API_ID, SECRET, Authenticator
-from customer_features.service.credentials import FILE, KEPT, CredentialStore
+from customer_features.service.access import layout
+from customer_features.service.access.authentication import API_ID, SECRET, Authenticator
+from customer_features.service.access.credentials import FILE, KEPT, CredentialStore
 from tests.waiting import BOUND
 
 from .harness import Local, command
@@ -152,8 +152,8 @@ def test_a_store_of_version_1_serves_on(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from customer_features.service import layout
-from customer_features.service.credentials import CredentialStore
+from customer_features.service.access import layout
+from customer_features.service.access.credentials import CredentialStore
 left, put = int(sys.argv[2]), layout.put_in_place
 def die(*arguments):
     global left

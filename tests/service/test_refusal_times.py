@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.service.authentication import Authenticator
+from customer_features.service.access.authentication import Authenticator
 
 from .conftest import Headers, Refusals, refusals_at
 from .harness import ROUTE, start

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from customer_features.engines.rows import answer
+from customer_features.engines.rows.engine import answer
 
 from .harness import ALIAS, EARLIER, EXAMPLE, ROUTE, Running, assert_common_headers, problem
 

@@ -45,7 +45,10 @@ def test_a_digest_is_hmac_sha256_under_the_pepper() -> None:
 
 
 SECRETIVE = re.compile(r"digest|hmac|sent$|nobody|plain|pepper$|checksum|^check$|^expected$|^key$", re.IGNORECASE)
-MODULES = [Path(service.__path__[0]) / f"{name}.py" for name in ("secret", "pepper", "credentials", "authentication")]
+MODULES = [
+    Path(service.__path__[0]) / f"{name}.py"
+    for name in ("secret", "access/pepper", "access/credentials", "access/authentication")
+]
 
 
 def comparisons(source: str) -> list[str]:

@@ -19,10 +19,10 @@ from granian.server.mp import MPServer
 
 from customer_features.service import server as module
 from customer_features.service import workers
+from tests.service.telemetry.test_metrics import scrape, value
 from tests.waiting import until
 
 from .harness import COMMAND, EXAMPLE, ROUTE, STOPS, Local, Running, command, environment, living, rest
-from .test_metrics import scrape, value
 
 Start = Callable[..., Running]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers under /proc")

@@ -11,20 +11,21 @@ from typing import Any
 import pytest
 import zstandard
 
-from customer_features.service import app, limits, table_route
-from customer_features.service.computing import LARGE_BODY
+from customer_features.service import app
+from customer_features.service.bodies import receiving, table_route
+from customer_features.service.bodies.computing import LARGE_BODY
+from customer_features.service.bodies.job_route import JobRoute
+from customer_features.service.bodies.jobs import Job, Jobs
+from customer_features.service.bodies.receiving import Limits
+from customer_features.service.bodies.rooms import STEP
+from customer_features.service.bodies.tables import Answered, Asked, compute, parse
 from customer_features.service.content import CSV
-from customer_features.service.job_route import JobRoute
-from customer_features.service.jobs import Job, Jobs
-from customer_features.service.limits import Limits
 from customer_features.service.problems import Refused
-from customer_features.service.rooms import STEP
 from customer_features.service.settings import MAX_BODY, MAX_DATES, Settings
-from customer_features.service.tables import Answered, Asked, compute, parse
+from tests.service.bodies.test_jobs import ended, put, submit
+from tests.service.bodies.test_tables import TODAY, table, written
 
 from .harness import EXAMPLE, ROUTE, Local, new_key, problem, serving
-from .test_jobs import ended, put, submit
-from .test_tables import TODAY, table, written
 from .virtual import passing
 
 ROWS = written(table(), CSV)
@@ -82,7 +83,7 @@ class Visitor:
 @pytest.fixture(autouse=True)
 def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is refused here sends no more, and nobody waits for that."""
-    monkeypatch.setattr(limits, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(receiving, "LINGER_SECONDS", 0)
 
 
 @pytest.fixture

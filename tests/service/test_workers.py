@@ -17,15 +17,15 @@ from granian.constants import Interfaces
 
 from customer_features.errors import UsageError
 from customer_features.service import needs, retiring, workers
-from customer_features.service.credentials import CredentialStore
+from customer_features.service.access.credentials import CredentialStore
 from customer_features.service.retiring import RETIRED, STARTING, UP, new_life
 from customer_features.service.settings import Settings
 from customer_features.service.sockets import keep_only
 from customer_features.service.workers import Workers
+from tests.service.access.test_tls import written
 from tests.waiting import until
 
 from .harness import EXAMPLE, Running, rest
-from .test_tls import written
 
 Start = Callable[..., Running]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers under /proc")

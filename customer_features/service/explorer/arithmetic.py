@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from customer_features.options import Grain
+from customer_features.definition.options import Grain
 from customer_features.service.explorer.results import Customer
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from customer_features.columns import FIELDS, quoted
+from customer_features.definition.options import Options
 from customer_features.errors import InvalidOption
-from customer_features.options import Options
+from customer_features.query.columns import FIELDS, quoted
 
 OPTIONS = (
     *("today", "grain", "window", "returns", "future", "timezone"),

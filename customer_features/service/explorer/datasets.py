@@ -19,8 +19,8 @@ from stat import S_ISREG
 
 import msgspec
 
+from customer_features.service.bodies.spool import alive
 from customer_features.service.problems import Refused, over_share
-from customer_features.service.spool import alive
 
 FOLDER = "explorer"
 KEEP = 3600.0

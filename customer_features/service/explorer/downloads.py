@@ -11,9 +11,9 @@ from pathlib import Path
 
 from customer_features.service.explorer import results
 from customer_features.service.explorer.datasets import ID, Dataset, Datasets
-from customer_features.service.explorer.working import FEATURES
+from customer_features.service.explorer.steps import FEATURES
 from customer_features.service.problems import Refused
-from customer_features.verifying import manifest_of, quarantine_of
+from customer_features.targets.manifest import manifest_of, quarantine_of
 
 SERVES = 60.0
 """Seconds that a link serves."""

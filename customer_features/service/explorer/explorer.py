@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from customer_features.service.content import header_values
 from customer_features.service.explorer.datasets import TENANT_FILES, TENANT_HELD, Datasets
-from customer_features.service.explorer.running import Runs
+from customer_features.service.explorer.tasks import Runs
 from customer_features.service.explorer.views import handlers
 from customer_features.service.problems import Refused
 from customer_features.service.route import Route, tenant_of

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import msgspec
 
-from customer_features import features
+from customer_features.definition import features
 from customer_features.report import charts
 from customer_features.report.concentration import concentration
 from customer_features.report.crossing import crossing

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from customer_features import features
+from customer_features.definition import features
 from customer_features.service.explorer.texts import LANGUAGES, catalogue
 
 _FOLDER = Path(__file__).parent / "templates"

@@ -15,11 +15,11 @@ from typing import Any
 import duckdb
 import msgspec
 
-from customer_features import features
-from customer_features.columns import literal, quoted
-from customer_features.engines.duckdb_session import connected
-from customer_features.options import Grain
-from customer_features.service.explorer.working import FEATURES, MADE, ROWS
+from customer_features.definition import features
+from customer_features.definition.options import Grain
+from customer_features.engines.duckdb.session import connected
+from customer_features.query.columns import literal, quoted
+from customer_features.service.explorer.steps import FEATURES, MADE, ROWS
 from customer_features.service.problems import Refused
 
 PAGE = 50

@@ -12,20 +12,20 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import File
 
-from customer_features.addresses import named
-from customer_features.dialects import DIALECTS
-from customer_features.options import current_day
-from customer_features.service.explorer import again, results
+from customer_features.connections.addresses import named
+from customer_features.definition.options import current_day
+from customer_features.query.dialects import DIALECTS
+from customer_features.service.documents.docs_page import POLICY
+from customer_features.service.explorer import results, snippets
 from customer_features.service.explorer.arithmetic import steps
 from customer_features.service.explorer.choices import Choices, chosen
 from customer_features.service.explorer.datasets import BODY, Dataset, Datasets
 from customer_features.service.explorer.downloads import Downloads
 from customer_features.service.explorer.pictures import Drawn
 from customer_features.service.explorer.rendering import rendered
-from customer_features.service.explorer.running import Runs
+from customer_features.service.explorer.steps import BUILT, CHECKED, CHOICES, LOOKED, PICTURES, Checked, Looked, kept
+from customer_features.service.explorer.tasks import Runs
 from customer_features.service.explorer.texts import language_of
-from customer_features.service.explorer.working import BUILT, CHECKED, CHOICES, LOOKED, PICTURES, Checked, Looked, kept
-from customer_features.service.pages import POLICY
 from customer_features.service.problems import Refused
 from customer_features.service.replies import COMMON
 from customer_features.service.settings import Settings
@@ -191,7 +191,7 @@ def handlers(settings: Settings, datasets: Datasets, runs: Runs, admit: Admit) -
         doors = _doors(request, found, chosen_dialect)
         return _html("again", _language(request), dataset=found, doors=doors, dialects=DIALECTS, dialect=chosen_dialect)
 
-    def _doors(request: Asked, found: Dataset, dialect: str) -> list[again.Again]:
+    def _doors(request: Asked, found: Dataset, dialect: str) -> list[snippets.Again]:
         looked, checked = kept(found.folder / LOOKED, Looked), kept(found.folder / CHECKED, Checked)
         choices = kept(found.folder / CHOICES, Choices)
         if looked is None or checked is None or choices is None:
@@ -200,12 +200,12 @@ def handlers(settings: Settings, datasets: Datasets, runs: Runs, admit: Admit) -
         # Of an address without its password, which the command takes from the environment as well.
         name = found.meta.name if found.meta.source is None else named(found.meta.source)
         given = (name, looked, checked, choices)
-        doors = [again.command_line(*given)]
+        doors = [snippets.command_line(*given)]
         if found.meta.source is None or Path(found.meta.source).is_file():
-            doors += [again.python(*given), again.curl(*given, base, auth=settings.auth)]
+            doors += [snippets.python(*given), snippets.curl(*given, base, auth=settings.auth)]
         else:
-            doors += [again.Again(door, "", "note_one_file") for door in ("python", "curl")]
-        return [*doors, again.sql(*given, dialect)]
+            doors += [snippets.Again(door, "", "note_one_file") for door in ("python", "curl")]
+        return [*doors, snippets.sql(*given, dialect)]
 
     @post("/explorer/d/{wanted:str}/ticket/{what:str}", status_code=200)
     async def ticket(request: Asked, wanted: str, what: str) -> dict[str, str]:

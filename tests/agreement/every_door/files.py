@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from customer_features.cli import run
-from customer_features.verifying import quarantine_of
+from customer_features.targets.manifest import quarantine_of
 from tests.agreement import oracle
 from tests.agreement.every_door.generator import Case
 from tests.agreement.every_door.interface import Door, Form, Outcome

@@ -20,7 +20,7 @@ import msgspec
 import pyarrow as pa
 
 import customer_features
-from customer_features.faults import FAULTS
+from customer_features.definition.faults import FAULTS
 from tests.agreement import oracle
 from tests.agreement.every_door.expected import entries
 from tests.agreement.every_door.generator import Case

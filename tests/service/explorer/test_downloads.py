@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from customer_features.service.bodies.pace import GRACE
 from customer_features.service.explorer import datasets as module
 from customer_features.service.explorer import results
 from customer_features.service.explorer.datasets import BODY, HELD, Dataset, Datasets
 from customer_features.service.explorer.downloads import Downloads
-from customer_features.service.explorer.running import Runs
-from customer_features.service.explorer.working import FEATURES, MADE
-from customer_features.service.pace import GRACE
+from customer_features.service.explorer.steps import FEATURES, MADE
+from customer_features.service.explorer.tasks import Runs
 from customer_features.service.problems import Refused
 from customer_features.service.settings import MIN_RATE, Settings
 from tests.service.virtual import passing, run

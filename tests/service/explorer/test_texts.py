@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_features.service.explorer import again, pictures, rendering, texts, views
+from customer_features.service.explorer import pictures, rendering, snippets, texts, views
 from customer_features.service.explorer.texts import LANGUAGES, catalogue, language_of
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"
@@ -32,7 +32,7 @@ def test_the_templates_use_these_texts_and_no_others() -> None:
     assert used <= known
     made = {f"{start}_" for start in re.findall(r't\["(\w+?)_" ~', source)}
     made |= {"grain_", "returns_", "future_"}  # choice(name, values)
-    code = "\n".join(Path(module.__file__ or "").read_text() for module in (again, pictures, views))
+    code = "\n".join(Path(module.__file__ or "").read_text() for module in (snippets, pictures, views))
     named = set(re.findall(r'"((?:note|tile)_\w+)"', code))
     assert named <= known
     left = {name for name in known - used - named if not name.startswith(tuple(made))}

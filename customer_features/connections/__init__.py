@@ -1,0 +1,1 @@
+"""What sources and targets share of a server or store: addresses, clients, errors in words."""

@@ -1,0 +1,1 @@
+"""JSON-sized input, in plain Python."""

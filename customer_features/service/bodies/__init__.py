@@ -1,0 +1,1 @@
+"""What is sent: how it arrives, where it is computed, and how its answer leaves."""

@@ -1,0 +1,1 @@
+"""What the service says of itself: OpenAPI, and the page that shows it."""
