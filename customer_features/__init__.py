@@ -4,6 +4,7 @@
     check(frame, ...)   the faulty rows of a dataframe, with their faults
     answer(body)        the HTTP route's work without HTTP: request bytes in, answer bytes out
     sql(dialect, ...)   the definition as one SQL query, for a warehouse
+    verify(path)        whether a published features file is what its manifest says
     Client(url, ...)    asks the HTTP service; AsyncClient does so in an event loop
 
 What they need is imported when they are first used: ``answer`` runs on the light core alone.
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from customer_features.engines.rows.engine import answer
     from customer_features.frames import build, check
     from customer_features.query.generate import sql
+    from customer_features.targets.manifest import verify
 
 __all__ = [
     "AsyncClient",
@@ -64,6 +66,7 @@ __all__ = [
     "build",
     "check",
     "sql",
+    "verify",
 ]
 
 _LAZY = {
@@ -73,6 +76,7 @@ _LAZY = {
     "build": "customer_features.frames",
     "check": "customer_features.frames",
     "sql": "customer_features.query.generate",
+    "verify": "customer_features.targets.manifest",
 }
 
 

@@ -42,6 +42,7 @@ PUBLIC = {
     "build",
     "check",
     "sql",
+    "verify",
 }
 
 

@@ -27,12 +27,13 @@ def quarantine_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.quarantine{'.csv' if out.suffix.lower() == '.csv' else '.parquet'}")
 
 
-def verify(out: Path) -> dict[str, Any]:
-    """Check a features file, and its quarantine if it has one, against the manifest beside it; returns the manifest.
+def verify(out: str | Path) -> dict[str, Any]:
+    """Check a features file, and its quarantine if it has one, against the manifest beside it; return the manifest.
 
     Sizes, SHA-256 and, in Parquet, the checksum of every page and the number of rows must agree. Raises
     SourceError with what does not: a file was changed or damaged, or a run was cut short before its manifest.
     """
+    out = Path(out)
     described = _described(out)
     _verify_file(out, described["output"])
     aside = quarantine_of(out)

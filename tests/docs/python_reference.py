@@ -16,6 +16,7 @@ FUNCTIONS: dict[str, list[Any]] = {
         customer_features.check,
         customer_features.answer,
         customer_features.sql,
+        customer_features.verify,
         customer_features.Client,
         customer_features.AsyncClient,
     ],

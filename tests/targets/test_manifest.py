@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import customer_features
 from customer_features import SourceError
 from customer_features.targets.manifest import manifest_of, quarantine_of, verify
 from tests.conftest import TODAY, Cli, csv_text
@@ -27,7 +28,8 @@ def out(request: pytest.FixtureRequest, cli: Cli, tmp_path: Path) -> Path:
 
 
 def test_what_was_published_is_what_the_manifest_says(out: Path) -> None:
-    described = verify(out)
+    described = verify(str(out))
+    assert described == customer_features.verify(out)
     assert described == json.loads(manifest_of(out).read_text())
     assert described["customers"] == 400
 
