@@ -139,11 +139,16 @@ def test_m2_an_id_is_the_column_and_not_its_name(door: Door) -> None:
 TICKED = ("bigquery", "spark")
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("name", ["Total Collected", "Email (Billing)", "Client Nr.", "Amount in $"])
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [
+        (dialect, name)
+        for dialect in DIALECTS
+        for name in ("Total Collected", "Email (Billing)", "Client Nr.", "Amount in $")
+        if not (dialect == "bigquery" and "." in name)  # BigQuery has no such names
+    ],
+)
 def test_m2_the_text_of_every_dialect(dialect: str, name: str) -> None:
-    if dialect == "bigquery" and "." in name:
-        pytest.skip("BigQuery has no such names")
     quoted = f"`{name}`" if dialect in TICKED else f'"{name}"'
     for written in (name, f'"{name}"'):
         text = customer_features.sql(dialect, columns={"amount": written, "customer_id": written}, today="2025-04-24")
