@@ -45,7 +45,7 @@ tools: $(VENV)/.dev
 WORKERS := 3
 TESTS = $(BIN)/python -m pytest $(if $(SHUFFLE),-p randomly) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-#   make test    the tests that run on every change (six minutes); make test PART=engines runs those of tests/engines
+#   make test    the tests that run on every change (five minutes); make test PART=engines runs those of tests/engines
 PARTS = $(if $(PART),$(or $(wildcard tests/$(PART) tests/$(PART).py tests/test_$(PART).py),\
   $(error There is no part $(PART): give the name of a folder or of a module in tests/)))
 test: $(VENV)/.dev
