@@ -52,7 +52,7 @@ _SOME = [
     Part(
         "texts",
         "50,000 texts of each kind that are dates, numbers, money, ids, or nearly so, through every door",
-        12,
+        8,
         (*_TWO, "loadgroup", "tests/differential"),
     ),
     Part(
