@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -48,7 +49,9 @@ def build() -> None:
 
 def ask() -> None:
     """Start the service on a free port, send the contract's example, show the answer, stop the service."""
-    environment = {**os.environ, "CUSTOMER_FEATURES_DATA_DIR": str(OUT / "data")}
+    data = OUT / "data"
+    shutil.rmtree(data, ignore_errors=True)  # of an earlier run, whose key has the same name
+    environment = {**os.environ, "CUSTOMER_FEATURES_DATA_DIR": str(data)}
     made = subprocess.run(
         [*COMMAND, "keys", "create", "demo", "--json"], env=environment, check=True, capture_output=True, text=True
     )
