@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 RUN := '.[all,demo]'
 DEV := '.[all,demo,dev]'
-# uv installs in a third of pip's time. It reads no settings of pip: where it finds no packages, pip is asked.
+# uv installs in half of pip's time. It reads no settings of pip: where it finds no packages, pip is asked.
 install = $(PIP) uv && { $(BIN)/uv pip install --quiet --python $(VENV) --constraint constraints.txt --editable $(1) || \
   $(PIP) --editable $(1); }
 # Tests start hundreds of processes: each would compile the package anew where this is set.

@@ -134,20 +134,23 @@ QUICK_SHARES = {
     "tests/cli/": 2,
     "tests/differential/": 3,
     "tests/engines/duckdb/": 2,
+    "tests/frames/": 4,
+    "tests/query/test_numeric_columns.py": 6,
+    "tests/query/test_reading.py": 4,
+    "tests/report/": 3,
     "tests/sources/test_download.py": 3,
     "tests/sources/test_http.py": 3,
+    "tests/sources/test_opening.py": 2,
     "tests/sources/test_postgresql.py": 3,
     "tests/sources/test_s3.py": 3,
-    "tests/frames/": 4,
     "tests/targets/test_listing": 3,
     "tests/targets/test_postgresql": 3,
     "tests/targets/test_s3": 3,
-    "tests/report/": 3,
-    "tests/query/test_numeric_columns.py": 6,
-    "tests/query/test_reading.py": 4,
-    "tests/sources/test_opening.py": 2,
 }
-"""Of these, whose tests are many, alike, and each a run or two, `make test` runs every so many, and CI all."""
+"""Folders and modules with many similar tests: `make test` runs one test in so many, and CI runs them all.
+
+The marker `sampled` does nothing there.
+"""
 
 SHARES = {"spark": 3, "clickhouse": 2}
 """Of the cases that go through a slow door, CI takes every third or second."""

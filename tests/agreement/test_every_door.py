@@ -53,11 +53,11 @@ def _in_ci(door: int, scenario: int) -> bool:
 
 
 def _marks(door: int, scenario: int) -> list[pytest.MarkDecorator]:
-    name, asked = DOORS[door].name, SCENARIOS[scenario].name
-    if asked in QUICK[: 5 if name in FIRST else 1]:
+    name, rows = DOORS[door].name, SCENARIOS[scenario].name
+    if rows in QUICK[: 5 if name in FIRST else 1]:
         return []
     marks = [pytest.mark.slow if _in_ci(door, scenario) else pytest.mark.thorough]
-    return [*marks, pytest.mark.mutants] if asked in QUICK or name != "Spark" else marks
+    return [*marks, pytest.mark.mutants] if rows in QUICK or name != "Spark" else marks
 
 
 def _pairs() -> Iterator[Any]:

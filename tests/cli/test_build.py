@@ -74,7 +74,6 @@ def write_example(path: Path) -> None:
         path.write_text(text)
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "kind", ["json", "array.json", "csv", "csv.gz", "csv.zst", "tsv", "ndjson", "parquet", "arrow"]
 )

@@ -18,7 +18,6 @@ WRITTEN = ("--decimal", ",", "--date-format", "%d/%m/%Y")
 EXPECTED = {"José": (1019.5, 2.0, 509.75, 2.0, 0.25, 3.0)}
 
 
-@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     ("encoding", "option", "said"),
     [

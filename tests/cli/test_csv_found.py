@@ -31,7 +31,6 @@ def quarantine(out: Path) -> list[dict[str, Any]]:
     return aside_of(out)
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("body", "said"),
     [

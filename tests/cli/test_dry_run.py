@@ -66,7 +66,6 @@ def test_all_of_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert f"{name} {'none' if value in (None, [], {}) else value}" in said
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "kind", ["json", "array.json", "csv", "csv.gz", "csv.zst", "tsv", "ndjson", "parquet", "arrow"]
 )
@@ -133,7 +132,6 @@ def test_a_cut_gzip_file_is_not_read_to_its_end(cli: Cli, tmp_path: Path) -> Non
     assert cli(*words, "--dry-run").code == 0
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("name", "encoding"), [("t.csv", "utf-8"), ("t.csv", "utf-16"), ("t.ndjson", "utf-8")])
 @pytest.mark.slow
 def test_few_bytes_of_a_big_file_are_read(name: str, encoding: str, tmp_path: Path) -> None:

@@ -28,7 +28,6 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("name", "begins"),
     [

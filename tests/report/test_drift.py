@@ -42,7 +42,6 @@ def found(files: Files) -> Iterator[Comparison]:
         yield compare(*sides, "older.csv", show_ids=True)
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", features.names())
 def test_psi_and_ks(name: str, files: Files, found: Comparison) -> None:
     older, newer = files.column(files.older, name), files.column(files.newer, name)

@@ -73,7 +73,6 @@ EXACT = [
 ]
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize("odd", ["", "NaN", LONG, "1e60"])
 def test_numeric_is_scaled_exactly_whatever_else_the_column_holds(
     odd: str, database: Database, cli: Cli, tmp_path: Path

@@ -71,7 +71,6 @@ def at_piece(the: int, what: Answer | Callable[[], object]) -> Hand:
     return hand
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize("key", ["t.csv", "a b/über#1 [x]+%20&=.csv", "in/t.csv.gz"])
 def test_the_same_bytes_as_from_a_file(key: str, bucket: Bucket, tmp_path: Path, cli: Cli) -> None:
     body = gzip.compress(BODY) if key.endswith(".gz") else BODY

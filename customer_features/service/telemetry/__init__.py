@@ -1,1 +1,1 @@
-"""What is told of requests: metrics, traces, and why one was refused."""
+"""Metrics and traces of requests, and the reason for each refusal."""

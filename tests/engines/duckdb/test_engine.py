@@ -55,7 +55,6 @@ def customers(engine: Engine) -> list[str]:
     return [str(row[0]) for row in engine.vectors().fetchall()]
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("row", "fault", "says"),
     [
@@ -450,7 +449,6 @@ def test_originals_of_different_parts_share_the_quarantine(tmp_path: Path) -> No
     assert (second["fault"], second["original_fault"], second["place"]) == ("negative_amount", "mine", "Lisboa")
 
 
-@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "extra",
     [

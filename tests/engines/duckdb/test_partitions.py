@@ -13,7 +13,6 @@ from customer_features.sources.parts import table_part
 from tests.engines.duckdb.test_products import rows
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize("grain", list(Grain))
 def test_shares_change_nothing(grain: Grain, monkeypatch: pytest.MonkeyPatch) -> None:
     table, _ = rows(4000, 300, 40)

@@ -65,7 +65,6 @@ def unmasked(sql: str) -> str:
     return re.sub(r"CAST\(1844674407\d{10} AS UBIGINT\)", "mask", sql)
 
 
-@pytest.mark.sampled(7)
 @pytest.mark.parametrize("kind", list(WRITERS))
 @pytest.mark.parametrize(
     "choices",

@@ -34,7 +34,6 @@ def rows(number: int, customers: int, products: int) -> tuple[pa.Table, dict[str
     return pa.table(columns), {customer: len(products) for customer, products in found.items()}
 
 
-@pytest.mark.sampled(3)
 @pytest.mark.parametrize("hashed", [duckdb_steps.HASH, "(hash({}) % 2)", "CAST(1 AS UBIGINT)", "(hash({}) >> 40)"])
 @pytest.mark.parametrize("fit", [10**9, 700])
 def test_exact_counts(hashed: str, fit: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,14 +77,14 @@ def bits_of(vectors: pa.Table) -> dict[Any, bytes]:
 
 
 CASES: list[dict[str, Any]] = [
-    {"grain": "transaction", "window": "6 months", "text": True},
+    {"grain": "transaction", "as_of": DATES, "text": False},
     {"grain": "line", "as_of": DATES, "window": "90 days", "text": True},
-    {"grain": "repeated_total", "as_of": DATES, "text": False},
+    {"grain": "repeated_total", "window": "400 days", "text": False},
 ]
 MORE: list[dict[str, Any]] = [
-    {"grain": "transaction", "as_of": DATES, "text": False},
+    {"grain": "transaction", "window": "6 months", "text": True},
     {"grain": "line", "text": False},
-    {"grain": "repeated_total", "window": "400 days", "text": True},
+    {"grain": "repeated_total", "as_of": DATES, "text": True},
 ]
 
 
